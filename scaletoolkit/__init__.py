@@ -1,0 +1,24 @@
+"""scaletoolkit: learn how AI systems scale by measuring it.
+
+The labs in `labs/` teach; these modules are what the labs import once they have shown an idea.
+Importing the package imports none of them, so it costs nothing.
+
+ground, imports nothing of ours
+    lab         predict, claim, summary, exercises: how a lab speaks to its learner
+    events      the one data set: seeded events of any size
+    measure     time, percentiles, bytes read, memory; which device and backend are here
+    laws        Amdahl, USL, Little, M/M/c and others: formula, source, fit
+    plots       the house style; every function draws and returns None
+    ranks       one function on several processes
+
+parts, import ground only, one or two for each lab
+    partitions  what a query must read (lab 01)
+    sampling    estimates from a part of the data (lab 02)
+    incremental the same work never done twice (lab 02)
+
+assembly
+    exercises   one file a lab: stories, hints, checks, solutions, wrong answers
+    __main__    the command line: doctor, list, run
+"""
+
+__version__ = "0.1.0"
