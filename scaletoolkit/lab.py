@@ -1,0 +1,221 @@
+"""How a lab speaks to its learner: predictions, claims, measured values, exercises. Ground.
+
+A lab's record is one plain dict named `lab_record` among the notebook's own variables: restart the
+kernel and it is gone, run a cell twice and its entry is replaced.
+"""
+
+import __main__
+import html
+import math
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+WATCHER = 'cat >/dev/null; rm -rf -- "$1"'
+
+
+class LabError(Exception):
+    """Something a learner can put right; a notebook shows the sentence and no traceback."""
+
+    def _render_traceback_(self):
+        return [str(self)]
+
+
+class ClaimFailed(LabError, AssertionError):
+    """A sentence that a lab states does not hold here."""
+
+
+def record():
+    """The dict `lab_record` of this notebook, made when missing: predictions, claims, checks."""
+    empty = {"predictions": {}, "claims": {}, "checks": {}}
+    return __main__.__dict__.setdefault("lab_record", empty)
+
+
+def quantity(value, unit=""):
+    """A number as people write it, three significant digits: "41.2 kB", "4.2 ms", "1.9 ×"."""
+    if not math.isfinite(value):
+        raise ValueError(f"a quantity must be a finite number, got {value}")
+    prefix, scale = _prefix(abs(value), unit)
+    return f"{_three_digits(value / scale)} {prefix}{unit}".rstrip()
+
+
+def _prefix(size, unit):
+    if unit == "s":
+        steps = [(1, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")]
+    elif unit.split("/")[0] in ("B", "rows", "bytes"):
+        steps = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")]
+    else:
+        return "", 1
+    scale, prefix = next(((s, p) for s, p in steps if size >= s), (1, ""))
+    return prefix, scale
+
+
+def _three_digits(number):
+    if number == 0:
+        return "0"
+    places = max(0, 2 - math.floor(math.log10(abs(number))))
+    return f"{number:,.{places}f}" if places <= 6 else f"{number:.2e}"
+
+
+def measured(value, unit=""):
+    """A value measured on this machine, between the marks that say so: "⟨0.42 s⟩".
+
+    CI compares every stored output word for word and puts one word for what stands between the
+    marks, so only a number and its unit belong there.
+    """
+    return f"⟨{quantity(value, unit)}⟩"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows to look at: text in a terminal, a table in a notebook."""
+
+    rows: list
+    units: dict
+    measured: frozenset
+
+    MEASURED_WIDTH = 10
+
+    def cell(self, column, value):
+        """One value as text; measured ones are padded between their marks."""
+        if column in self.measured:
+            return f"⟨{quantity(value, self.units.get(column, '')):>{self.MEASURED_WIDTH}}⟩"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return str(value)
+        if isinstance(value, int):
+            return f"{value:,} {self.units.get(column, '')}".rstrip()
+        return quantity(value, self.units.get(column, ""))
+
+    def _grid(self):
+        return [{column: self.cell(column, row[column]) for column in row} for row in self.rows]
+
+    def __repr__(self):
+        grid = self._grid()
+        wide = {c: max(len(c), *(len(row[c]) for row in grid)) for c in grid[0]}
+        wide |= {c: max(len(c), self.MEASURED_WIDTH + 2) for c in wide if c in self.measured}
+        left = {c for c in wide if isinstance(self.rows[0][c], str)}
+        lines = [{c: c for c in wide}, *grid]
+        return "\n".join(
+            "  ".join(f"{line[c]:{'<' if c in left else '>'}{wide[c]}}" for c in wide).rstrip()
+            for line in lines
+        )
+
+    def _repr_html_(self):
+        numeric = {c for c, value in self.rows[0].items() if not isinstance(value, str)}
+
+        def row(tag, cells):
+            return "<tr>" + "".join(
+                f'<{tag} align="{"right" if c in numeric else "left"}">{html.escape(text)}</{tag}>'
+                for c, text in cells.items()
+            ) + "</tr>"
+
+        head = row("th", {c: c for c in self.rows[0]})
+        return f"<table>{head}{''.join(row('td', cells) for cells in self._grid())}</table>"
+
+
+def table(rows, units=None, measured=()):
+    """A table of rows (a list of dicts with the same keys); `measured` names the measured columns.
+
+    units: {column: unit}. Bytes ("B") and seconds ("s") get their prefix.
+    """
+    rows = list(rows)
+    if not rows:
+        raise ValueError("a table needs at least one row, got none")
+    unknown = (set(measured) | set(units or {})) - set(rows[0])
+    if unknown:
+        raise ValueError(f"no column is named {sorted(unknown)[0]!r}; there are {list(rows[0])}")
+    return Table(rows, dict(units or {}), frozenset(measured))
+
+
+@dataclass
+class Prediction:
+    """What the learner expects: a question, a value, a unit; later the result beside it."""
+
+    question: str
+    value: float
+    unit: str = ""
+    result: str = field(default="not compared yet", compare=False)
+
+    def __str__(self):
+        return f"{self.value:g} {self.unit}".rstrip()
+
+    def __repr__(self):
+        return f"Prediction: {self}"
+
+
+def predict(question, value, unit=""):
+    """The learner's prediction, recorded and printed. Edit the value in the cell, before measuring.
+
+    Returns a Prediction (its number is `.value`), for `compare` and for the picture.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise LabError(f"A prediction is a number, for example 4; this one is {value!r}.")
+    prediction = Prediction(question, value, unit)
+    record()["predictions"][question] = prediction
+    print(f"{question}\nYour prediction: {prediction}")
+    return prediction
+
+
+def compare(prediction, result, exact=False):
+    """Print the result beside the prediction; `exact` says that the result is no measurement."""
+    text = quantity(result, prediction.unit) if exact else measured(result, prediction.unit)
+    prediction.result = text
+    record()["predictions"][prediction.question] = prediction
+    print(f"You predicted {prediction}; it is {text}.")
+
+
+def claim(sentence, holds):
+    """Print the sentence when it holds; stop the lab with it when it does not.
+
+    On a learner's own data (see `explore`) a sentence that does not hold is printed as a finding.
+    """
+    holds = bool(holds)
+    record()["claims"][sentence] = holds
+    if holds:
+        print(f"✔ {sentence}")
+    elif record().get("own_data"):
+        print(f"✘ Not on this data: {sentence}")
+    else:
+        raise ClaimFailed(f"✘ This does not hold here: {sentence}")
+
+
+def explore(what):
+    """Say that the lab runs on the learner's own data, so claims inform instead of stopping."""
+    record()["own_data"] = what
+    print(f"This lab runs on {what}: a claim that does not hold there is a finding, not an error.")
+
+
+def summary():
+    """Print what this notebook has shown: claims, exercises, predictions against results."""
+    seen = record()
+    held = sum(seen["claims"].values())
+    print(f"Claims held: {held} of {len(seen['claims'])}")
+    print(f"Exercises passed: {sum(seen['checks'].values())} of {len(seen['checks'])}")
+    for name, passed in sorted(seen["checks"].items()):
+        print(f"  {'●' if passed else '○'} {name}")
+    print("Predictions:")
+    for question, prediction in seen["predictions"].items():
+        print(f"  {question} You: {prediction}. Result: {prediction.result}.")
+
+
+def workspace(name):
+    """A new temporary folder (a Path) that is removed when this process ends, however it ends.
+
+    A shell of its own waits on a pipe from this process and removes the folder when the pipe
+    closes, so that even a killed kernel leaves nothing behind.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"scaletoolkit-{name}-"))
+    command = ["sh", "-c", WATCHER, "watcher", str(folder)]
+    watcher = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    record().setdefault("workspaces", {})[str(folder)] = watcher
+    return folder
+
+
+def clean_up():
+    """Remove this notebook's workspaces now, and end what watches them."""
+    for folder, watcher in record().pop("workspaces", {}).items():
+        watcher.stdin.close()
+        watcher.wait()
+        shutil.rmtree(folder, ignore_errors=True)
