@@ -4,7 +4,6 @@ A lab's record is one plain dict named `lab_record` among the notebook's own var
 kernel and it is gone, run a cell twice and its entry is replaced.
 """
 
-import __main__
 import html
 import math
 import shutil
@@ -14,6 +13,8 @@ import tempfile
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import __main__
 
 WATCHER = 'cat >/dev/null; rm -rf -- "$1"'
 
@@ -108,14 +109,9 @@ class Table:
         numeric = {c for c, value in self.rows[0].items() if not isinstance(value, str)}
 
         def row(tag, cells):
-            return (
-                "<tr>"
-                + "".join(
-                    f'<{tag} align="{"right" if c in numeric else "left"}">{html.escape(text)}</{tag}>'
-                    for c, text in cells.items()
-                )
-                + "</tr>"
-            )
+            side = {c: "right" if c in numeric else "left" for c in cells}
+            inside = (f'<{tag} align="{side[c]}">{html.escape(cells[c])}</{tag}>' for c in cells)
+            return f"<tr>{''.join(inside)}</tr>"
 
         head = row("th", {c: c for c in self.rows[0]})
         return f"<table>{head}{''.join(row('td', cells) for cells in self._grid())}</table>"
