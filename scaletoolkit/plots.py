@@ -14,7 +14,7 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 HATCHES = ["", "//", "..", "xx", "\\\\", "--", "oo"]
 STYLE = {
-    "figure.figsize": (6, 3.5),
+    "figure.figsize": (6, 3.6),
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
     "font.size": 10,
