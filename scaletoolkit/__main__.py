@@ -4,6 +4,7 @@ Exit status: 0 all is well; 1 a lab or a check failed; 2 it could not start; 130
 """
 
 import argparse
+import signal
 import sys
 
 from scaletoolkit import __version__, doctor, lab, runner
@@ -95,4 +96,5 @@ def _parser():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped or interrupted: the same
     sys.exit(main())

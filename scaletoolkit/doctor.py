@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 DISK_BYTES = 3 * 10**9
 MEMORY_BYTES = 4 * 10**9
 INSTALL = f"{sys.executable} -m pip install"
+CONSTRAINED = f"{INSTALL} --constraint constraints.txt"
 OPTIONAL = {"ray": "labs 01 and 12 show their cluster cells without running them"}
 
 
@@ -92,7 +93,7 @@ def _numbers(text):
 def optional():
     """A finding, none of which stops a lab, for every optional package that is not here."""
     return [
-        Finding(f"{name} is not installed: {effect}.", f"Run: {INSTALL} {name}", stops=False)
+        Finding(f"{name} is not installed: {effect}.", f"Run: {CONSTRAINED} {name}", stops=False)
         for name, effect in OPTIONAL.items()
         if _version(name) is None
     ]
@@ -122,7 +123,7 @@ def torch_fits():
         import torchvision  # noqa: F401
     except Exception as error:  # a mismatched pair raises RuntimeError, OSError or ImportError
         pair = f"torch {_version('torch')} and torchvision {_version('torchvision')}"
-        remedy = f"Run: {INSTALL} --constraint constraints.txt torch torchvision"
+        remedy = f"Run: {CONSTRAINED} torch torchvision"
         return [Finding(f"{pair} do not fit together ({error}).", remedy)]
     return []
 

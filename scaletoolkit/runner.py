@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -120,9 +121,7 @@ def _execute(client, environment):
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     try:
-        client.execute(env=environment)
-    except asyncio.CancelledError:  # nbclient has ended the kernel and everything it started
-        raise KeyboardInterrupt from None
+        _in_thread(client.async_execute(env=environment))
     except NoSuchKernel:
         raise lab.LabError(
             "There is no Jupyter kernel named python3; `make start` or `pip install ipykernel` "
@@ -134,6 +133,30 @@ def _execute(client, environment):
         raise LabFailed("The lab's kernel died, as it does when memory runs out.") from None
     except CellExecutionError as error:
         raise _failure(client.nb, error) from None
+
+
+def _in_thread(coroutine):
+    """Wait for a coroutine that runs in a thread of its own, where nbclient handles no signals.
+
+    So Ctrl-C arrives here and cancels the coroutine, which ends the kernel before it is done.
+    """
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    job = asyncio.run_coroutine_threadsafe(coroutine, loop)
+    try:
+        return job.result()
+    finally:
+        job.cancel()
+        asyncio.run_coroutine_threadsafe(_others_done(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _others_done():
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def _failure(notebook, error):
