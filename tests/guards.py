@@ -9,11 +9,11 @@ import json
 import re
 from statistics import median
 
-TAGS = {"nbval-ignore-output", "exercise"}
+TAGS = {"nbval-ignore-output", "exercise", "raises-exception"}
 MAX_CELLS, MAX_LINES, MEDIAN_LINES, MAX_FIGURES, MAX_BYTES = 60, 30, 5, 8, 400_000
 LEAST_COMPARED = 12
 PROSE_WORDS = range(4, 16)
-MEASURED = re.compile(r"⟨ *[-+]?[\d.,]+(e[-+]?\d+)? ?([a-zA-Zµ×%²]{0,10}(/[a-zA-Zµ]{1,10})?)⟩")
+MEASURED = re.compile(r"⟨ *[-+]?[\d.,]+(e[-+]?\d+)? ?([a-zA-Zµ×%²$]{0,10}(/[a-zA-Zµ]{1,10})?)⟩")
 FORBIDDEN = {
     "an installation (pip)": r"\bpip3?\b",
     "an address of the internet": r"https?://(?!127\.0\.0\.1|localhost)",
@@ -21,7 +21,7 @@ FORBIDDEN = {
     "a literal .cuda()": r"\.cuda\(\)",
     "a comment for nbval": r"NBVAL_",
 }
-HEADINGS = ("break it", "graduate", "decide")
+HEADINGS = ("break it", "explore", "extrapolate", "graduate", "decide", "close")
 SILENT = (
     ast.Import,
     ast.ImportFrom,
@@ -58,7 +58,8 @@ def printed(cell):
     """What a cell has put out as text: a string."""
     streams = [output.get("text", "") for output in cell.outputs]
     shown = [output.get("data", {}).get("text/plain", "") for output in cell.outputs]
-    return "".join(streams + shown)
+    errors = [output.get("evalue", "") for output in cell.outputs]
+    return "".join(streams + shown + errors)
 
 
 def source(notebook):
@@ -82,7 +83,7 @@ def runs_anywhere(notebook):
 
 
 def known_tags(notebook):
-    """No tag but the two that have a meaning here."""
+    """No tag but those that have a meaning here."""
     for cell in notebook.cells:
         for tag in sorted(tags(cell) - TAGS):
             yield f"cell {cell.id}: unknown tag {tag!r}"
@@ -122,11 +123,14 @@ def enough_prose(notebook):
 
 
 def clean_outputs(notebook):
-    """No error, no stderr, no SVG: they hold addresses and paths, or stop a lab."""
+    """No stderr, no SVG: they hold addresses and paths. An error only where one is shown."""
     for cell in code_cells(notebook):
+        errors = [output for output in cell.outputs if output.output_type == "error"]
+        if bool(errors) != ("raises-exception" in tags(cell)):
+            yield f"cell {cell.id}: errors belong to the tag raises-exception, and it to them"
+        if any(error.traceback != [error.evalue] for error in errors):
+            yield f"cell {cell.id}: an error is one sentence, without a traceback"
         for output in cell.outputs:
-            if output.output_type == "error":
-                yield f"cell {cell.id}: an error is stored"
             if output.get("name") == "stderr":
                 yield f"cell {cell.id}: stderr is stored"
             if "image/svg+xml" in output.get("data", {}):
@@ -192,7 +196,10 @@ def whole_anatomy(notebook):
         "comparisons with a prediction": (code.count("lab.compare("), 2),
         "claims": (code.count("lab.claim("), 3),
         "exercises": (sum("exercise" in tags(cell) for cell in code_cells(notebook)), 3),
-        "explorations with sliders": (len(re.findall(r"\binteract|Slider\(", code)), 1),
+        "explorations with sliders": (
+            len(re.findall(r"explore\(|interact\w*\(|Slider\(", code)),
+            1,
+        ),
     }
     for name, (found, least) in parts.items():
         if found < least:

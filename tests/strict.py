@@ -64,7 +64,7 @@ def _start(notebook, folder, token):
 
 
 def _watch(process, time_limit_s):
-    """The most memory that the process and all below it held together, in bytes."""
+    """The most memory that the kernel and all that it started held together, in bytes."""
     peak, end = 0, time.monotonic() + time_limit_s
     while process.poll() is None:
         peak = max(peak, _resident_bytes(process.pid))
@@ -77,7 +77,7 @@ def _watch(process, time_limit_s):
 def _resident_bytes(pid):
     total = 0
     try:
-        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        family = psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return 0
     for one in family:
