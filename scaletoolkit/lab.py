@@ -131,10 +131,11 @@ def table(rows, units=None, measured=()):
     rows = list(rows)
     if not rows:
         raise ValueError("a table needs at least one row, got none")
-    unknown = (set(measured) | set(units or {})) - set(rows[0])
+    units, measured = dict(units or {}), frozenset(measured)
+    unknown = (measured | set(units)) - set(rows[0])
     if unknown:
         raise ValueError(f"no column is named {sorted(unknown)[0]!r}; there are {list(rows[0])}")
-    return Table(rows, dict(units or {}), frozenset(measured))
+    return Table(rows, units, measured)
 
 
 @dataclass
