@@ -226,7 +226,7 @@ def progress(items, total, label):
 
 
 def _progress_line():
-    if "ipykernel" in sys.modules:
+    if _in_notebook():
         from IPython.display import display
 
         def bundle(text):
@@ -237,6 +237,12 @@ def _progress_line():
     if sys.stderr.isatty():
         return lambda text: print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
     return lambda text: None
+
+
+def _in_notebook():
+    """Whether a kernel runs this code; that ipykernel is imported does not tell."""
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython and ipython.get_ipython(), "kernel")
 
 
 def workspace(name):
