@@ -54,7 +54,7 @@ def never_ends(numbers):
     ("answer", "sentence"),
     [
         (double_all, "● 9.1 passed: 2 cases as expected."),
-        (starter, "the function is still the starter"),
+        (starter, "this is still the starter"),
         (lambda numbers: None, "for the list [1, 2], expected [2, 4], got nothing (None)"),
         (lambda numbers: [2, "4"], "expected [2, 4], got [2, '4']"),
         (lambda numbers: 1 / 0, "your function raised ZeroDivisionError: division by zero"),

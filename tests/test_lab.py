@@ -87,7 +87,7 @@ def test_a_prediction_is_compared_and_kept_once(capsys):
 
 def test_an_exact_result_has_no_marks(capsys):
     lab.compare(lab.predict("How many files?", 3), 1, exact=True)
-    assert capsys.readouterr().out.endswith("You predicted 3; it is 1.00.\n")
+    assert capsys.readouterr().out.endswith("You predicted 3; it is 1.\n")
 
 
 @pytest.mark.parametrize("value", ["four", None, True, float("nan")])
