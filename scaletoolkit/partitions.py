@@ -90,7 +90,7 @@ def write_partitions(batches, folder, key, min_rows_per_group=MIN_ROWS_PER_GROUP
             partitioning=ds.partitioning(pa.schema([first.schema.field(key)]), flavor="hive"),
             min_rows_per_group=min_rows_per_group,
             max_rows_per_group=MAX_ROWS_PER_GROUP,
-            use_threads=False,
+            preserve_order=True,
         )
     except pa.ArrowInvalid as error:
         if "partitions" not in str(error):
@@ -180,13 +180,14 @@ def scan(folder, columns, where, reads):
 
 
 def partial_aggregate(file):
-    """Events and revenue by day and country of one file or dataset: a small Arrow table.
+    """Events and revenue by day and country of one file, folder or dataset: a small Arrow table.
 
     Columns day, country, events, price_cents. Streams: memory does not grow with the file.
     """
+    data = file if isinstance(file, ds.Dataset) else ds.dataset(file)
     declaration = acero.Declaration.from_sequence(
         [
-            acero.Declaration("scan", acero.ScanNodeOptions(ds.dataset(file), columns=_NEEDED)),
+            acero.Declaration("scan", acero.ScanNodeOptions(data, columns=_NEEDED)),
             acero.Declaration(
                 "project", acero.ProjectNodeOptions(list(_BY_DAY.values()), [*_BY_DAY])
             ),
