@@ -107,6 +107,17 @@ def test_the_streamed_aggregate_is_the_naive_one(source):
     assert found == naive
 
 
+@pytest.mark.parametrize(("about", "value"), list((events.KEYS | {"user_id": 5}).items()))
+def test_a_pruned_aggregate_is_the_same_in_every_layout(layouts, about, value):
+    found = []
+    for name, folder in layouts.items():
+        where = partitions.question(about, value, name)
+        data = partitions.open_layout(folder)
+        found.append(partitions.merge([partitions.partial_aggregate(data, where)]))
+    assert 0 < found[0].num_rows < 900
+    assert all(table.equals(found[0]) for table in found)
+
+
 @given(st.integers(0, 2**62), st.integers(1, 1000))
 def test_a_bucket_is_in_range_and_the_array_agrees(user_id, buckets):
     one = partitions.bucket_of(user_id, buckets)
