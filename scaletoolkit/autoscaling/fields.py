@@ -91,7 +91,7 @@ class Fields:
             self.invalid(name, f"must be a whole number from {-INT32} to {INT32 - 1}")
         return value
 
-    def quantity_milli(self, name):
+    def quantity(self, name, convert=quantity.milli):
         """A Kubernetes quantity such as 10, "500m" or "1Gi", in milli-units; None when absent."""
         value = self.values.get(name)
         if value is None:
@@ -99,7 +99,7 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             self.invalid(name, "must be a quantity such as 10, 500m or 1Gi")
         try:
-            return quantity.milli(value)
+            return convert(value)
         except ValueError:
             return self.invalid(name, "must be a quantity such as 10, 500m or 1Gi")
 

@@ -4,6 +4,7 @@ The checks and most of their words are those of Kubernetes' API server
 (pkg/apis/autoscaling/validation) and of kubectl's strict decoding: unknown fields are mistakes.
 """
 
+from scaletoolkit.autoscaling import quantity
 from scaletoolkit.autoscaling.document import ManifestError, documents, short
 from scaletoolkit.autoscaling.fields import Fields, dns_name
 from scaletoolkit.autoscaling.metric_fields import parse_metrics, refuse_zero
@@ -28,10 +29,11 @@ def parse(source):
     that comes from `kubectl get -o yaml` is passed over. Raises ManifestError, always with one
     sentence.
     """
-    found = [one for one in documents(source) if isinstance(one, dict) and one.get("kind") == KIND]
+    everything = documents(source)
+    found = [one for one in everything if isinstance(one, dict) and one.get("kind") == KIND]
     if len(found) > 1:
         raise ManifestError(f"The file holds {len(found)} documents of kind {KIND}; expected one.")
-    return _autoscaler(found[0] if found else _only(documents(source)))
+    return _autoscaler(found[0] if found else _only(everything))
 
 
 def _only(everything):
@@ -119,7 +121,7 @@ def _policy(entry, path):
 
 
 def _tolerance(fields):
-    tolerance = fields.quantity_milli("tolerance")
+    tolerance = fields.quantity("tolerance", quantity.exact)
     if tolerance is not None and tolerance < 0:
         fields.invalid("tolerance", "must be greater than or equal to zero")
-    return None if tolerance is None else tolerance / 1000
+    return None if tolerance is None else float(tolerance)

@@ -114,7 +114,7 @@ def _target(found):
         "Utilization", "Value", "AverageValue",
     ):  # fmt: skip
         target.invalid("type", "must be either Utilization, Value, or AverageValue")
-    values = {name: target.quantity_milli(name) for name in ("value", "averageValue")}
+    values = {name: target.quantity(name) for name in ("value", "averageValue")}
     for name, value in values.items():
         if value is not None and value <= 0:
             target.invalid(name, "must be positive")

@@ -14,14 +14,23 @@ def milli(text):
     """The quantity in milli-units, rounded up and kept within 64 bits as Kubernetes does (an int).
 
     Raises ValueError for text that is no quantity.
+    """
+    value = exact(text) * 1000
+    whole = min(math.ceil(abs(value)), INT64_MAX)
+    return -whole if value < 0 else whole
+
+
+def exact(text):
+    """The quantity as it is written (a Fraction). Raises ValueError for text that is none.
+
     Source: the serialization format of k8s.io/apimachinery/pkg/api/resource.Quantity.
     """
     match = PATTERN.fullmatch(str(text))
     if not match:
         raise ValueError(f"{text!r} is no quantity; examples: 10, 500m, 1.5, 2Gi")
     sign, digits, suffix = match.groups()
-    value = math.ceil(Fraction(digits.rstrip(".")) * _factor(suffix) * 1000)
-    return -min(value, INT64_MAX) if sign == "-" else min(value, INT64_MAX)
+    value = Fraction(digits.rstrip(".")) * _factor(suffix)
+    return -value if sign == "-" else value
 
 
 def _factor(suffix):
