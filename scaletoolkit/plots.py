@@ -104,11 +104,20 @@ def bars(groups, title, y, kind="measured", log_y=False, show_values=None):
         for i, label in enumerate(labels):
             middles = [g + (i - (len(labels) - 1) / 2) * width for g in range(len(groups))]
             values = [group[label] for group in groups.values()]
-            drawn = axes.bar(middles, values, width * 0.92, label=f"{label} ({kind})",
-                             color=COLOURS[i % len(COLOURS)], hatch=HATCHES[i % len(HATCHES)],
-                             edgecolor="white", linewidth=0.5)
+            drawn = axes.bar(
+                middles,
+                values,
+                width * 0.92,
+                label=f"{label} ({kind})",
+                color=COLOURS[i % len(COLOURS)],
+                hatch=HATCHES[i % len(HATCHES)],
+                edgecolor="white",
+                linewidth=0.5,
+            )
             if show_values:
-                axes.bar_label(drawn, [show_values(value) for value in values], fontsize=8, padding=2)
+                axes.bar_label(
+                    drawn, [show_values(value) for value in values], fontsize=8, padding=2
+                )
         axes.set_xticks(range(len(groups)), list(groups))
         if log_y:
             axes.set_yscale("log")
