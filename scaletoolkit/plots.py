@@ -49,14 +49,17 @@ class Series:
 
 
 @contextmanager
-def _axes(title, x, y):
+def _axes(title, x, y, path=None):
     import matplotlib.pyplot as plt
 
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots()
         axes.set(title=title, xlabel=x, ylabel=y)
         yield axes
-        plt.show()
+        if path:
+            figure.savefig(path)
+        else:
+            plt.show()
         plt.close(figure)
 
 
@@ -72,9 +75,12 @@ def _look(kind, index):
     }[kind]
 
 
-def curves(series, title, x, y, log_x=False, log_y=False, ticks=None):
-    """Draw series over a common axis; a law takes the colour of the points before it."""
-    with _axes(title, x, y) as axes:
+def curves(series, title, x, y, log_x=False, log_y=False, ticks=None, path=None):
+    """Draw series over a common axis; a law takes the colour of the points before it.
+
+    With a path the picture goes to that file instead of the screen.
+    """
+    with _axes(title, x, y, path) as axes:
         index = -1
         for one in series:
             index += one.kind in ("measured", "simulated", "quoted") or index < 0

@@ -26,14 +26,14 @@ from scaletoolkit.autoscaling.spec import (
 
 FOLDER = Path(os.environ.get("SCALETOOLKIT_CONFORMANCE", Path(__file__).parent / "conformance"))
 CASES = [
-    case for path in sorted(FOLDER.glob("hpa*.json")) for case in json.loads(path.read_text())["cases"]
+    case
+    for path in sorted(FOLDER.glob("hpa*.json"))
+    for case in json.loads(path.read_text())["cases"]
 ]
 T0 = 1_000_000.0
 NOW = T0 + 1e-3  # in the originals a moment passes between writing a fixture and deciding
 MAX = calculator.INT32_MAX
-FLAGS = Flags(
-    cpu_initialization_period_s=120, initial_readiness_delay_s=10, scale_to_zero=False
-)
+FLAGS = Flags(cpu_initialization_period_s=120, initial_readiness_delay_s=10, scale_to_zero=False)
 ANYTHING = Rules(0, "Max", (Policy("Percent", MAX, 15), Policy("Pods", MAX, 15)))
 
 
@@ -323,7 +323,9 @@ def whole_sync(given, expected):
         Events(),
         NOW,
         scale=Scale(given["spec_replicas"], given["status_replicas"]),
-        conditions={"ScaledToZero": "ScaledToZero"} if given.get("condition_scaled_to_zero") else {},
+        conditions={"ScaledToZero": "ScaledToZero"}
+        if given.get("condition_scaled_to_zero")
+        else {},
         flags=FLAGS._replace(
             scale_to_zero=gates.get("HPAScaleToZero", False),
             configurable_tolerance=gates.get("HPAConfigurableTolerance", True),

@@ -70,12 +70,16 @@ class Unavailable(Exception):
     """A metric cannot be used in this sync; the sentence says why."""
 
 
-class Entry(NamedTuple):
-    """A measured value that `count` pods share; request None: a pod that nobody knows."""
+class Usage(NamedTuple):
+    """Sums over measured pods; `counted` of the `pods` entered the sums.
 
-    value: int
-    count: int
-    request: int | None
+    The two differ only where a utilization metric measures pods whose request nobody knows.
+    """
+
+    used: int
+    requested: int
+    counted: int
+    pods: int
 
 
 def active(pods):
@@ -104,7 +108,9 @@ def propose(metric, pods, reading, scale, tolerances, now, flags):
 def _read(metric, reading):
     if reading is None or reading == {} or reading == [] or isinstance(reading, str):
         what = "metrics for resource" if "Resource" in metric.type else "metric"
-        raise Unavailable(f"unable to get {what} {metric.name}: {reading or NO_METRICS[metric.type]}")
+        raise Unavailable(
+            f"unable to get {what} {metric.name}: {reading or NO_METRICS[metric.type]}"
+        )
     return reading
 
 
@@ -161,69 +167,82 @@ def _request(pod, metric):
 def _per_pod(metric, pods, samples, current, tolerances, moment):
     resource = metric.name if "Resource" in metric.type else ""
     groups = group_pods(pods, samples, resource, *moment)
-    measured = [_entry(pod, samples[pod.name], metric) for pod in groups.ready]
-    measured += _strangers(pods, samples)
-    if not measured:
+    measured = _measured(groups.ready, pods, samples, metric)
+    if not measured.pods:
         raise Unavailable("did not receive metrics for targeted pods (pods might be unready)")
     if metric.target_type == "Utilization":
         for pod in (*groups.unready, *groups.missing, *groups.ignored):
             _request(pod, metric)
     ratio, utilization, average = _usage_ratio(measured, metric)
-    if not groups.missing and not (groups.unready and ratio > 1):
-        ready_count = sum(pod.count for pod in groups.ready)
-        replicas = current if within(ratio, tolerances) else _ceil(ratio * ready_count)
+    if groups.missing or (groups.unready and ratio > 1):
+        guessed = _with_guesses(measured, groups, ratio, metric)
+        replicas = _careful(guessed, ratio, metric, current, tolerances)
+    elif within(ratio, tolerances):
+        replicas = current
     else:
-        filled = measured + _assumed(groups, ratio, metric)
-        replicas = _careful(filled, ratio, metric, current, tolerances)
-    return MetricStatus(metric.key, replicas, utilization, average, groups=groups)
+        replicas = _ceil(ratio * sum([pod.count for pod in groups.ready]))
+    return MetricStatus(metric.key, replicas, utilization, average, None, "", groups)
 
 
-def _entry(pod, sample, metric):
-    value = sample if isinstance(sample, int) else sample.value_milli
-    return Entry(value, pod.count, _request(pod, metric))
+def _measured(ready, pods, samples, metric):
+    """The Usage of the ready pods, and of strangers: pods that are measured but not listed."""
+    used = requested = count = 0
+    for pod in ready:
+        sample = samples[pod.name]
+        used += pod.count * (sample if isinstance(sample, int) else sample.value_milli)
+        requested += pod.count * _request(pod, metric)
+        count += pod.count
+    if len(samples) == len(ready):
+        return Usage(used, requested, count, count)
+    strangers = samples.keys() - {pod.name for pod in pods}
+    if metric.target_type != "Utilization":
+        values = [samples[name] for name in strangers]
+        used += sum(v if isinstance(v, int) else v.value_milli for v in values)
+        return Usage(used, requested, count + len(values), count + len(values))
+    return Usage(used, requested, count, count + len(strangers))
 
 
-def _strangers(pods, samples):
-    known = {pod.name for pod in pods}
-    values = [sample for name, sample in samples.items() if name not in known]
-    return [Entry(v if isinstance(v, int) else v.value_milli, 1, None) for v in values]
-
-
-def _usage_ratio(entries, metric):
+def _usage_ratio(usage, metric):
     """(usage over target, utilization in percent or None, average in milli-units)."""
     if metric.target_type != "Utilization":
-        average = _quotient(sum(e.value * e.count for e in entries), _size(entries))
+        average = _quotient(usage.used, usage.counted)
         return average / metric.target, None, average
-    known = [entry for entry in entries if entry.request is not None]
-    requested = sum(entry.request * entry.count for entry in known)
-    if not requested:
+    if not usage.requested:
         raise Unavailable("no metrics returned matched known pods")
-    used = sum(entry.value * entry.count for entry in known)
-    utilization = _quotient(used * 100, requested)
-    return utilization / metric.target, utilization, _quotient(used, _size(known))
+    utilization = _quotient(usage.used * 100, usage.requested)
+    return utilization / metric.target, utilization, _quotient(usage.used, usage.counted)
 
 
-def _assumed(groups, ratio, metric):
-    """What pods without a usable measurement are taken to use: the cautious guess."""
-    assumed = []
-    for pod in groups.missing if ratio != 1 else ():
-        request, value = _request(pod, metric), 0
-        if ratio < 1:
-            most = request * max(100, metric.target) // 100
-            value = most if metric.target_type == "Utilization" else metric.target
-        assumed.append(Entry(value, pod.count, request))
+def _with_guesses(usage, groups, ratio, metric):
+    """The Usage with a cautious guess for pods without a usable measurement.
+
+    A missing pod uses nothing when that argues against scaling up, and its whole request (or the
+    target) when that argues against scaling down; an unready pod uses nothing on the way up.
+    """
+    guesses = []
     if ratio > 1:
-        assumed += [Entry(0, pod.count, _request(pod, metric)) for pod in groups.unready]
-    return assumed
+        guesses = [(pod, 0) for pod in (*groups.missing, *groups.unready)]
+    elif ratio < 1 and metric.target_type == "Utilization":
+        share = max(100, metric.target)
+        guesses = [(pod, _request(pod, metric) * share // 100) for pod in groups.missing]
+    elif ratio < 1:
+        guesses = [(pod, metric.target) for pod in groups.missing]
+    count = sum(pod.count for pod, _ in guesses)
+    return Usage(
+        usage.used + sum(pod.count * value for pod, value in guesses),
+        usage.requested + sum(pod.count * _request(pod, metric) for pod, _ in guesses),
+        usage.counted + count,
+        usage.pods + count,
+    )
 
 
-def _careful(entries, before, metric, current, tolerances):
+def _careful(usage, before, metric, current, tolerances):
     """The replicas with the guesses counted in; the current ones if they turn the direction."""
-    ratio = _usage_ratio(entries, metric)[0]
+    ratio = _usage_ratio(usage, metric)[0]
     turned = (before < 1 < ratio) or (ratio < 1 < before)
     if within(ratio, tolerances) or turned:
         return current
-    replicas = _ceil(ratio * _size(entries))
+    replicas = _ceil(ratio * usage.pods)
     against = (ratio < 1 and replicas > current) or (ratio > 1 and replicas < current)
     return current if against else replicas
 
@@ -268,10 +287,6 @@ def _per_replica(usage, replicas):
 def within(ratio, tolerances):
     """Whether usage over target is close enough to 1 to leave the size alone."""
     return 1.0 - tolerances[0] <= ratio <= 1.0 + tolerances[1]
-
-
-def _size(entries):
-    return sum(entry.count for entry in entries)
 
 
 def _quotient(a, b):

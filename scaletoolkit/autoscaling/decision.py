@@ -57,41 +57,51 @@ def reconcile(
     conditions: those of the decision before; only ScaledToZero matters. Nothing that is passed in
     is changed, and the same arguments always give the same decision.
     """
-    replicas = calculator.active(pods) if scale is None else 0
-    current, there = scale or (replicas, replicas)
-    history = (Recommendation(now, current),) if history is None else tuple(history)
-    known = {**(conditions or {}), "AbleToScale": "SucceededGetScale"}
-    before = Decision(current, current, "", known, history, events or Events())
-    outside = _outside(spec, current, before, flags)
+    if scale is None:
+        there = calculator.active(pods)
+        scale = (there, there)
+    current, conditions = scale[0], dict(conditions or {}, AbleToScale="SucceededGetScale")
+    if history is None:
+        history = (Recommendation(now, current),)
+    seen = Decision(current, current, "", conditions, tuple(history), events or Events())
+    outside = _outside(spec, seen, flags)
     if outside is not None:
-        return _rescale(spec, outside, now, flags)
-    status, tolerances = (current, there), _tolerances(spec, flags)
+        return _noted(spec, outside, now, flags)
+    tolerances = _tolerances(spec, flags)
     statuses = tuple(
-        calculator.propose(m, pods, metrics.get(m.key), status, tolerances, now, flags)
-        for m in spec.metrics
+        [
+            calculator.propose(m, pods, metrics.get(m.key), scale, tolerances, now, flags)
+            for m in spec.metrics
+        ]
     )
-    proposed = _largest(spec, before._replace(metrics=statuses))
-    if proposed.reason is None:
-        return proposed._replace(reason="")
-    return _rescale(spec, _limited(spec, proposed, now, flags), now, flags)
+    wanted, reason, error = _largest(statuses, current, conditions)
+    if wanted is None:
+        return seen._replace(metrics=statuses, error=error)
+    replicas, history = _limited(spec, seen, wanted, now, flags)
+    return _noted(
+        spec,
+        Decision(current, replicas, reason, conditions, history, seen.events, statuses, error),
+        now,
+        flags,
+    )
 
 
-def _outside(spec, current, decision, flags):
+def _outside(spec, seen, flags):
     """The decision where no metric is asked: size 0 by hand, above max, below min; else None."""
-    if current == 0:
-        asleep = flags.scale_to_zero and decision.conditions.get("ScaledToZero") == "ScaledToZero"
+    if seen.before > spec.max_replicas:
+        reason = "Current number of replicas above Spec.MaxReplicas"
+        return seen._replace(replicas=spec.max_replicas, reason=reason)
+    if seen.before == 0:
+        asleep = flags.scale_to_zero and seen.conditions.get("ScaledToZero") == "ScaledToZero"
         if asleep and (spec.min_replicas != 0 or _wakes_up(spec)):
             return None
-        conditions = {**decision.conditions, "ScalingActive": "ScalingDisabled"}
+        seen.conditions["ScalingActive"] = "ScalingDisabled"
         if not flags.scale_to_zero:
-            conditions.pop("ScaledToZero", None)
-        return decision._replace(conditions=conditions)
-    if current > spec.max_replicas:
-        reason = "Current number of replicas above Spec.MaxReplicas"
-        return decision._replace(replicas=spec.max_replicas, reason=reason)
-    if current < spec.min_replicas:
+            seen.conditions.pop("ScaledToZero", None)
+        return seen
+    if seen.before < spec.min_replicas:
         reason = "Current number of replicas below Spec.MinReplicas"
-        return decision._replace(replicas=spec.min_replicas, reason=reason)
+        return seen._replace(replicas=spec.min_replicas, reason=reason)
     return None
 
 
@@ -108,72 +118,73 @@ def _tolerances(spec, flags):
     return flags.tolerance if down is None else down, flags.tolerance if up is None else up
 
 
-def _largest(spec, decision):
-    """The largest wish of the metrics that work; the reason is None where none may be followed.
+def _largest(statuses, current, conditions):
+    """(the largest wish of the metrics that work, its reason, the error of those that do not).
 
-    A metric that failed might have asked for more, so with one missing nothing is scaled down.
+    A metric that failed might have asked for more, so with one missing nothing is scaled down: the
+    wish is then None. Sets the condition ScalingActive.
     """
-    replicas, name, failed = 0, "", [m for m in decision.metrics if m.error]
-    for status in decision.metrics:
-        if not status.error and (replicas == 0 or status.replicas > replicas):
-            replicas, name = status.replicas, status.key
-    error, conditions = "", {**decision.conditions, "ScalingActive": "ValidMetricFound"}
+    wanted, key, failed = 0, "", []
+    for status in statuses:
+        if status.error:
+            failed.append(status)
+        elif wanted == 0 or status.replicas > wanted:
+            wanted, key = status.replicas, status.key
+    conditions["ScalingActive"], error = "ValidMetricFound", ""
     if failed:
-        count = f"{len(failed)} invalid out of {len(decision.metrics)}"
+        count = f"{len(failed)} invalid out of {len(statuses)}"
         error = f"invalid metrics ({count}), first error is: {failed[0].error}"
-        if len(failed) == len(decision.metrics) or replicas < decision.before:
+        if len(failed) == len(statuses) or wanted < current:
             conditions["ScalingActive"] = f"FailedGet{failed[0].key.split('/')[0]}Metric"
-            return decision._replace(reason=None, conditions=conditions, error=error)
-    wanted, reason = max(replicas, 0), ""
-    if wanted != decision.before:
-        reason = f"{name} above target" if wanted > decision.before else "All metrics below target"
-    return decision._replace(replicas=wanted, reason=reason, conditions=conditions, error=error)
+            return None, "", error
+    if wanted > current:
+        return wanted, f"{key} above target", error
+    return max(wanted, 0), "All metrics below target" if wanted < current else "", error
 
 
-def _limited(spec, decision, now, flags):
-    """The wish after stabilization windows and limits; it becomes part of the history."""
-    current, wanted = decision.before, decision.replicas
+def _limited(spec, seen, wanted, now, flags):
+    """(the wish after stabilization windows and limits, the history with the wish in it)."""
+    current = seen.before
     if spec.behavior is None:
         window_s = flags.downscale_stabilization_s
-        settled, history = limits.stabilize(decision.history, wanted, window_s, now)
+        settled, history = limits.stabilize(seen.history, wanted, window_s, now)
         replicas, reason = limits.limit(spec, current, settled)
-        stabilized = "ScaleDownStabilized"
     else:
+        windows_s = _windows_s(spec, flags)
         settled, history = limits.stabilize_with_behavior(
-            decision.history, wanted, current, _windows_s(spec, flags), now
+            seen.history, wanted, current, windows_s, now
         )
-        replicas, reason = limits.limit_with_behavior(spec, current, settled, decision.events, now)
-        stabilized = "ScaleUpStabilized" if wanted >= current else "ScaleDownStabilized"
-    replicas = max(replicas, spec.min_replicas) if current == 0 else replicas
-    conditions = {
-        **decision.conditions,
-        "AbleToScale": "ReadyForNewScale" if settled == wanted else stabilized,
-        "ScalingLimited": reason,
-    }
-    return decision._replace(replicas=replicas, conditions=conditions, history=history)
+        replicas, reason = limits.limit_with_behavior(spec, current, settled, seen.events, now)
+    able = "ReadyForNewScale"
+    if settled != wanted:
+        up = spec.behavior is not None and wanted >= current
+        able = "ScaleUpStabilized" if up else "ScaleDownStabilized"
+    seen.conditions["AbleToScale"], seen.conditions["ScalingLimited"] = able, reason
+    return max(replicas, spec.min_replicas) if current == 0 else replicas, history
 
 
 def _windows_s(spec, flags):
+    """(up, down) in seconds."""
     down = spec.behavior.scale_down.stabilization_window_s
     up = spec.behavior.scale_up.stabilization_window_s or 0
     return up, flags.downscale_stabilization_s if down is None else down
 
 
-def _rescale(spec, decision, now, flags):
-    """The decision with the change of size noted down, where there is one."""
+def _noted(spec, decision, now, flags):
+    """The decision with its change of size noted down, where there is one."""
     before, after = decision.before, decision.replicas
     if before == after:
         return decision
-    conditions = {**decision.conditions, "AbleToScale": "SucceededRescale"}
+    conditions = decision.conditions
+    conditions["AbleToScale"] = "SucceededRescale"
     if flags.scale_to_zero:
         asleep = before > after == spec.min_replicas == 0 and _wakes_up(spec)
         conditions["ScaledToZero"] = "ScaledToZero" if asleep else "NotScaledToZero"
     else:
         conditions.pop("ScaledToZero", None)
-    events = _recorded(spec, decision.events, after - before, now)
     below = "Current number of replicas below Spec.MinReplicas" if before == 0 else ""
-    reason = decision.reason or below
-    return decision._replace(conditions=conditions, events=events, reason=reason)
+    events = _recorded(spec, decision.events, after - before, now)
+    return decision._replace(events=events, reason=decision.reason or below)
 
 
 def _recorded(spec, events, change, now):

@@ -20,7 +20,9 @@ class Fields:
 
     def __init__(self, value, path, known):
         if not isinstance(value, dict):
-            raise ManifestError(f"{path}: Invalid value: {short(value)}: must be a mapping of fields.")
+            raise ManifestError(
+                f"{path}: Invalid value: {short(value)}: must be a mapping of fields."
+            )
         self.path = path
         self.values = {name: item for name, item in value.items() if item is not None}
         for name in value:

@@ -85,7 +85,9 @@ def _behavior(spec):
     if "behavior" not in spec:
         return None
     fields = spec.mapping("behavior", ("scaleUp", "scaleDown"))
-    return Behavior(_rules(fields, "scaleUp", DEFAULT_UP), _rules(fields, "scaleDown", DEFAULT_DOWN))
+    return Behavior(
+        _rules(fields, "scaleUp", DEFAULT_UP), _rules(fields, "scaleDown", DEFAULT_DOWN)
+    )
 
 
 def _rules(behavior, name, default):
