@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from scaletoolkit.autoscaling import calculator, limits
-from scaletoolkit.autoscaling.calculator import Pod, Sample
+from scaletoolkit.autoscaling import limits
+from scaletoolkit.autoscaling.calculator import INT32_MAX as MAX
 from scaletoolkit.autoscaling.decision import Scale, reconcile
 from scaletoolkit.autoscaling.limits import Events, Recommendation, ScaleEvent
+from scaletoolkit.autoscaling.pods import Pod, Sample, group_pods
 from scaletoolkit.autoscaling.spec import (
     DEFAULT_DOWN,
     DEFAULT_UP,
@@ -32,7 +33,7 @@ CASES = [
 ]
 T0 = 1_000_000.0
 NOW = T0 + 1e-3  # in the originals a moment passes between writing a fixture and deciding
-MAX = calculator.INT32_MAX
+ASLEEP = {"ScaledToZero": "ScaledToZero"}
 FLAGS = Flags(cpu_initialization_period_s=120, initial_readiness_delay_s=10, scale_to_zero=False)
 ANYTHING = Rules(0, "Max", (Policy("Percent", MAX, 15), Policy("Pods", MAX, 15)))
 
@@ -92,11 +93,10 @@ def samples(given, field):
 def one_metric(metric, replicas, pods, reading, tolerance):
     """The status of the only metric in a sync where nothing but the metric decides."""
     spec = Spec("case", "Deployment d", 0, MAX, (metric,), tolerant(tolerance))
-    conditions = {"ScaledToZero": "ScaledToZero"}
     flags = FLAGS._replace(scale_to_zero=True)
     decision = reconcile(
         spec, pods, {metric.key: reading}, (), Events(), NOW,
-        scale=Scale(replicas, replicas), conditions=conditions, flags=flags,
+        scale=Scale(replicas, replicas), conditions=ASLEEP, flags=flags,
     )  # fmt: skip
     if not decision.error:
         assert decision.replicas == max(0, decision.metrics[0].replicas)
@@ -156,7 +156,7 @@ def whole(kind, target_type):
     return run
 
 
-def group_pods(given, expected):
+def groups(given, expected):
     flags = FLAGS._replace(
         cpu_initialization_period_s=given["cpu_initialization_period_s"],
         initial_readiness_delay_s=given["delay_of_initial_readiness_status_s"],
@@ -171,10 +171,10 @@ def group_pods(given, expected):
         for p in given["pods"]
         if (m := p.get("metric"))
     }
-    groups = calculator.group_pods(pods, taken, given["resource"], NOW, flags)
-    assert len(groups.ready) == expected["ready_count"]
+    found = group_pods(pods, taken, given["resource"], NOW, flags)
+    assert len(found.ready) == expected["ready_count"]
     for name in ("unready", "missing", "ignored"):
-        assert sorted(p.name for p in getattr(groups, name)) == sorted(expected[name])
+        assert sorted(p.name for p in getattr(found, name)) == sorted(expected[name])
 
 
 def limit_without_behavior(given, expected):
@@ -247,8 +247,8 @@ def stabilize_without_behavior(given, expected):
 def stabilize_with_behavior(given, expected):
     metric, reading = wanting(given["desired_replicas"])
     windows = (given["scale_up_window_s"], given["scale_down_window_s"])
-    spec = Spec("case", "d", 0, MAX, (metric,),
-                Behavior(*(ANYTHING._replace(stabilization_window_s=w) for w in windows)))  # fmt: skip
+    allowed = [ANYTHING._replace(stabilization_window_s=window_s) for window_s in windows]
+    spec = Spec("case", "d", 0, MAX, (metric,), Behavior(*allowed))
     scale = Scale(given["current_replicas"], given["current_replicas"])
     history, flags = recommendations(given["history"]), FLAGS._replace(tolerance=0)
     decision = reconcile(spec, [], reading, history, Events(), NOW, scale=scale, flags=flags)
@@ -323,9 +323,7 @@ def whole_sync(given, expected):
         Events(),
         NOW,
         scale=Scale(given["spec_replicas"], given["status_replicas"]),
-        conditions={"ScaledToZero": "ScaledToZero"}
-        if given.get("condition_scaled_to_zero")
-        else {},
+        conditions=ASLEEP if given.get("condition_scaled_to_zero") else {},
         flags=FLAGS._replace(
             scale_to_zero=gates.get("HPAScaleToZero", False),
             configurable_tolerance=gates.get("HPAConfigurableTolerance", True),
@@ -345,7 +343,7 @@ RUNNERS = {
     "external_value": whole("External", "Value"),
     "object_average_value": whole("Object", "AverageValue"),
     "external_average_value": whole("External", "AverageValue"),
-    "group_pods": group_pods,
+    "group_pods": groups,
     "limit_without_behavior": limit_without_behavior,
     "behavior_rate_limit": behavior_rate_limit,
     "scale_up_policy_limit": policy_limit("up"),

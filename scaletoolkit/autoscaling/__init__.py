@@ -9,6 +9,7 @@ document    YAML text to plain values, small and safe
 fields      one field of a manifest: its value, or the sentence that says what is wrong
 metric_fields  the entries of spec.metrics
 manifest    plain values to a Spec; every mistake is one sentence with the field's path
+pods        pods, and which of them count for a metric
 calculator  one metric and the pods: how many replicas it asks for
 limits      min, max, rate policies, stabilization windows
 decision    reconcile: one look at the metrics, one decision
@@ -20,13 +21,14 @@ command     `python -m scaletoolkit hpa`
 exports     the same wishes for KEDA and for Ray Serve, and what does not translate
 """
 
-from scaletoolkit.autoscaling.calculator import MetricStatus, Pod, PodGroups, Sample
+from scaletoolkit.autoscaling.calculator import MetricStatus
 from scaletoolkit.autoscaling.command import hpa_arguments, hpa_command
 from scaletoolkit.autoscaling.controller import Controller, live, time_scale
 from scaletoolkit.autoscaling.decision import Decision, Scale, reconcile
 from scaletoolkit.autoscaling.exports import keda_scaled_object, ray_autoscaling_config
 from scaletoolkit.autoscaling.limits import Events, Recommendation, ScaleEvent
 from scaletoolkit.autoscaling.manifest import ManifestError, parse
+from scaletoolkit.autoscaling.pods import Pod, PodGroups, Sample
 from scaletoolkit.autoscaling.replay import read_traffic, run_hpa
 from scaletoolkit.autoscaling.simulator import Replay, simulate
 from scaletoolkit.autoscaling.spec import Behavior, Flags, Metric, Policy, Rules, Spec

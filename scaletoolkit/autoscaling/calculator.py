@@ -7,6 +7,7 @@ rounding: averages and utilization are whole numbers, the replica count is round
 import math
 from typing import NamedTuple
 
+from scaletoolkit.autoscaling.pods import PodGroups, group_pods
 from scaletoolkit.autoscaling.quantity import INT64_MAX
 
 INT32_MAX = 2**31 - 1
@@ -17,41 +18,6 @@ NO_METRICS = {
     "Object": "no metrics returned from custom metrics API",
     "External": "no metrics returned from external metrics API",
 }
-
-
-class Pod(NamedTuple):
-    """A pod, or `count` pods that are alike in everything.
-
-    ready: its Ready condition (None: not reported yet), which last changed at `ready_since_s`.
-    requests_milli: {container: {resource: milli-units}}. Times are seconds on the caller's clock;
-    the default start is long ago, None is not started.
-    """
-
-    name: str
-    phase: str = "Running"
-    ready: bool | None = True
-    started_s: float | None = -math.inf
-    ready_since_s: float | None = -math.inf
-    deleting: bool = False
-    requests_milli: dict | None = None
-    count: int = 1
-
-
-class Sample(NamedTuple):
-    """A pod's measurement, averaged over the `window_s` seconds before `time_s`."""
-
-    value_milli: int
-    time_s: float
-    window_s: float
-
-
-class PodGroups(NamedTuple):
-    """What the calculator makes of each pod: lists of Pod."""
-
-    ready: list
-    unready: list
-    missing: list
-    ignored: list
 
 
 class MetricStatus(NamedTuple):
@@ -82,11 +48,6 @@ class Usage(NamedTuple):
     pods: int
 
 
-def active(pods):
-    """How many pods count as replicas: neither being deleted nor finished (an int)."""
-    return sum(p.count for p in pods if not p.deleting and p.phase not in ("Succeeded", "Failed"))
-
-
 def propose(metric, pods, reading, scale, tolerances, now, flags):
     """What this metric asks for: a MetricStatus, with `error` set when it cannot be used.
 
@@ -112,37 +73,6 @@ def _read(metric, reading):
             f"unable to get {what} {metric.name}: {reading or NO_METRICS[metric.type]}"
         )
     return reading
-
-
-def group_pods(pods, samples, resource, now, flags):
-    """Sort pods into PodGroups; only for "cpu" does readiness matter.
-
-    A pod that starts burns CPU without serving: within the initialization period it counts once it
-    is ready and one whole measurement window lies behind that; later, unless it was never ready.
-    """
-    groups = PodGroups([], [], [], [])
-    for pod in pods:
-        if pod.deleting or pod.phase in ("Succeeded", "Failed"):
-            groups.ignored.append(pod)
-        elif pod.phase == "Pending":
-            groups.unready.append(pod)
-        elif pod.name not in samples:
-            groups.missing.append(pod)
-        elif resource == "cpu" and _warming_up(pod, samples[pod.name], now, flags):
-            groups.unready.append(pod)
-        else:
-            groups.ready.append(pod)
-    return groups
-
-
-def _warming_up(pod, sample, now, flags):
-    if pod.ready is None or pod.started_s is None:
-        return True
-    if pod.started_s + flags.cpu_initialization_period_s > now:
-        time_s, window_s = (now, 0) if isinstance(sample, int) else sample[1:]
-        return not pod.ready or time_s < pod.ready_since_s + window_s
-    never_ready = pod.started_s + flags.initial_readiness_delay_s > pod.ready_since_s
-    return not pod.ready and never_ready
 
 
 def _request(pod, metric):
@@ -250,9 +180,9 @@ def _careful(usage, before, metric, current, tolerances):
 def _whole(metric, pods, reading, scale, tolerances):
     """Object and External metrics: one number for the whole workload."""
     if metric.target_type not in ("Value", "AverageValue"):
-        kind = metric.type.lower()
         raise Unavailable(
-            f"invalid {kind} metric source: neither a value target nor an average value target was set"
+            f"invalid {metric.type.lower()} metric source: neither a value target nor an average "
+            "value target was set"
         )
     usage = _total(reading)
     if metric.target_type == "Value":

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from scaletoolkit.autoscaling import calculator, limits
 from scaletoolkit.autoscaling.limits import Events, Recommendation
+from scaletoolkit.autoscaling.pods import active
 from scaletoolkit.autoscaling.spec import FLAGS
 
 
@@ -58,31 +59,30 @@ def reconcile(
     is changed, and the same arguments always give the same decision.
     """
     if scale is None:
-        there = calculator.active(pods)
-        scale = (there, there)
-    current, conditions = scale[0], dict(conditions or {}, AbleToScale="SucceededGetScale")
+        scale = Scale(active(pods), active(pods))
     if history is None:
-        history = (Recommendation(now, current),)
-    seen = Decision(current, current, "", conditions, tuple(history), events or Events())
-    outside = _outside(spec, seen, flags)
-    if outside is not None:
-        return _noted(spec, outside, now, flags)
-    tolerances = _tolerances(spec, flags)
-    statuses = tuple(
-        [
-            calculator.propose(m, pods, metrics.get(m.key), scale, tolerances, now, flags)
-            for m in spec.metrics
-        ]
-    )
-    wanted, reason, error = _largest(statuses, current, conditions)
-    if wanted is None:
-        return seen._replace(metrics=statuses, error=error)
-    replicas, history = _limited(spec, seen, wanted, now, flags)
-    return _noted(
-        spec,
-        Decision(current, replicas, reason, conditions, history, seen.events, statuses, error),
-        now,
-        flags,
+        history = (Recommendation(now, scale[0]),)
+    known = dict(conditions or {}, AbleToScale="SucceededGetScale")
+    seen = Decision(scale[0], scale[0], "", known, tuple(history), events or Events())
+    decision = _outside(spec, seen, flags)
+    if decision is None:
+        decision = _by_metrics(spec, seen, (pods, metrics, scale), now, flags)
+    return decision if decision.replicas == scale[0] else _noted(spec, decision, now, flags)
+
+
+def _by_metrics(spec, seen, observed, now, flags):
+    """The decision that follows the metrics, or the size as it is where they forbid to act."""
+    pods, metrics, scale = observed
+    tolerances, statuses = _tolerances(spec, flags), []
+    for metric in spec.metrics:
+        reading = metrics.get(metric.key)
+        statuses.append(calculator.propose(metric, pods, reading, scale, tolerances, now, flags))
+    wanted, reason, error = _largest(statuses, seen.before, seen.conditions)
+    replicas, history = seen.before, seen.history
+    if wanted is not None:
+        replicas, history = _limited(spec, seen, wanted, now, flags)
+    return Decision(
+        seen.before, replicas, reason, seen.conditions, history, seen.events, tuple(statuses), error
     )
 
 
@@ -171,11 +171,8 @@ def _windows_s(spec, flags):
 
 
 def _noted(spec, decision, now, flags):
-    """The decision with its change of size noted down, where there is one."""
-    before, after = decision.before, decision.replicas
-    if before == after:
-        return decision
-    conditions = decision.conditions
+    """The decision with its change of size noted down."""
+    before, after, conditions = decision.before, decision.replicas, decision.conditions
     conditions["AbleToScale"] = "SucceededRescale"
     if flags.scale_to_zero:
         asleep = before > after == spec.min_replicas == 0 and _wakes_up(spec)

@@ -77,9 +77,8 @@ class Fields:
         value = self.text(name, missing)
         if value not in allowed:
             supported = ", ".join(f'"{one}"' for one in sorted(allowed))
-            raise ManifestError(
-                f"{self.at(name)}: Unsupported value: {short(value)}: supported values: {supported}."
-            )
+            problem = f"Unsupported value: {short(value)}: supported values: {supported}"
+            raise ManifestError(f"{self.at(name)}: {problem}.")
         return value
 
     def integer(self, name, default=None):

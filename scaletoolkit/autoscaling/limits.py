@@ -1,7 +1,7 @@
 """From what the metrics ask for to what may be done now: windows, rates, min and max. Lab 09.
 
-Two rule books stand side by side, as in Kubernetes' horizontal.go (2026): one for a manifest without
-`behavior`, one for a manifest with it. Logs are tuples; every function returns a new one.
+Two rule books stand side by side, as in Kubernetes' horizontal.go (2026): one for a manifest
+without `behavior`, one for a manifest with it. Logs are tuples; every function returns a new one.
 """
 
 import math

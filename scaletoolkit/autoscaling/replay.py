@@ -66,7 +66,7 @@ def run_hpa(manifest_path, traffic_path, *, replica=None, objective_s=0.5, plot_
     """Replay a traffic file against a manifest and print what happens; returns the Replay.
 
     Prints replicas over time, requests over the objective, replica-hours, and writes a picture to
-    `plot_path` (by default beside the working folder's `hpa-replay.png`). All of it is simulated:
+    `plot_path` (by default `hpa-replay.png` in the working folder). All of it is simulated:
     `replica`, a Replica, says what one replica can do. Raises ManifestError, one sentence, for a
     file that is missing or wrong.
     """
@@ -76,7 +76,7 @@ def run_hpa(manifest_path, traffic_path, *, replica=None, objective_s=0.5, plot_
     found = simulate(spec, rates, replica, flags=flags, signals=signals,
                      start_replicas=start_replicas)  # fmt: skip
     print(spec)
-    print(f"{replica}, sync period {flags.sync_period_s:g} s; everything below is simulated.")
+    print(f"{replica}; a sync every {flags.sync_period_s:g} s. Everything below is simulated.")
     print(lab.table(_rows(found, objective_s), units={"requests": "/s"}))
     print(_verdict(found, objective_s))
     _draw(found, Path(plot_path or "hpa-replay.png"))

@@ -133,8 +133,8 @@ def simulate(
             decision = controller.sync(pods, metrics, workload.now, scale)
             if decision.replicas != decision.before:
                 workload.resize(decision.replicas)
-        rows.append((workload.replicas, workload.ready, workload.queue, served, refused))
-    columns = np.array(rows).T
+        rows += (workload.replicas, workload.ready, workload.queue, served, refused)
+    columns = np.array(rows).reshape(-1, 5).T
     counts = columns[:2].astype(int)
     return Replay(spec, replica, tick_s, len(rates) // every, rates, *counts, *columns[2:])
 

@@ -10,8 +10,8 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-from scaletoolkit.autoscaling.calculator import Pod, Sample
 from scaletoolkit.autoscaling.document import ManifestError
+from scaletoolkit.autoscaling.pods import Pod, Sample
 
 SIGNALS = {
     "in_flight": ("in_flight", "inflight", "concurren", "ongoing"),
@@ -34,6 +34,12 @@ class Replica:
     start_up_s: float = 30.0
     cpu_request_milli: int = 1000
     cpu_busy_milli: int = 1000
+
+    def __repr__(self):
+        return (
+            f"Replica: {self.requests_per_s:g} requests/s, {self.service_s:g} s for one, ready "
+            f"{self.start_up_s:g} s after it is asked for"
+        )
 
     def __post_init__(self):
         for name in ("requests_per_s", "service_s", "cpu_request_milli", "cpu_busy_milli"):
