@@ -29,9 +29,7 @@ def read_traffic(source):
     if rows and not _is_number(rows[0][1][0]):
         rows = rows[1:]
     if len(rows) < 2:
-        raise ManifestError(
-            "The traffic file needs two rows or more of: seconds, requests a second."
-        )
+        raise ManifestError("The traffic file needs two or more rows: seconds, requests a second.")
     points = [_point(line, row) for line, row in rows]
     seconds, rates = (np.array(column) for column in zip(*points, strict=True))
     for (line, _), gap in zip(rows[1:], np.diff(seconds), strict=True):
