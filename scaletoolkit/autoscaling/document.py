@@ -17,6 +17,10 @@ TAG = "tag:yaml.org,2002:"
 class ManifestError(lab.LabError, ValueError):
     """A manifest, or a traffic file, is wrong; the sentence names the field and what it may be."""
 
+    def __init__(self, sentence):
+        # a foreign file's own words may stand in the sentence: keep them to one printable line
+        super().__init__("".join(c if c.isprintable() else "?" for c in sentence))
+
 
 def documents(source):
     """The documents of a YAML text (str or bytes) as plain values; those that are empty left out.
@@ -126,7 +130,6 @@ def _scalar(node):
 def short(value):
     """A value as it may stand in a sentence: quoted text, no more than 60 characters."""
     text = f'"{value}"' if isinstance(value, str) else _json(value)
-    text = "".join(c if c.isprintable() else "?" for c in text)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

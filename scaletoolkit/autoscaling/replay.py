@@ -1,7 +1,5 @@
 """A learner's own manifest against a learner's own traffic: the command `hpa`. Lab 09."""
 
-import csv
-import io
 import math
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from scaletoolkit.autoscaling.spec import FLAGS
 from scaletoolkit.autoscaling.workload import Replica
 
 MOST_TICKS = 31 * 86_400
+MOST_PER_S = 1e9
 ROWS_PRINTED = 12
 
 
@@ -25,7 +24,8 @@ def read_traffic(source):
     from then on. The last rate lasts as long as the one before it. Raises ManifestError with the
     line that is wrong.
     """
-    rows = [(n, row) for n, row in enumerate(csv.reader(io.StringIO(source)), 1) if any(row)]
+    lines = enumerate(source.splitlines(), 1)
+    rows = [(number, line.split(",")) for number, line in lines if line.strip()]
     if rows and not _is_number(rows[0][1][0]):
         rows = rows[1:]
     if len(rows) < 2:
@@ -35,10 +35,10 @@ def read_traffic(source):
     for (line, _), gap in zip(rows[1:], np.diff(seconds), strict=True):
         if gap <= 0:
             raise ManifestError(f"Traffic, line {line}: the seconds must rise from row to row.")
-    length = math.ceil(seconds[-1] - seconds[0] + (seconds[-1] - seconds[-2]))
+    length = float(seconds[-1]) - float(seconds[0]) + float(seconds[-1]) - float(seconds[-2])
     if length > MOST_TICKS:
-        raise ManifestError(f"The traffic lasts {length:,} s; at most {MOST_TICKS:,} s (31 days).")
-    ticks = seconds[0] + np.arange(length)
+        raise ManifestError(f"The traffic lasts {length:,.0f} s; at most {MOST_TICKS:,} s fit.")
+    ticks = seconds[0] + np.arange(math.ceil(length))
     return rates[np.searchsorted(seconds, ticks, side="right") - 1]
 
 
@@ -54,8 +54,9 @@ def _point(line, row):
         given = short(",".join(row))
         raise ManifestError(f"Traffic, line {line}: expected two numbers, got {given}.")
     second, rate = map(float, row)
-    if rate < 0:
-        raise ManifestError(f"Traffic, line {line}: a rate is 0 or more, got {rate:g}.")
+    if not 0 <= rate <= MOST_PER_S:
+        expected = f"a rate from 0 to {MOST_PER_S:g}"
+        raise ManifestError(f"Traffic, line {line}: expected {expected}, got {rate:g}.")
     return second, rate
 
 
@@ -68,6 +69,8 @@ def run_hpa(manifest_path, traffic_path, *, replica=None, objective_s=0.5, plot_
     `replica`, a Replica, says what one replica can do. Raises ManifestError, one sentence, for a
     file that is missing or wrong.
     """
+    if not 0 < objective_s < math.inf:
+        raise ValueError(f"objective_s must be a positive number of seconds, got {objective_s}")
     spec = parse(_read(manifest_path, "manifest"))
     rates = read_traffic(_read(traffic_path, "traffic").decode("utf-8-sig", errors="replace"))
     replica = replica or Replica()

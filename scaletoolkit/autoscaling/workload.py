@@ -43,9 +43,9 @@ class Replica:
 
     def __post_init__(self):
         for name in ("requests_per_s", "service_s", "cpu_request_milli", "cpu_busy_milli"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
-        if self.start_up_s < 0:
+        if not 0 <= self.start_up_s < math.inf:
             raise ValueError(f"start_up_s must not be negative, got {self.start_up_s}")
 
 
