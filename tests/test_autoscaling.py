@@ -3,6 +3,7 @@
 import argparse
 import copy
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -245,6 +246,14 @@ def test_the_live_loop_keeps_its_period_and_its_time_scale():
     assert [decision.replicas for decision in decisions] == sizes[1:]
 
 
+def test_the_live_loop_ends_when_it_is_told_to():
+    stop = threading.Event()
+    decisions = autoscaling.live(Controller(SPEC), lambda now: alike(2), None, stop.wait, speed=1e4)
+    assert next(decisions).replicas == next(decisions).replicas == 2
+    stop.set()
+    assert list(decisions) == []
+
+
 def test_the_time_scale_is_said_in_a_sentence():
     assert autoscaling.time_scale(SPEC, 15) == (
         "Time runs 15 times as fast as in the manifest: the sync period of 15 s takes 1 s here, "
@@ -308,6 +317,14 @@ def test_replica_hours_count_from_the_request_to_the_end():
     assert repr(found) == (
         "Replay: 72,000 requests in 2 simulated hours on 3 to 3 replicas, 6.0 replica-hours"
     )
+
+
+def test_a_worker_sleeps_at_night_and_wakes_up():
+    rate = Metric("External/rate", "External", "rate", "AverageValue", 15_000)
+    spec = Spec("worker", "Deployment worker", 0, 5, (rate,))
+    rates = [30.0] * 900 + [0.0] * 900 + [30.0] * 900
+    found = autoscaling.simulate(spec, rates, Replica(20, 0.1, 5))
+    assert (found.replicas[880], found.replicas[1790], found.replicas[2690]) == (2, 0, 2)
 
 
 def test_a_new_replica_serves_after_its_start_up_and_the_starting_ones_go_first():

@@ -163,7 +163,8 @@ def groups(given, expected):
     )
     pods = [
         Pod(p["name"], p["phase"], p["ready_condition"], ago(p["started_s_ago"]),
-            ago(p["ready_transition_s_ago"]), p["deleting"], {"c": {given["resource"]: 1}})
+            ago(p["ready_transition_s_ago"]) or float("-inf"), p["deleting"],
+            {"c": {given["resource"]: 1}})
         for p in given["pods"]
     ]  # fmt: skip
     taken = {
@@ -208,7 +209,7 @@ def through_reconcile(spec, given, expected):
     metric, reading = wanting(given["desired_replicas"])
     flags = FLAGS._replace(tolerance=0, downscale_stabilization_s=0)
     if spec.behavior is not None:
-        calm = [r._replace(stabilization_window_s=0) for r in spec.behavior]
+        calm = [r._replace(stabilization_window_s=0, tolerance=None) for r in spec.behavior]
         spec = Spec("c", "d", spec.min_replicas, spec.max_replicas, (metric,), Behavior(*calm))
     decision = reconcile(
         spec, [], reading, (), events, NOW, scale=Scale(current, current), flags=flags
@@ -250,8 +251,10 @@ def stabilize_with_behavior(given, expected):
     allowed = [ANYTHING._replace(stabilization_window_s=window_s) for window_s in windows]
     spec = Spec("case", "d", 0, MAX, (metric,), Behavior(*allowed))
     scale = Scale(given["current_replicas"], given["current_replicas"])
-    history, flags = recommendations(given["history"]), FLAGS._replace(tolerance=0)
-    decision = reconcile(spec, [], reading, history, Events(), NOW, scale=scale, flags=flags)
+    history = recommendations(given["history"])
+    flags = FLAGS._replace(tolerance=0, scale_to_zero=True)
+    decision = reconcile(spec, [], reading, history, Events(), NOW, scale=scale,
+                         conditions=ASLEEP, flags=flags)  # fmt: skip
     assert decision.replicas == expected["replicas"]
     assert [r.replicas for r in decision.history] == expected["history_replicas_after"]
 

@@ -7,7 +7,7 @@ rounding: averages and utilization are whole numbers, the replica count is round
 import math
 from typing import NamedTuple
 
-from scaletoolkit.autoscaling.pods import PodGroups, group_pods
+from scaletoolkit.autoscaling.pods import PodGroups, Sample, group_pods
 from scaletoolkit.autoscaling.quantity import INT64_MAX
 
 INT32_MAX = 2**31 - 1
@@ -119,7 +119,7 @@ def _measured(ready, pods, samples, metric):
     used = requested = count = 0
     for pod in ready:
         sample = samples[pod.name]
-        used += pod.count * (sample if isinstance(sample, int) else sample.value_milli)
+        used += pod.count * (sample.value_milli if isinstance(sample, Sample) else sample)
         requested += pod.count * _request(pod, metric)
         count += pod.count
     if len(samples) == len(ready):
@@ -127,7 +127,7 @@ def _measured(ready, pods, samples, metric):
     strangers = samples.keys() - {pod.name for pod in pods}
     if metric.target_type != "Utilization":
         values = [samples[name] for name in strangers]
-        used += sum(v if isinstance(v, int) else v.value_milli for v in values)
+        used += sum(v.value_milli if isinstance(v, Sample) else v for v in values)
         return Usage(used, requested, count + len(values), count + len(values))
     return Usage(used, requested, count, count + len(strangers))
 

@@ -19,7 +19,7 @@ class Pod(NamedTuple):
     phase: str = "Running"
     ready: bool | None = True
     started_s: float | None = -math.inf
-    ready_since_s: float | None = -math.inf
+    ready_since_s: float = -math.inf
     deleting: bool = False
     requests_milli: dict | None = None
     count: int = 1
@@ -72,7 +72,7 @@ def _warming_up(pod, sample, now, flags):
     if pod.ready is None or pod.started_s is None:
         return True
     if pod.started_s + flags.cpu_initialization_period_s > now:
-        time_s, window_s = (now, 0) if isinstance(sample, int) else sample[1:]
+        time_s, window_s = sample[1:] if isinstance(sample, Sample) else (now, 0)
         return not pod.ready or time_s < pod.ready_since_s + window_s
     never_ready = pod.started_s + flags.initial_readiness_delay_s > pod.ready_since_s
     return not pod.ready and never_ready

@@ -117,12 +117,13 @@ def simulate(
 
     arrivals_per_s: one rate a tick of `tick_s` seconds; a sync comes every `flags.sync_period_s`,
     a whole number of ticks. replica: a Replica. start_replicas: the size at the start, by default
-    minReplicas. max_queue: requests beyond it are refused. signals: see `workload.wire`.
+    minReplicas, at least one: Kubernetes leaves alone what somebody set to zero. max_queue:
+    requests beyond it are refused. signals: see `workload.wire`.
     """
     rates = _rates(arrivals_per_s)
     every = _ticks_per_sync(flags.sync_period_s, tick_s)
     replica = replica or Replica()
-    size = spec.min_replicas if start_replicas is None else start_replicas
+    size = max(1, spec.min_replicas) if start_replicas is None else start_replicas
     workload = Workload(replica, size, max_queue, containers(spec))
     controller, wired, rows = Controller(spec, flags), wire(spec, signals), []
     for tick, rate in enumerate(rates.tolist(), 1):

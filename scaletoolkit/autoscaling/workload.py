@@ -64,7 +64,7 @@ class Workload:
     def _begin_period(self):
         """Average anew; what is ready now will have been measured for the whole period."""
         self.settled = self.ready
-        self.period_s = self.served = self.waited = self.capacity = 0.0
+        self.period_s = self.arrived = self.served = self.waited = self.capacity = 0.0
 
     def advance(self, rate, seconds):
         """Let `rate` requests a second arrive for so long: (requests served, requests refused)."""
@@ -93,6 +93,7 @@ class Workload:
         if after > self.max_queue:
             self.refused += after - self.max_queue
             after = self.max_queue
+        self.arrived += rate * seconds
         self.capacity += capacity * seconds
         self.period_s += seconds
         self.queue, self.now = after, self.now + seconds
@@ -128,12 +129,12 @@ class Workload:
     def _averages(self):
         """Sums over all replicas, averaged over the period: requests, requests/s, CPU cores."""
         seconds = self.period_s or 1.0
-        served_per_s, waiting = self.served / seconds, self.waited / seconds
+        waiting, in_service = self.waited, self.served * self.replica.service_s
         busy = self.served / self.capacity if self.capacity else 0.0
         return {
-            "queue_length": waiting,
-            "in_flight": waiting + served_per_s * self.replica.service_s,
-            "requests_per_s": served_per_s,
+            "queue_length": waiting / seconds,
+            "in_flight": (waiting + in_service) / seconds,
+            "requests_per_s": self.arrived / seconds,
             "cpu": busy * self.ready * self.replica.cpu_busy_milli / 1000,
         }
 
@@ -154,15 +155,15 @@ class Workload:
         if fresh:
             found.append(Pod("fresh", "Running", True, now, now, False, requests, fresh))
         if starting:
-            found.append(Pod("starting", "Pending", False, None, None, False, requests, starting))
+            found.append(Pod("starting", "Pending", False, None, now, False, requests, starting))
         return found
 
 
 def wire(spec, chosen=None):
     """What feeds each metric of the spec in a simulation: [(key, type, signal)].
 
-    Signals: cpu, queue_length (waiting), in_flight (waiting or being served), requests_per_s. The
-    name of a metric tells which ("inference_queue_length"), or `chosen`, {metric name: signal}.
+    Signals: cpu, queue_length (waiting), in_flight (waiting or being served), requests_per_s
+    (arriving). The name of a metric tells which ("inference_queue_length"), or `chosen`, {metric name: signal}.
     Raises ManifestError for a metric that the fluid cannot produce.
     """
     return [(metric.key, metric.type, _signal(metric, chosen or {})) for metric in spec.metrics]
