@@ -22,7 +22,7 @@ exports     the same wishes for KEDA and for Ray Serve, and what does not transl
 """
 
 from scaletoolkit.autoscaling.calculator import MetricStatus
-from scaletoolkit.autoscaling.command import hpa_arguments, hpa_command
+from scaletoolkit.autoscaling.command import hpa_command
 from scaletoolkit.autoscaling.controller import Controller, live, time_scale
 from scaletoolkit.autoscaling.decision import Decision, Scale, reconcile
 from scaletoolkit.autoscaling.exports import keda_scaled_object, ray_autoscaling_config
@@ -55,7 +55,6 @@ __all__ = [
     "ScaleEvent",
     "Spec",
     "Workload",
-    "hpa_arguments",
     "hpa_command",
     "keda_scaled_object",
     "live",

@@ -136,8 +136,12 @@ def _draw(replay, path):
         plots.Series("replicas ready", hours, replay.ready[::step], "simulated"),
     ]
     title = f"{replay.spec.name}, replayed"
+
+    def save(figure):
+        figure.savefig(path)
+
     try:
-        plots.curves(series, title, "time (hours)", "replicas", path=path)
+        plots.curves(series, title, "time (hours)", "replicas", show=save)
     except (OSError, ValueError) as error:
         raise ManifestError(f"The picture {str(path)!r} cannot be written: {error}.") from None
     print(f"Picture: {path}")

@@ -163,8 +163,8 @@ def wire(spec, chosen=None):
     """What feeds each metric of the spec in a simulation: [(key, type, signal)].
 
     Signals: cpu, queue_length (waiting), in_flight (waiting or being served), requests_per_s
-    (arriving). The name of a metric tells which ("inference_queue_length"), or `chosen`, {metric name: signal}.
-    Raises ManifestError for a metric that the fluid cannot produce.
+    (arriving). The name of a metric tells which ("inference_queue_length"), or `chosen`,
+    {metric name: signal}. Raises ManifestError for a metric that the fluid cannot produce.
     """
     return [(metric.key, metric.type, _signal(metric, chosen or {})) for metric in spec.metrics]
 
