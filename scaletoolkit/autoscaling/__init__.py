@@ -3,22 +3,22 @@
     spec = autoscaling.parse(Path("model-server-hpa.yaml").read_text())
     decision = autoscaling.reconcile(spec, pods, metrics, history, events, now)
 
-spec        what a manifest says, as plain frozen values; the controller's flags
-quantity    Kubernetes' numbers with units ("500m", "1Gi") in milli-units
-document    YAML text to plain values, small and safe
-fields      one field of a manifest: its value, or the sentence that says what is wrong
+spec           what a manifest says, as plain frozen values; the controller's flags
+quantity       Kubernetes' numbers with units ("500m", "1Gi") in milli-units
+document       YAML text to plain values, small and safe
+fields         one field of a manifest: its value, or the sentence that says what is wrong
 metric_fields  the entries of spec.metrics
-manifest    plain values to a Spec; every mistake is one sentence with the field's path
-pods        pods, and which of them count for a metric
-calculator  one metric and the pods: how many replicas it asks for
-limits      min, max, rate policies, stabilization windows
-decision    reconcile: one look at the metrics, one decision
-controller  reconcile in a loop, on any clock
-workload    replicas that serve requests as a fluid
-simulator   a day of traffic through the same reconcile, on a virtual clock
-replay      a learner's own manifest and traffic: the command `hpa`
-command     `python -m scaletoolkit hpa`
-exports     the same wishes for KEDA and for Ray Serve, and what does not translate
+manifest       plain values to a Spec; every mistake is one sentence with the field's path
+pods           pods, and which of them count for a metric
+calculator     one metric and the pods: how many replicas it asks for
+limits         min, max, rate policies, stabilization windows
+decision       reconcile: one look at the metrics, one decision
+controller     reconcile in a loop, on any clock
+workload       replicas that serve requests as a fluid
+simulator      a day of traffic through the same reconcile, on a virtual clock
+replay         a learner's own manifest and traffic: the command `hpa`
+command        `python -m scaletoolkit hpa`
+exports        the same wishes for KEDA and for Ray Serve, and what does not translate
 """
 
 from scaletoolkit.autoscaling.calculator import MetricStatus
