@@ -67,12 +67,10 @@ def propose(metric, pods, reading, scale, tolerances, now, flags):
 
 
 def _read(metric, reading):
-    if reading is None or reading == {} or reading == [] or isinstance(reading, str):
-        what = "metrics for resource" if "Resource" in metric.type else "metric"
-        raise Unavailable(
-            f"unable to get {what} {metric.name}: {reading or NO_METRICS[metric.type]}"
-        )
-    return reading
+    if (reading or reading == 0) and not isinstance(reading, str):
+        return reading
+    what = "metrics for resource" if "Resource" in metric.type else "metric"
+    raise Unavailable(f"unable to get {what} {metric.name}: {reading or NO_METRICS[metric.type]}")
 
 
 def _request(pod, metric):
@@ -100,9 +98,9 @@ def _per_pod(metric, pods, samples, current, tolerances, moment):
     measured = _measured(groups.ready, pods, samples, metric)
     if not measured.pods:
         raise Unavailable("did not receive metrics for targeted pods (pods might be unready)")
-    if metric.target_type == "Utilization":
-        for pod in (*groups.unready, *groups.missing, *groups.ignored):
-            _request(pod, metric)
+    for others in groups[1:]:
+        for pod in others:
+            _request(pod, metric)  # a missing request anywhere makes the metric unusable
     ratio, utilization, average = _usage_ratio(measured, metric)
     if groups.missing or (groups.unready and ratio > 1):
         guessed = _with_guesses(measured, groups, ratio, metric)

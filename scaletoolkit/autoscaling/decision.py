@@ -112,10 +112,11 @@ def _wakes_up(spec):
 
 def _tolerances(spec, flags):
     """(down, up) as fractions: the flag's, or the manifest's own."""
+    default = flags.tolerance
     if spec.behavior is None or not flags.configurable_tolerance:
-        return flags.tolerance, flags.tolerance
+        return default, default
     down, up = spec.behavior.scale_down.tolerance, spec.behavior.scale_up.tolerance
-    return flags.tolerance if down is None else down, flags.tolerance if up is None else up
+    return default if down is None else down, default if up is None else up
 
 
 def _largest(statuses, current, conditions):

@@ -53,19 +53,19 @@ def group_pods(pods, samples, resource, now, flags):
     A pod that starts burns CPU without serving: within the initialization period it counts once it
     is ready and one whole measurement window lies behind that; later, unless it was never ready.
     """
-    groups = PodGroups([], [], [], [])
+    ready, unready, missing, ignored = [], [], [], []
     for pod in pods:
         if pod.deleting or pod.phase in ("Succeeded", "Failed"):
-            groups.ignored.append(pod)
+            ignored.append(pod)
         elif pod.phase == "Pending":
-            groups.unready.append(pod)
+            unready.append(pod)
         elif pod.name not in samples:
-            groups.missing.append(pod)
+            missing.append(pod)
         elif resource == "cpu" and _warming_up(pod, samples[pod.name], now, flags):
-            groups.unready.append(pod)
+            unready.append(pod)
         else:
-            groups.ready.append(pod)
-    return groups
+            ready.append(pod)
+    return PodGroups(ready, unready, missing, ignored)
 
 
 def _warming_up(pod, sample, now, flags):
