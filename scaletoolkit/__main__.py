@@ -42,7 +42,7 @@ def list_command(parser):
 
     def run(_):
         for path in runner.labs():
-            print(f"{path.stem[:2]}  {runner.title(path)}")
+            print(runner.title(path))
         return 0
 
     return run
