@@ -20,6 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from scaletoolkit import lab
+
 COLUMNS = ["event_time", "country", "user_id", "price_cents"]
 BATCH_ROWS = 500_000
 DAY_MS = 86_400_000
@@ -213,7 +215,7 @@ def update(landing, path, filesystem=None):
     """
     state = load(path)
     known, new = len(state["ledger"]), pending(landing, state)
-    for file in new:
+    for file in lab.progress(new, len(new), "folding in new files"):
         state = {
             "ledger": sorted([*state["ledger"], file.name]),
             "aggregate": merge(state["aggregate"], summarize(file, filesystem)),
@@ -225,7 +227,8 @@ def update(landing, path, filesystem=None):
 def recompute(landing, path, filesystem=None):
     """Build the state from every landed file, as if there were none yet: an Update."""
     files = pending(landing, {"ledger": []})
-    parts = (summarize(file, filesystem) for file in files)
+    counted = lab.progress(files, len(files), "reading every file")
+    parts = (summarize(file, filesystem) for file in counted)
     state = {
         "ledger": [file.name for file in files],
         "aggregate": functools.reduce(merge, parts, empty()),

@@ -7,8 +7,10 @@ L. Kish's, Survey Sampling, 1965.
 A seed is a whole number, or a numpy Generator that goes on where it stands.
 """
 
+import functools
 import itertools
 import math
+import operator
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,22 +18,27 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from scaletoolkit import lab
+
 
 def write_row_groups(source, path, columns, row_groups=100):
     """Copy columns of a Parquet folder into one file of `row_groups` row groups. Returns its rows.
 
-    Order is kept. All groups have the same number of rows; what remains of the division, fewer
-    rows than there are groups, is left out. Memory is bounded by a batch and a group.
+    Order is kept and rows with a gap are left out. All groups have the same number of rows; what
+    remains of the division, fewer rows than there are groups, is dropped. Memory is bounded by a
+    batch and a group.
     """
     data = ds.dataset(source)
-    rows = data.count_rows()
+    whole = functools.reduce(operator.and_, (ds.field(name).is_valid() for name in columns))
+    rows = data.count_rows(filter=whole)
     each = rows // row_groups
     if each < 1:
         raise ValueError(f"{row_groups} row groups need as many rows; there are {rows}")
     schema = data.scanner(columns=columns).projected_schema
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        groups = _cut(data.to_batches(columns=columns), schema.empty_table(), each)
-        for table in itertools.islice(groups, row_groups):
+        batches = data.to_batches(columns=columns, filter=whole)
+        groups = itertools.islice(_cut(batches, schema.empty_table(), each), row_groups)
+        for table in lab.progress(groups, row_groups, "copying events"):
             writer.write_table(table)
     return each * row_groups
 
