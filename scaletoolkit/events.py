@@ -30,38 +30,9 @@ START_MS = 1_780_272_000_000  # 2026-06-01T00:00:00Z
 DAYS = 30
 HOUR_MS = 3_600_000
 USERS, ITEMS = 1_000_000, 100_000
-COUNTRIES = [
-    "US",
-    "IN",
-    "BR",
-    "ID",
-    "JP",
-    "DE",
-    "MX",
-    "GB",
-    "FR",
-    "PH",
-    "VN",
-    "TR",
-    "EG",
-    "NG",
-    "KR",
-    "IT",
-    "TH",
-    "ES",
-    "BD",
-    "AR",
-    "PK",
-    "ZA",
-    "CO",
-    "PL",
-    "CA",
-    "KE",
-    "MY",
-    "AU",
-    "PE",
-    "NL",
-]
+COUNTRIES = (
+    "US IN BR ID JP DE MX GB FR PH VN TR EG NG KR IT TH ES BD AR PK ZA CO PL CA KE MY AU PE NL"
+).split()
 DEVICES = ["phone", "laptop", "tablet", "watch"]
 FEATURES = ["f0", "f1", "f2", "f3", "f4", "f5"]
 KEYS = {"day": "2026-06-20", "country": "NG", "user_id": 12345}

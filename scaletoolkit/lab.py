@@ -41,6 +41,8 @@ def quantity(value, unit=""):
     if not math.isfinite(value):
         raise ValueError(f"a quantity must be a finite number, got {value}")
     prefix, scale = _prefix(abs(value), unit)
+    if isinstance(value, int) and scale == 1:
+        return f"{value:,} {unit}".rstrip()
     return f"{_three_digits(value / scale)} {prefix}{unit}".rstrip()
 
 
@@ -96,8 +98,12 @@ class Table:
 
     def __repr__(self):
         grid = self._grid()
-        wide = {c: max(len(c), *(len(row[c]) for row in grid)) for c in grid[0]}
-        wide |= {c: max(len(c), self.MEASURED_WIDTH + 2) for c in wide if c in self.measured}
+        wide = {
+            c: max(len(c), self.MEASURED_WIDTH + 2)
+            if c in self.measured
+            else max(len(c), *(len(row[c]) for row in grid))
+            for c in grid[0]
+        }
         left = {c for c in wide if isinstance(self.rows[0][c], str)}
         lines = [{c: c for c in wide}, *grid]
         return "\n".join(
@@ -125,10 +131,11 @@ def table(rows, units=None, measured=()):
     rows = list(rows)
     if not rows:
         raise ValueError("a table needs at least one row, got none")
-    unknown = (set(measured) | set(units or {})) - set(rows[0])
+    units, measured = dict(units or {}), frozenset(measured)
+    unknown = (measured | set(units)) - set(rows[0])
     if unknown:
         raise ValueError(f"no column is named {sorted(unknown)[0]!r}; there are {list(rows[0])}")
-    return Table(rows, dict(units or {}), frozenset(measured))
+    return Table(rows, units, measured)
 
 
 @dataclass
