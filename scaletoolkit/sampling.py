@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
@@ -154,6 +155,36 @@ def take_strata(batches, row_numbers):
     return [picker.result() for picker in pickers]
 
 
+def strata(path, by, value):
+    """The strata of a Parquet file: (names of `by`, in order; sizes; sds of `value`). Two passes.
+
+    `by` holds texts, `value` numbers. Memory is bounded by a row group.
+    """
+    groups = row_groups(path, [by])
+    names = sorted(set().union(*(group[by].unique().to_pylist() for group in groups)))
+    sums = np.zeros((3, len(names)))
+    for codes, values in coded(path, by, value, names):
+        sums += [np.bincount(codes, values**power, len(names)) for power in (0.0, 1.0, 2.0)]
+    variances = sums[2] / sums[0] - (sums[1] / sums[0]) ** 2
+    return names, sums[0].astype(np.int64), np.sqrt(np.maximum(variances, 0))
+
+
+def coded(path, by, value, names):
+    """Yield for each row group the place of each row's `by` in `names`, and its `value`: arrays."""
+    for group in row_groups(path, [by, value]):
+        codes = pc.index_in(group[by].cast(pa.string()), pa.array(names, pa.string()))
+        yield codes.to_numpy(), group[value].to_numpy()
+
+
+def uniform_strata(sizes, allocation, repeats, seed):
+    """For each stratum the places of `repeats` uniform samples: int arrays (repeats, its n)."""
+    random = np.random.default_rng(seed)
+    return [
+        np.array([uniform(size, n, random) for _ in range(repeats)])
+        for size, n in zip(sizes, allocation, strict=True)
+    ]
+
+
 def proportional(n, sizes):
     """Rows to draw from each stratum, in proportion to its size: ints that add up to n."""
     return _allocate(n, np.asarray(sizes, dtype=float), np.asarray(sizes))
@@ -186,8 +217,11 @@ def _allocate(n, weights, sizes):
 
 
 def stratified_mean(sizes, means):
-    """The mean of all rows from the strata's means, each with the weight of its size."""
-    return float(np.average(means, weights=sizes))
+    """The mean of all rows from the strata's means, each with the weight of its size.
+
+    means: one number a stratum, or an array (strata, repeats) for as many estimates.
+    """
+    return np.average(means, axis=0, weights=sizes)
 
 
 def stratified_error(sizes, sds, allocation):

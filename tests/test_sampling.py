@@ -125,14 +125,12 @@ def test_allocation_refuses_fewer_rows_than_strata():
 
 
 def test_stratified_error_is_what_repeats_measure():
-    rng, sizes = np.random.default_rng(6), np.bincount(STRATA)
+    sizes = np.bincount(STRATA)
     sds = np.array([VALUES[h == STRATA].std() for h in range(3)])
     allocation = sampling.neyman(100, sizes, sds)
-    estimates = []
-    for _ in range(400):
-        rows = [sampling.uniform(N, n, rng) for N, n in zip(sizes, allocation, strict=True)]
-        means = [VALUES[h == STRATA][rows[h]].mean() for h in range(3)]
-        estimates.append(sampling.stratified_mean(sizes, means))
+    rows = sampling.uniform_strata(sizes, allocation, repeats=400, seed=6)
+    means = [VALUES[h == STRATA][rows[h]].mean(axis=1) for h in range(3)]
+    estimates = sampling.stratified_mean(sizes, means)
     expected = sampling.stratified_error(sizes, sds, allocation)
     assert rmse(estimates, VALUES.mean()) == pytest.approx(expected, rel=0.15)
 
@@ -199,6 +197,19 @@ def test_row_groups_leave_out_rows_with_a_gap(tmp_path):
     assert sampling.write_row_groups(tmp_path / "events", path, ["country"], row_groups=4) == 12
     found = [group["country"].to_pylist() for group in sampling.row_groups(path, ["country"])]
     assert found == [["US", "NG", "US"]] * 4
+
+
+def test_strata_of_a_file_are_those_of_its_rows(tmp_path):
+    table = pa.table({"place": np.array(["a", "b", "c"])[STRATA], "price": VALUES})
+    pq.write_table(table, tmp_path / "study.parquet", row_group_size=1700)
+    names, sizes, sds = sampling.strata(tmp_path / "study.parquet", "place", "price")
+    assert names == ["a", "b", "c"]
+    assert sizes.tolist() == [6000, 3000, 1000]
+    assert sds == pytest.approx([VALUES[h == STRATA].std() for h in range(3)])
+    places = sampling.uniform_strata(sizes, [4, 5, 6], repeats=2, seed=1)
+    stream = sampling.coded(tmp_path / "study.parquet", "place", "price", names)
+    for h, found in enumerate(sampling.take_strata(stream, places)):
+        assert (found == VALUES[h == STRATA][places[h]]).all()
 
 
 def test_row_groups_need_rows(tmp_path):
