@@ -123,6 +123,12 @@ def read(totals):
     return _grouped([DeltaTable(totals).to_pyarrow_table().cast(TOTALS)])
 
 
+def sums(totals):
+    """All events and all cents that the Delta table `totals` holds: [events, cents]."""
+    table = read(totals)
+    return [sum(table[column].to_pylist()) for column in ("events", "cents")]
+
+
 def recompute(events):
     """The totals from every row of `events`, as if nothing had been counted yet: an Arrow table."""
     rows = DeltaTable(events).to_pyarrow_dataset()
