@@ -49,7 +49,7 @@ def quantity(value, unit=""):
 def _prefix(size, unit):
     if unit == "s":
         steps = [(1, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")]
-    elif unit.split("/")[0] in ("B", "rows", "bytes"):
+    elif unit.split("/")[0] == "B":
         steps = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")]
     else:
         return "", 1
@@ -148,7 +148,8 @@ class Prediction:
     result: str = field(default="not compared yet", compare=False)
 
     def __str__(self):
-        return f"{self.value:g} {self.unit}".rstrip()
+        number = f"{self.value:,}" if isinstance(self.value, int) else f"{self.value:,g}"
+        return f"{number} {self.unit}".rstrip()
 
     def __repr__(self):
         return f"Prediction: {self}"
