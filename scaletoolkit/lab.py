@@ -86,12 +86,17 @@ class Table:
     def cell(self, column, value):
         """One value as text; measured ones are padded between their marks."""
         if column in self.measured:
-            return f"⟨{quantity(value, self.units.get(column, '')):>{self.MEASURED_WIDTH}}⟩"
+            text = quantity(value, self.units.get(column, ""))
+            return f"⟨{text:>{self._inside(column)}}⟩"
         if isinstance(value, bool) or not isinstance(value, int | float):
             return str(value)
         if isinstance(value, int):
             return f"{value:,} {self.units.get(column, '')}".rstrip()
         return quantity(value, self.units.get(column, ""))
+
+    def _inside(self, column):
+        """The width between the marks: all padding goes there, where nothing is compared."""
+        return max(self.MEASURED_WIDTH, len(column) - 2)
 
     def _grid(self):
         return [{column: self.cell(column, row[column]) for column in row} for row in self.rows]
@@ -99,7 +104,7 @@ class Table:
     def __repr__(self):
         grid = self._grid()
         wide = {
-            c: max(len(c), self.MEASURED_WIDTH + 2)
+            c: self._inside(c) + 2
             if c in self.measured
             else max(len(c), *(len(row[c]) for row in grid))
             for c in grid[0]
