@@ -240,12 +240,9 @@ def _progress_line():
 
 
 def _in_notebook():
-    """Whether a kernel runs this; test runners import ipykernel without being one."""
-    if "ipykernel" not in sys.modules:
-        return False
-    from IPython import get_ipython
-
-    return hasattr(get_ipython(), "kernel")
+    """Whether a kernel runs this code; that ipykernel is imported does not tell."""
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython and ipython.get_ipython(), "kernel")
 
 
 def workspace(name):

@@ -35,12 +35,17 @@ KINDS = ("measured", "fitted", "simulated", "quoted", "ideal", "guess")
 
 @dataclass(frozen=True)
 class Series:
-    """A named series of points; `kind` is one of KINDS and stands in the legend."""
+    """A named series of points; `kind` is one of KINDS and stands in the legend.
+
+    dashed tells a second law from the first; marks=False draws a simulated line without points.
+    """
 
     label: str
     x: list
     y: list
     kind: str = "measured"
+    dashed: bool = False
+    marks: bool = True
 
     def __post_init__(self):
         if self.kind not in KINDS:
@@ -90,9 +95,12 @@ def curves(series, title, x, y, log_x=False, log_y=False, ticks=None, show=None)
     with _axes(title, x, y, show) as axes:
         index = -1
         for one in series:
-            index += one.kind in ("measured", "simulated", "quoted") or index < 0
+            index += one.kind in ("measured", "simulated", "quoted")
             label = one.label if one.kind in ("ideal", "guess") else f"{one.label} ({one.kind})"
-            axes.plot(one.x, one.y, label=label, **_look(one.kind, index))
+            look = _look(one.kind, max(index, 0))
+            look |= {"linestyle": "--"} if one.dashed else {}
+            look |= {} if one.marks else {"marker": ""}
+            axes.plot(one.x, one.y, label=label, **look)
         if log_x:
             _log_axis(axes, "x")
         _log_axis(axes, "y") if log_y else axes.set_ylim(bottom=0)
@@ -119,6 +127,7 @@ def bars(groups, title, y, kind="measured", log_y=False, show_values=None, show=
                 texts = [show_values(value) for value in values]
                 axes.bar_label(drawn, texts, fontsize=8, padding=2)
         axes.set_xticks(range(len(groups)), list(groups))
+        axes.margins(y=0.12)
         if log_y:
             _log_axis(axes, "y")
         if len(labels) > 1:

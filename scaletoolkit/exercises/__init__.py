@@ -126,8 +126,9 @@ class _time_limit:
 
 def same(found, expected):
     """Whether two answers are equal: numbers to one in a billion, sequences and dicts by item."""
-    if isinstance(expected, bool) or isinstance(found, bool):
-        return isinstance(found, bool | np.bool_) and found == expected
+    truths = [isinstance(value, bool | np.bool_) for value in (found, expected)]
+    if any(truths):
+        return all(truths) and bool(found == expected)
     if isinstance(expected, int | float):
         return isinstance(found, int | float | np.number) and math.isclose(
             found, expected, rel_tol=1e-9, abs_tol=1e-12

@@ -1,4 +1,4 @@
-"""Exercises of lab 00: efficiency, the serial fraction, the average queue, where numbers are from."""
+"""Exercises of lab 00: efficiency, serial fraction, average queue, where numbers come from."""
 
 from scaletoolkit.exercises import Case, Exercise, book
 
@@ -62,6 +62,14 @@ def _law_taken_for_measurement():
 
 def _quote_taken_for_measurement():
     return where_from() | {"90 % efficiency on 256 GPUs": "measured"}
+
+
+def _label_problem(function):
+    found, expected = function(), where_from()
+    if not isinstance(found, dict) or found.keys() != expected.keys():
+        return "the answer is a dict with the four numbers of the starter as its keys."
+    right = sum(found[number] == label for number, label in expected.items())
+    return None if right == len(expected) else f"{right} of {len(expected)} labels are right."
 
 
 STAYS = [(0, 2), (1, 2), (5, 9)]
@@ -135,6 +143,6 @@ check, hint, solution, use = book(
         why="What ran here is measured. What a law says beyond the points it was fitted to is "
         "fitted. What others report is quoted. What a program imagined is simulated.",
         wrong=(_all_measured, _law_taken_for_measurement, _quote_taken_for_measurement),
-        cases=(Case("the four numbers", (), where_from()),),
+        prove=_label_problem,
     ),
 )
