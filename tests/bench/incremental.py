@@ -1,8 +1,8 @@
 """Lab 02's update against the full recompute, while the history grows from one to eight million.
 
 Bytes are counted by the file system that reads the landed files. Each history has just received a
-last file of a hundred thousand rows, of which one in twenty is late. Both jobs do all they do in
-service: read, merge, write the state, fsync.
+last file of a hundred thousand rows. Both jobs do all they do in service: read, merge, write the
+state, fsync.
 """
 
 import shutil
