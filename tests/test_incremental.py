@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaletoolkit import events, incremental
@@ -40,6 +40,7 @@ def test_totals_agree_with_a_plain_count():
     assert incremental.total(WHOLE) == (4000, sum(r["price_cents"] for r in rows))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 4000), max_size=8), st.randoms())
 def test_same_aggregate_however_cut_and_ordered(cuts, shuffler):
     bounds = [0, *sorted(cuts), 4000]
@@ -62,6 +63,7 @@ def test_rows_with_a_gap_are_left_out():
     assert incremental.aggregate(pa.concat_tables([EVENTS, gap])) == WHOLE
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60_000), st.integers(0, 2**62))
 def test_estimate_is_near_the_truth(n, start):
     text = incremental.sketch(np.arange(start, start + n))
@@ -78,6 +80,7 @@ def test_estimates_are_unbiased_with_the_textbook_error():
     assert np.std(found) == pytest.approx(1.04 / np.sqrt(2048), rel=0.25)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(-(2**63), 2**63 - 1)), min_size=1, max_size=5))
 def test_merged_sketches_are_the_sketch_of_all(lists):
     texts = [incremental.sketch(np.array(numbers, np.int64)) for numbers in lists]

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaletoolkit import events, measure, sampling
@@ -45,6 +45,7 @@ def test_error_of_whole_row_groups_is_that_of_all_pairs():
     assert rmse(pairs, means.mean()) == pytest.approx(sampling.row_group_error(means, 2))
 
 
+@settings(deadline=None)
 @given(st.floats(0.1, 100), st.integers(2, 5000), st.integers(5001, 10**9))
 def test_effective_n_undoes_the_standard_error(sd, n, rows):
     error = sampling.standard_error(sd, n, rows)
@@ -52,6 +53,7 @@ def test_effective_n_undoes_the_standard_error(sd, n, rows):
     assert sampling.design_effect(sd, 2 * error, n, rows) == pytest.approx(4)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 300), st.integers(0, 1000))
 def test_uniform_draws_different_rows(n, seed):
     rows = sampling.uniform(300, n, seed)
@@ -72,6 +74,7 @@ def test_uniform_refuses_more_rows_than_there_are():
         sampling.uniform(10, 11, 0)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 99), min_size=1, max_size=50),
     st.lists(st.integers(0, 100), max_size=8),
@@ -87,6 +90,7 @@ def test_take_names_a_row_that_is_not_there():
         sampling.take([np.arange(10)], np.array([[3, 12]]))
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 10_000), max_size=6))
 def test_take_strata_counts_within_the_stratum(cuts):
     order = np.random.default_rng(4).permutation(len(VALUES))
@@ -100,6 +104,7 @@ def test_take_strata_counts_within_the_stratum(cuts):
 sizes = st.lists(st.integers(1, 500), min_size=1, max_size=12)
 
 
+@settings(deadline=None)
 @given(sizes, st.data())
 def test_allocations_add_up_and_fit_their_strata(sizes, data):
     n = data.draw(st.integers(len(sizes), sum(sizes)))
@@ -135,6 +140,7 @@ def test_stratified_error_is_what_repeats_measure():
     assert rmse(estimates, VALUES.mean()) == pytest.approx(expected, rel=0.15)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 400), max_size=6), st.randoms())
 def test_merged_reservoirs_are_the_reservoir_of_one_pass(cuts, random):
     rows = np.arange(400)
