@@ -168,7 +168,12 @@ def test_two_nodes_compute_the_same_as_one(tmp_path):
     agents = []
     with two_nodes() as nodes:
         for words, address, interface in nodes:
-            place = {"PET_LOCAL_ADDR": address, "GLOO_SOCKET_IFNAME": interface}
+            place = {
+                "PET_LOCAL_ADDR": address,
+                "PET_RDZV_CONF": f"is_host={address == nodes[0][1]}".lower(),
+                "GLOO_SOCKET_IFNAME": interface,
+                "RES_OPTIONS": "attempts:1 timeout:1",  # no name server answers in there
+            }
             command = line.replace("10.213.7.1", nodes[0][1]).split()[1:]
             agents.append(
                 subprocess.Popen(
