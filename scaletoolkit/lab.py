@@ -4,14 +4,17 @@ A lab's record is one plain dict named `lab_record` among the notebook's own var
 kernel and it is gone, run a cell twice and its entry is replaced.
 """
 
-import __main__
 import html
 import math
 import shutil
 import subprocess
+import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import __main__
 
 WATCHER = 'cat >/dev/null; rm -rf -- "$1"'
 
@@ -38,6 +41,8 @@ def quantity(value, unit=""):
     if not math.isfinite(value):
         raise ValueError(f"a quantity must be a finite number, got {value}")
     prefix, scale = _prefix(abs(value), unit)
+    if isinstance(value, int) and scale == 1:
+        return f"{value:,} {unit}".rstrip()
     return f"{_three_digits(value / scale)} {prefix}{unit}".rstrip()
 
 
@@ -93,8 +98,12 @@ class Table:
 
     def __repr__(self):
         grid = self._grid()
-        wide = {c: max(len(c), *(len(row[c]) for row in grid)) for c in grid[0]}
-        wide |= {c: max(len(c), self.MEASURED_WIDTH + 2) for c in wide if c in self.measured}
+        wide = {
+            c: max(len(c), self.MEASURED_WIDTH + 2)
+            if c in self.measured
+            else max(len(c), *(len(row[c]) for row in grid))
+            for c in grid[0]
+        }
         left = {c for c in wide if isinstance(self.rows[0][c], str)}
         lines = [{c: c for c in wide}, *grid]
         return "\n".join(
@@ -106,10 +115,9 @@ class Table:
         numeric = {c for c, value in self.rows[0].items() if not isinstance(value, str)}
 
         def row(tag, cells):
-            return "<tr>" + "".join(
-                f'<{tag} align="{"right" if c in numeric else "left"}">{html.escape(text)}</{tag}>'
-                for c, text in cells.items()
-            ) + "</tr>"
+            side = {c: "right" if c in numeric else "left" for c in cells}
+            inside = (f'<{tag} align="{side[c]}">{html.escape(cells[c])}</{tag}>' for c in cells)
+            return f"<tr>{''.join(inside)}</tr>"
 
         head = row("th", {c: c for c in self.rows[0]})
         return f"<table>{head}{''.join(row('td', cells) for cells in self._grid())}</table>"
@@ -123,10 +131,11 @@ def table(rows, units=None, measured=()):
     rows = list(rows)
     if not rows:
         raise ValueError("a table needs at least one row, got none")
-    unknown = (set(measured) | set(units or {})) - set(rows[0])
+    units, measured = dict(units or {}), frozenset(measured)
+    unknown = (measured | set(units)) - set(rows[0])
     if unknown:
         raise ValueError(f"no column is named {sorted(unknown)[0]!r}; there are {list(rows[0])}")
-    return Table(rows, dict(units or {}), frozenset(measured))
+    return Table(rows, units, measured)
 
 
 @dataclass
@@ -198,6 +207,42 @@ def summary():
     print("Predictions:")
     for question, prediction in seen["predictions"].items():
         print(f"  {question} You: {prediction}. Result: {prediction.result}.")
+
+
+def progress(items, total, label):
+    """Hand on the items while a line says how many of `total` are done; the line then goes away.
+
+    In a notebook the line is a display that starts and ends empty, so stored outputs never hold
+    it; in a terminal it is written to stderr; elsewhere there is none.
+    """
+    show, start, shown = _progress_line(), time.monotonic(), 0.0
+    for done, item in enumerate(items, 1):
+        now = time.monotonic()
+        if now - shown > 0.2:
+            show(f"{label}: {done} of {total} · {now - start:.0f} s")
+            shown = now
+        yield item
+    show("")
+
+
+def _progress_line():
+    if _in_notebook():
+        from IPython.display import display
+
+        def bundle(text):
+            return {"text/plain": text}
+
+        handle = display(bundle(""), raw=True, display_id=True)
+        return lambda text: handle.update(bundle(text), raw=True)
+    if sys.stderr.isatty():
+        return lambda text: print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+    return lambda text: None
+
+
+def _in_notebook():
+    """Whether a kernel runs this code; that ipykernel is imported does not tell."""
+    ipython = sys.modules.get("IPython")
+    return hasattr(ipython and ipython.get_ipython(), "kernel")
 
 
 def workspace(name):

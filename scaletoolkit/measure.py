@@ -81,7 +81,7 @@ class _CountingFile:
     """The part of Python's file interface that `pyarrow.PythonFile` calls, with a counter."""
 
     def __init__(self, path, reads):
-        self._file = Path(path).open("rb", buffering=0)
+        self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115 - arrow closes it
         self._reads = reads
         self.seek, self.tell, self.close = self._file.seek, self._file.tell, self._file.close
 
@@ -185,7 +185,7 @@ def device(local_rank=0):
 
 
 def backend(world_size):
-    """What carries messages between ranks: "nccl" where each rank has a GPU of its own, else "gloo".
+    """What carries messages between ranks: "nccl" where each rank has its own GPU, else "gloo".
 
     NCCL refuses two ranks on one GPU; gloo takes CPU tensors and shared GPUs.
     """

@@ -6,6 +6,7 @@ pale grey line, the learner's guess a star. Colours are Okabe and Ito's, which c
 tell apart (https://jfly.uni-koeln.de/color/); markers and dashes repeat what colours say.
 """
 
+import io
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 HATCHES = ["", "//", "..", "xx", "\\\\", "--", "oo"]
 STYLE = {
-    "figure.figsize": (6, 3.5),
+    "figure.figsize": (6, 3.6),
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
     "font.size": 10,
@@ -34,12 +35,17 @@ KINDS = ("measured", "fitted", "simulated", "quoted", "ideal", "guess")
 
 @dataclass(frozen=True)
 class Series:
-    """A named series of points; `kind` is one of KINDS and stands in the legend."""
+    """A named series of points; `kind` is one of KINDS and stands in the legend.
+
+    dashed tells a second law from the first; marks=False draws a simulated line without points.
+    """
 
     label: str
     x: list
     y: list
     kind: str = "measured"
+    dashed: bool = False
+    marks: bool = True
 
     def __post_init__(self):
         if self.kind not in KINDS:
@@ -49,14 +55,17 @@ class Series:
 
 
 @contextmanager
-def _axes(title, x, y):
+def _axes(title, x, y, show):
     import matplotlib.pyplot as plt
 
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots()
         axes.set(title=title, xlabel=x, ylabel=y)
         yield axes
-        plt.show()
+        if show:
+            show(figure)
+        else:
+            plt.show()
         plt.close(figure)
 
 
@@ -65,52 +74,129 @@ def _look(kind, index):
     return {
         "measured": {"color": colour, "marker": marker, "linestyle": "", "markersize": 7},
         "fitted": {"color": colour, "linestyle": "-", "linewidth": 1.8},
-        "simulated": {"color": colour, "linestyle": "-.", "linewidth": 1.6},
+        "simulated": {
+            "color": colour,
+            "linestyle": "-.",
+            "linewidth": 1.6,
+            "marker": marker,
+            "markerfacecolor": "white",
+        },
         "quoted": {"color": colour, "marker": "D", "linestyle": "", "markerfacecolor": "none"},
         "ideal": {"color": "#bdbdbd", "linestyle": "-", "linewidth": 2.5, "zorder": 1},
         "guess": {"color": "#000000", "marker": "*", "linestyle": "", "markersize": 14},
     }[kind]
 
 
-def curves(series, title, x, y, log_x=False, log_y=False, ticks=None):
-    """Draw series over a common axis; a law takes the colour of the points before it."""
-    with _axes(title, x, y) as axes:
+def curves(series, title, x, y, log_x=False, log_y=False, ticks=None, show=None):
+    """Draw series over a common axis; a law takes the colour of the points before it.
+
+    show: what to do with the figure; None shows it below the cell (see `explore`).
+    """
+    with _axes(title, x, y, show) as axes:
         index = -1
         for one in series:
-            index += one.kind in ("measured", "simulated", "quoted") or index < 0
+            index += one.kind in ("measured", "simulated", "quoted")
             label = one.label if one.kind in ("ideal", "guess") else f"{one.label} ({one.kind})"
-            axes.plot(one.x, one.y, label=label, **_look(one.kind, index))
+            look = _look(one.kind, max(index, 0))
+            look |= {"linestyle": "--"} if one.dashed else {}
+            look |= {} if one.marks else {"marker": ""}
+            axes.plot(one.x, one.y, label=label, **look)
         if log_x:
-            axes.set_xscale("log")
-        if log_y:
-            axes.set_yscale("log")
-        else:
-            axes.set_ylim(bottom=0)
+            _log_axis(axes, "x")
+        _log_axis(axes, "y") if log_y else axes.set_ylim(bottom=0)
         if ticks:
             axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks], minor=False)
-            axes.minorticks_off()
-        axes.legend()
+            axes.xaxis.set_minor_locator(_no_ticks())
+        _legend(axes, columns=2)
 
 
-def bars(groups, title, y, kind="measured", log_y=False, show_values=None):
+def bars(groups, title, y, kind="measured", log_y=False, show_values=None, show=None):
     """Draw groups of bars: {group: {label: value}}; the same labels in every group.
 
-    `show_values` turns a value into the text above its bar.
+    `show_values` turns a value into the text above its bar; `show` is as in `curves`.
     """
     labels = list(next(iter(groups.values())))
     width = 0.8 / len(labels)
-    with _axes(title, "", y) as axes:
+    with _axes(title, "", f"{y} ({kind})", show) as axes:
         axes.grid(visible=False, axis="x")
         for i, label in enumerate(labels):
             middles = [g + (i - (len(labels) - 1) / 2) * width for g in range(len(groups))]
             values = [group[label] for group in groups.values()]
-            drawn = axes.bar(middles, values, width * 0.92, label=f"{label} ({kind})",
-                             color=COLOURS[i % len(COLOURS)], hatch=HATCHES[i % len(HATCHES)],
-                             edgecolor="white", linewidth=0.5)
+            drawn = axes.bar(middles, values, width * 0.92, label=label, **_fill(i))
             if show_values:
-                axes.bar_label(drawn, [show_values(value) for value in values], fontsize=8, padding=2)
+                texts = [show_values(value) for value in values]
+                axes.bar_label(drawn, texts, fontsize=8, padding=2)
         axes.set_xticks(range(len(groups)), list(groups))
         if log_y:
-            axes.set_yscale("log")
+            _log_axis(axes, "y")
         if len(labels) > 1:
-            axes.legend()
+            _legend(axes, columns=len(labels))
+
+
+def _fill(index):
+    return {
+        "color": COLOURS[index % len(COLOURS)],
+        "hatch": HATCHES[index % len(HATCHES)],
+        "edgecolor": "white",
+        "linewidth": 0.5,
+    }
+
+
+def _log_axis(axes, which):
+    """Powers of ten in plain figures, with 2 and 5 between them where the axis is short."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    axes.set(**{f"{which}scale": "log"})
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    low, high = axis.get_view_interval()
+    axis.set_major_locator(LogLocator(subs=(1,) if high / low > 200 else (1, 2, 5)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_minor_locator(_no_ticks())
+
+
+def _no_ticks():
+    from matplotlib.ticker import NullLocator
+
+    return NullLocator()
+
+
+def _legend(axes, columns):
+    axes.figure.legend(loc="outside lower left", ncols=columns)
+
+
+def explore(draw, **ranges):
+    """Sliders, and below them a picture that `draw(show, **values)` draws anew at each move.
+
+    ranges: name=(lowest, highest, start), whole numbers. `draw` hands `show` on to `curves` or
+    `bars`. The last picture stays in the notebook file, where no kernel runs.
+    """
+    import ipywidgets
+    from IPython.display import Image, display
+
+    sliders = {
+        name: ipywidgets.IntSlider(
+            value=start,
+            min=low,
+            max=high,
+            description=name.replace("_", " "),
+            style={"description_width": "10em"},
+            layout={"width": "32em"},
+        )
+        for name, (low, high, start) in ranges.items()
+    }
+
+    def picture():
+        drawn = []
+        draw(lambda figure: drawn.append(_png(figure)), **{n: s.value for n, s in sliders.items()})
+        return Image(drawn[0])
+
+    display(ipywidgets.VBox(list(sliders.values())))
+    handle = display(picture(), display_id=True)
+    for slider in sliders.values():
+        slider.observe(lambda _: handle.update(picture()), names="value")
+
+
+def _png(figure):
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()

@@ -108,6 +108,10 @@ class Pool:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """End the workers; work that has not begun is dropped."""
         self._executor.shutdown(cancel_futures=True)
 
     def map(self, function, items):

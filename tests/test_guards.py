@@ -1,0 +1,146 @@
+"""The guards themselves: a good notebook passes them, and each fault is found."""
+
+import re
+
+import guards
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+from strict import strict_run
+
+PRINTS = 'print("one of two")'
+STARTER = "def answer():\n    raise NotImplementedError\n\nexercise.check('1.1', answer)"
+
+
+def code(name, text, output, tags=()):
+    outputs = [new_output("stream", text=output)] if output else []
+    return new_code_cell(text, id=name, outputs=outputs, metadata={"tags": list(tags)})
+
+
+def good_lab():
+    """A notebook of the right form, put together by hand and never executed."""
+    prose = (
+        "# A title\n"
+        + "words " * 300
+        + "\n## Break it\n## Explore\n## Extrapolate\n## Graduate\n## Decide\n## Close\n"
+    )
+    cells = [new_markdown_cell(prose, id="title")]
+    setup = "print(measure.machine())"
+    cells.append(code("set-up", setup, "cpu · 2 cores", ["nbval-ignore-output"]))
+    cells += [code(f"prints-{word}", PRINTS, "one of ⟨2.5 ms⟩\n") for word in "abcdefghij"]
+    cells += [
+        code(f"asks-{word}", "g = lab.predict(q, 4)\nlab.compare(g, 5)", "4 × ⟨1.0 ×⟩\n")
+        for word in "ab"
+    ]
+    cells += [code(f"claims-{word}", "lab.claim('It holds', True)", "✔ yes\n") for word in "abc"]
+    cells += [
+        code(f"exercise-{word}", STARTER, "○ 1.1 not yet: \n", ["exercise"]) for word in "abc"
+    ]
+    cells.append(code("explore", "interact(draw)", "", ["nbval-ignore-output"]))
+    cells.append(code("close", "lab.summary()\nlab.clean_up()", "Claims held: 3 of 3\n"))
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    for number, cell in enumerate(guards.code_cells(notebook), 1):
+        cell.execution_count = number
+    return notebook
+
+
+def test_a_good_lab_passes():
+    assert guards.problems(good_lab()) == []
+
+
+def test_an_error_that_is_shown_on_purpose_is_one_sentence():
+    notebook = good_lab()
+    notebook.cells[2].metadata.tags.append("raises-exception")
+    add_output(notebook.cells[2], "error", ename="E", evalue="No.", traceback=["No."])
+    assert guards.problems(notebook) == []
+
+
+def set_text(cell, text):
+    cell.outputs[0].text = text
+
+
+def add_output(cell, kind, **fields):
+    cell.outputs.append(new_output(kind, **fields))
+
+
+FAULTS = {
+    "never run": lambda nb, cell: cell.update(execution_count=None),
+    "another kernel": lambda nb, cell: nb.metadata.kernelspec.update(name="my-env"),
+    "widget state": lambda nb, cell: nb.metadata.update(widgets={}),
+    "unknown tag": lambda nb, cell: cell.metadata.update(tags=["nbval-skip"]),
+    "random id": lambda nb, cell: cell.update(id="3fa8c02d"),
+    "twice the same id": lambda nb, cell: cell.update(id="prints-b"),
+    "too many cells": lambda nb, cell: nb.cells.extend([new_markdown_cell("x", id="more")] * 60),
+    "a long cell": lambda nb, cell: cell.update(source="\n".join([PRINTS] * 31)),
+    "no prose": lambda nb, cell: nb.cells[0].update(
+        source="# T\n## Break it\n## Explore\n## Extrapolate\n## Graduate\n## Decide\n## Close"
+    ),
+    "too many bytes": lambda nb, cell: set_text(cell, "a" * 400_001),
+    "too many figures": lambda nb, cell: [
+        add_output(cell, "display_data", data={"image/png": ""}) for _ in range(9)
+    ],
+    "an error": lambda nb, cell: add_output(cell, "error", ename="E", evalue="", traceback=[]),
+    "no error where one is announced": lambda nb, cell: cell.metadata.tags.append(
+        "raises-exception"
+    ),
+    "a traceback": lambda nb, cell: [
+        cell.metadata.tags.append("raises-exception"),
+        add_output(cell, "error", ename="E", evalue="One sentence.", traceback=["a", "b"]),
+    ],
+    "stderr": lambda nb, cell: add_output(cell, "stream", name="stderr", text="warning"),
+    "an SVG": lambda nb, cell: add_output(cell, "display_data", data={"image/svg+xml": "<svg/>"}),
+    "a claim that fails": lambda nb, cell: set_text(cell, "✘ no"),
+    "words between marks": lambda nb, cell: set_text(cell, "⟨the fast way wins⟩"),
+    "a mark left open": lambda nb, cell: set_text(cell, "⟨2.5 ms"),
+    "pip": lambda nb, cell: cell.update(source=PRINTS + "\n%pip install ray"),
+    "an address": lambda nb, cell: cell.update(source='print("https://example.org/data.csv")'),
+    "a fixed port": lambda nb, cell: cell.update(source="print(serve(port=8080))"),
+    ".cuda()": lambda nb, cell: cell.update(source="print(model.cuda())"),
+    "a comment for nbval": lambda nb, cell: cell.update(source="# NBVAL_IGNORE_OUTPUT\n" + PRINTS),
+    "no output": lambda nb, cell: cell.update(outputs=[]),
+    "too much ignored": lambda nb, cell: [
+        c.metadata.update(tags=["nbval-ignore-output"]) for c in nb.cells[2:6]
+    ],
+    "no title": lambda nb, cell: nb.cells[0].update(source="words"),
+    "no machine": lambda nb, cell: nb.cells[1].update(source="print(1)"),
+    "no summary at the end": lambda nb, cell: nb.cells[-1].update(source="lab.clean_up()"),
+    "one prediction": lambda nb, cell: nb.cells[12].update(source="lab.compare(g, 5)"),
+    "two exercises": lambda nb, cell: nb.cells[17].metadata.update(tags=[]),
+    "no sliders": lambda nb, cell: nb.cells[-2].update(source="draw()"),
+    "an answered exercise": lambda nb, cell: set_text(nb.cells[17], "● 1.1 passed"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_found(fault):
+    notebook = good_lab()
+    FAULTS[fault](notebook, notebook.cells[2])
+    assert len(guards.problems(notebook)) >= 1
+
+
+def test_strict_nbval_compares_all_but_the_measured_value(tmp_path):
+    source = "from scaletoolkit import lab; print(f'1 of 12 files in {lab.measured(0.5)}')"
+    stored = ["in ⟨0.5⟩", "in ⟨73.1 ms⟩", "in 0.5", "in ⟨0.5⟩ or so"]
+    cells = [code(f"cell-{i}", source, f"1 of 12 files {text}\n") for i, text in enumerate(stored)]
+    cells.append(code("other", source, "2 of 12 files in ⟨0.5⟩\n"))
+    for number, cell in enumerate(cells, 1):
+        cell.execution_count = number
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "small.ipynb")
+    run = strict_run(tmp_path / "small.ipynb")
+    assert re.findall(r"^FAILED .*::Cell (\d)", run.output, re.MULTILINE) == ["2", "3", "4"]
+    assert "3 failed, 2 passed" in run.output
+
+
+def test_what_outlives_a_notebook_is_seen(tmp_path):
+    source = (
+        "import subprocess, sys, tempfile\n"
+        "code = 'import socket, time; s = socket.create_server((str(), 0)); time.sleep(60)'\n"
+        "subprocess.Popen([sys.executable, '-c', code], start_new_session=True)\n"
+        "folder = tempfile.mkdtemp(prefix='scaletoolkit-')"
+    )
+    cell = code("leaves", source, "")
+    cell.execution_count = 1
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "leaves.ipynb")
+    left = strict_run(tmp_path / "leaves.ipynb", grace_s=0.5).left
+    assert [sentence.split()[1] for sentence in left] == ["folder", "process", "port"]
