@@ -4,13 +4,17 @@ DDP collects gradients in buckets and calls a hook for each one as soon as it is
 backward still computes the next; the hooks here measure and slow down real exchanges.
 """
 
+import math
 import queue
 import threading
 import time
+from contextlib import nullcontext
 
 import torch
 import torch.distributed as dist
 from torch.nn.functional import cross_entropy
+
+from scaletoolkit import measure
 
 
 class Exchange:
@@ -71,18 +75,84 @@ def timed_step(ddp, optimizer, images, labels, exchange):
     }
 
 
-def all_reduce_seconds(size_bytes, repeats=5, device="cpu"):
-    """The shortest of `repeats` all-reduces of that many bytes over all ranks, in seconds."""
-    values = torch.ones(max(1, size_bytes // 4), device=device)
-    seconds = []
+def step_seconds(model, ddp, images, labels, repeats=7):
+    """Seconds of a step: a dict of `one rank` (the whole batch on rank 0 alone), `strong` (each
+    rank its share of the batch) and `weak` (each rank a whole batch)."""
+    share = slice(dist.get_rank(), None, dist.get_world_size())
+    small, large = (images[share], labels[share]), (images, labels)
+    return fastest(
+        {
+            "one rank": lambda: dist.get_rank() == 0 and _step(model, *large),
+            "strong": lambda: _step(ddp, *small),
+            "weak": lambda: _step(ddp, *large),
+        },
+        repeats,
+    )
+
+
+def _step(model, images, labels):
+    model.zero_grad()
+    cross_entropy(model(images), labels).backward()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter -= 0.01 * parameter.grad
+
+
+def step_parts(ddp, images, labels, repeats=7):
+    """The shortest seconds of each part of a step (see `timed_step`): a dict."""
+    exchange = Exchange()
+    ddp.register_comm_hook(None, exchange.hook)
+    optimizer = torch.optim.SGD(ddp.parameters(), lr=0.01)
+    steps = [timed_step(ddp, optimizer, images, labels, exchange) for _ in range(repeats)]
+    return {part: min(step[part] for step in steps) for part in steps[0]}
+
+
+def four_batches(ddp, exchange, images, labels, silent=0, repeats=3):
+    """Seconds and bytes sent of forward and backward on four batches: a pair.
+
+    The first `silent` of them keep their gradients to themselves; the next exchange sends the sum.
+    """
+    ddp.register_comm_hook(None, exchange.hook)
+
+    def run():
+        for number in range(4):
+            with ddp.no_sync() if number < silent else nullcontext():
+                cross_entropy(ddp(images), labels).backward()
+
+    seconds = fastest({"run": run}, repeats)["run"]
+    return seconds, exchange.size_bytes // repeats
+
+
+def fastest(tasks, repeats=5):
+    """{name: seconds} of tasks that all ranks run together: the shortest of `repeats` runs each.
+
+    Tasks take turns, so that a busy moment hits all of them; a run ends when the last rank has.
+    """
+
+    def together(task):
+        def run():
+            task()
+            dist.barrier()
+
+        return run
+
+    dist.barrier()
+    seconds = measure.timings({name: together(task) for name, task in tasks.items()}, repeats)
+    return {name: min(taken) for name, taken in seconds.items()}
+
+
+def all_reduce_seconds(sizes, device="cpu", repeats=9):
+    """The shortest of `repeats` all-reduces over all ranks, for each size in bytes: a list."""
+    vectors = {size: torch.zeros(max(1, size // 4), device=device) for size in sizes}
+    seconds = dict.fromkeys(sizes, math.inf)
     for _ in range(repeats):
-        values.fill_(1)
-        dist.barrier()
-        begun = time.perf_counter()
-        dist.all_reduce(values)
-        values[0].item()  # on a GPU the call returns before the work is done
-        seconds.append(time.perf_counter() - begun)
-    return min(seconds)
+        for size, vector in vectors.items():
+            dist.barrier()
+            begun = time.perf_counter()
+            dist.all_reduce(vector)
+            vector[0].item()  # on a GPU the call returns before the work is done
+            seconds[size] = min(seconds[size], time.perf_counter() - begun)
+    return list(seconds.values())
 
 
 def ring_seconds(size_bytes, world_size, latency_s, bytes_per_s):

@@ -78,7 +78,7 @@ class Job:
     def follow(self, timeout_s):
         """Pass on the ranks' lines until torchrun has ended; raise when it takes too long."""
         begun = time.monotonic()
-        with _live_line(f"{self.world_size} ranks", self.detail) as show:
+        with _live_line(f"{self.world_size} ranks, started by torchrun", self.detail) as show:
             while self._running():
                 self._pass_lines()
                 self._tell_restart()

@@ -55,13 +55,34 @@ def test_hooks_change_what_travels_and_not_what_is_computed():
         assert all(seconds >= 0 for seconds in part.values())
 
 
-def test_all_reduce_is_timed_on_every_rank():
-    def job(rank, world_size):
-        ranks.setup_distributed(rank, world_size)
-        return [gradients.all_reduce_seconds(size) for size in (4, 4_000_000)]
+def timed(rank, world_size):
+    ranks.setup_distributed(rank, world_size)
+    data = training.digits()
+    images, labels = data.images[:32], data.labels[:32]
+    ddp, wire = training.data_parallel(training.mlp()), gradients.Exchange()
+    alone = training.seeded(training.mlp)
+    return {
+        "wire": gradients.all_reduce_seconds([4, 40_000_000]),
+        "steps": gradients.step_seconds(alone, ddp, images, labels, repeats=2),
+        "parts": gradients.step_parts(training.data_parallel(training.mlp()), images, labels),
+        "once in four": gradients.four_batches(ddp, wire, images, labels, silent=3, repeats=2),
+        "buckets": wire.buckets,
+        "alone": training.distance(
+            training.flat(alone), training.flat(training.seeded(training.mlp))
+        ),
+    }
 
-    for small, large in ranks.launch(job, 2):
-        assert 0 < small < large
+
+def test_steps_and_exchanges_are_timed_on_every_rank():
+    first, second = ranks.launch(timed, 2)
+    for found in (first, second):
+        assert 0 < found["wire"][0] < found["wire"][1]
+        assert set(found["steps"]) == {"one rank", "strong", "weak"}
+        assert set(found["parts"]) == {"forward", "backward", "wait", "update"}
+        assert found["once in four"][1] == training.gradient_bytes(training.mlp())
+        assert found["buckets"] == 2
+    assert first["alone"] > 0  # only rank 0 trains the model that is nobody else's
+    assert second["alone"] == 0
 
 
 def test_the_ring_law():

@@ -47,7 +47,7 @@ def failure(world_size=2, timeout_s=60, **arguments):
 def test_results_come_in_rank_order_and_lines_carry_their_rank(capsys):
     assert ranks.launch(exchange, 3, steps=2) == [(0, 9.0), (1, 9.0), (2, 9.0)]
     choice, *lines = capsys.readouterr().out.splitlines()
-    assert choice == f"3 ranks: {measure.backend(3)} on {measure.device()}"
+    assert choice == f"3 ranks, started by torchrun: {measure.backend(3)} on {measure.device()}"
     assert lines == ["rank 0 │ step 0: 3", "rank 0 │ step 1: 9"]
     assert leftovers() == []
 
