@@ -15,6 +15,7 @@ parts, import ground only, one or two for each lab
     partitions  what a query must read (lab 01)
     sampling    estimates from a part of the data (lab 02)
     incremental the same work never done twice (lab 02)
+    autoscaling how many replicas, and when, as Kubernetes decides it (lab 09)
 
 assembly
     exercises   one file a lab: stories, hints, checks, solutions, wrong answers

@@ -85,6 +85,9 @@ class _CountingFile:
         self._reads = reads
         self.seek, self.tell, self.close = self._file.seek, self._file.tell, self._file.close
 
+    def __del__(self):
+        self._file.close()
+
     @property
     def closed(self):
         return self._file.closed

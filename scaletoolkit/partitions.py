@@ -90,7 +90,7 @@ def write_partitions(batches, folder, key, min_rows_per_group=MIN_ROWS_PER_GROUP
             partitioning=ds.partitioning(pa.schema([first.schema.field(key)]), flavor="hive"),
             min_rows_per_group=min_rows_per_group,
             max_rows_per_group=MAX_ROWS_PER_GROUP,
-            use_threads=False,
+            preserve_order=True,
         )
     except pa.ArrowInvalid as error:
         if "partitions" not in str(error):
@@ -179,21 +179,21 @@ def scan(folder, columns, where, reads):
     return table, report
 
 
-def partial_aggregate(file):
-    """Events and revenue by day and country of one file or dataset: a small Arrow table.
+def partial_aggregate(file, where=None):
+    """Events and revenue by day and country of one file, folder or dataset: a small Arrow table.
 
-    Columns day, country, events, price_cents. Streams: memory does not grow with the file.
+    Columns day, country, events, price_cents; `where` keeps some rows only. Streams: memory does
+    not grow with the data.
     """
-    declaration = acero.Declaration.from_sequence(
-        [
-            acero.Declaration("scan", acero.ScanNodeOptions(ds.dataset(file), columns=_NEEDED)),
-            acero.Declaration(
-                "project", acero.ProjectNodeOptions(list(_BY_DAY.values()), [*_BY_DAY])
-            ),
-            acero.Declaration("aggregate", _sums(counting="hash_count_all")),
-        ]
-    )
-    return _as_text(declaration.to_table())
+    data = file if isinstance(file, ds.Dataset) else ds.dataset(file)
+    kept = {} if where is None else {"filter": where}
+    steps = [acero.Declaration("scan", acero.ScanNodeOptions(data, columns=_NEEDED, **kept))]
+    if where is not None:  # the scan only skips what it can rule out
+        steps.append(acero.Declaration("filter", acero.FilterNodeOptions(where)))
+    by_day = acero.ProjectNodeOptions(list(_BY_DAY.values()), list(_BY_DAY))
+    steps.append(acero.Declaration("project", by_day))
+    steps.append(acero.Declaration("aggregate", _sums(counting="hash_count_all")))
+    return _as_text(acero.Declaration.from_sequence(steps).to_table())
 
 
 def merge(partials):

@@ -127,6 +127,7 @@ def bars(groups, title, y, kind="measured", log_y=False, show_values=None, show=
                 texts = [show_values(value) for value in values]
                 axes.bar_label(drawn, texts, fontsize=8, padding=2)
         axes.set_xticks(range(len(groups)), list(groups))
+        axes.margins(y=0.12)
         if log_y:
             _log_axis(axes, "y")
         if len(labels) > 1:

@@ -46,7 +46,8 @@ def strict_run(notebook, time_limit_s=600, grace_s=10):
 
 def _start(notebook, folder, token):
     command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "--rootdir=."]
-    environment = os.environ | {
+    environment = {name: os.environ[name] for name in os.environ if name != "SCALETOOLKIT_EVENTS"}
+    environment |= {
         "SCALETOOLKIT_PROFILE": "ci",
         "IPYTHONDIR": str(folder / "ipython"),
         "TMPDIR": str(folder),

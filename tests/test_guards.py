@@ -119,17 +119,25 @@ def test_each_fault_is_found(fault):
     assert len(guards.problems(notebook)) >= 1
 
 
+SENTENCE = "from scaletoolkit import lab; print(f'1 of 12 files in {lab.measured(0.5)}')"
+TABLE = "lab.table([{'layout': 'by day', 'time': 0.5}], {'time': 's'}, measured=['time'])"
+
+
 def test_strict_nbval_compares_all_but_the_measured_value(tmp_path):
-    source = "from scaletoolkit import lab; print(f'1 of 12 files in {lab.measured(0.5)}')"
     stored = ["in ⟨0.5⟩", "in ⟨73.1 ms⟩", "in 0.5", "in ⟨0.5⟩ or so"]
-    cells = [code(f"cell-{i}", source, f"1 of 12 files {text}\n") for i, text in enumerate(stored)]
-    cells.append(code("other", source, "2 of 12 files in ⟨0.5⟩\n"))
+    cells = [
+        code(f"cell-{i}", SENTENCE, f"1 of 12 files {text}\n") for i, text in enumerate(stored)
+    ]
+    cells.append(code("count", SENTENCE, "2 of 12 files in ⟨0.5⟩\n"))
+    head = "layout          time\n"
+    cells.append(code("same", f"print({TABLE})", head + "by day  ⟨   9.1 ms⟩\n"))
+    cells.append(code("other", f"print({TABLE})", head + "by now  ⟨    500 ms⟩\n"))
     for number, cell in enumerate(cells, 1):
         cell.execution_count = number
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "small.ipynb")
     run = strict_run(tmp_path / "small.ipynb")
-    assert re.findall(r"^FAILED .*::Cell (\d)", run.output, re.MULTILINE) == ["2", "3", "4"]
-    assert "3 failed, 2 passed" in run.output
+    failed = re.findall(r"^FAILED .*::Cell (\d)", run.output, re.MULTILINE)
+    assert failed == ["2", "3", "4", "6"], run.output
 
 
 def test_what_outlives_a_notebook_is_seen(tmp_path):
