@@ -68,14 +68,15 @@ def _watch(process, time_limit_s):
     """The most memory that the kernel and all that it started held together, in bytes."""
     peak, end = 0, time.monotonic() + time_limit_s
     while process.poll() is None:
-        peak = max(peak, _resident_bytes(process.pid))
+        peak = max(peak, _held_bytes(process.pid))
         if time.monotonic() > end:
             process.kill()
         time.sleep(SAMPLE_S)
     return peak
 
 
-def _resident_bytes(pid):
+def _held_bytes(pid):
+    """A page that several processes share counts once, where the system tells (Linux: PSS)."""
     total = 0
     try:
         family = psutil.Process(pid).children(recursive=True)
@@ -83,7 +84,8 @@ def _resident_bytes(pid):
         return 0
     for one in family:
         try:
-            total += one.memory_info().rss
+            held = one.memory_full_info()
+            total += getattr(held, "pss", held.rss)
         except psutil.Error:
             continue
     return total

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import cloudpickle
 
-from scaletoolkit import rank_failures
+from scaletoolkit import lab
+from scaletoolkit.ranks import failures
 
 LOOK_EVERY_S = 0.2
 GRACE_S = 8
@@ -38,7 +39,7 @@ def torchrun(folder, ranks_per_node, nodes=1, host="localhost:0", restarts=0):
         f"--max-restarts={restarts}",
         f"--log-dir={folder / 'logs'}",
         "-m",
-        "scaletoolkit.rank_main",
+        "scaletoolkit.ranks.main",
         str(folder),
     ]
 
@@ -116,23 +117,23 @@ class Job:
             print(line.decode())
 
     def _tell_restart(self):
-        attempt = rank_failures.last_attempt(self.folder)
+        attempt = failures.last_attempt(self.folder)
         if attempt > self.attempt:
-            cause = rank_failures.diagnose(self.folder, self.world_size, self.attempt)
+            cause = failures.diagnose(self.folder, self.world_size, self.attempt)
             print(f"{cause}\nRestart {attempt} of {self.restarts}: every rank begins anew.")
             self.attempt = attempt
 
     def _exchanges(self):
-        seen = rank_failures.states(self.folder, self.attempt).values()
+        seen = failures.states(self.folder, self.attempt).values()
         return max((state["collectives"] for state in seen), default=0)
 
     def _too_late(self, timeout_s):
-        finished = rank_failures.marks(self.folder, "result", self.attempt)
-        suspects = set(rank_failures.states(self.folder, self.attempt)) - set(finished)
+        finished = failures.marks(self.folder, "result", self.attempt)
+        suspects = set(failures.states(self.folder, self.attempt)) - set(finished)
         if not suspects:
-            return rank_failures.diagnose(self.folder, self.world_size, self.attempt)
-        reason = rank_failures.held_up(self.folder, self.attempt, suspects)
-        return rank_failures.RankError(f"Not done after {timeout_s:g} s. {reason}")
+            return failures.diagnose(self.folder, self.world_size, self.attempt)
+        reason = failures.held_up(self.folder, self.attempt, suspects)
+        return failures.RankError(f"Not done after {timeout_s:g} s. {reason}")
 
 
 def _environment():
@@ -154,8 +155,7 @@ def _live_line(title, detail):
 
     Only a notebook can replace a line; elsewhere title and detail are printed once.
     """
-    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    if not hasattr(shell, "kernel"):
+    if not lab.in_notebook():
         print(f"{title}: {detail}")
         yield lambda news: None
         return

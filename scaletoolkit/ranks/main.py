@@ -1,4 +1,4 @@
-"""What every rank runs: `torchrun ... -m scaletoolkit.rank_main FOLDER`. Ground, beside `ranks`.
+"""What every rank runs: `torchrun … -m scaletoolkit.ranks.main FOLDER`.
 
 A rank reads its job from the folder, calls the function and leaves marks of how it went, named
 <mark>-<attempt>-<rank>: `alive` is locked while the rank lives, `state` says every half second

@@ -2,6 +2,8 @@
 
 `Pool` (lab 00) hands out independent pieces of work. `launch` (labs 03 to 05) starts real ranks
 through torchrun, so what runs in a cell runs unchanged on many GPUs and machines (`command`).
+Beside this file: `job` starts and ends torchrun, `main` is what each rank runs, `failures` finds
+out which rank failed first.
 """
 
 import multiprocessing
@@ -16,8 +18,10 @@ from pathlib import Path
 
 import cloudpickle
 
-from scaletoolkit import measure, rank_failures, rank_job
-from scaletoolkit.rank_failures import RankError
+from scaletoolkit import measure
+from scaletoolkit.ranks import failures
+from scaletoolkit.ranks.failures import RankError
+from scaletoolkit.ranks.job import Job, torchrun, write
 
 __all__ = ["Pool", "RankError", "choice", "command", "launch", "results", "setup_distributed"]
 
@@ -56,9 +60,9 @@ def launch(function, world_size, timeout_s=300, restarts=0, **arguments):
     if world_size < 1:
         raise ValueError(f"world_size must be at least 1, got {world_size}")
     folder = Path(tempfile.mkdtemp(prefix="scaletoolkit-ranks-"))
-    job = rank_job.Job(folder, world_size, choice(world_size), restarts)
+    job = Job(folder, world_size, choice(world_size), restarts)
     try:
-        rank_job.write(folder, function, arguments)
+        write(folder, function, arguments)
         job.start()
         job.follow(timeout_s)
         return results(folder, world_size)
@@ -75,17 +79,17 @@ def command(function, world_size, nodes, host, folder, **arguments):
     if world_size % nodes:
         raise ValueError(f"{world_size} ranks cannot be spread evenly over {nodes} nodes")
     folder = Path(folder)
-    rank_job.write(folder, function, arguments)
-    line = rank_job.torchrun(folder, world_size // nodes, nodes, host)
+    write(folder, function, arguments)
+    line = torchrun(folder, world_size // nodes, nodes, host)
     return shlex.join(["torchrun", *line])
 
 
 def results(folder, world_size):
     """What the ranks of a finished job returned, in rank order."""
-    attempt = rank_failures.last_attempt(folder)
-    found = rank_failures.marks(folder, "result", attempt)
+    attempt = failures.last_attempt(folder)
+    found = failures.marks(folder, "result", attempt)
     if set(found) != set(range(world_size)):
-        raise rank_failures.diagnose(folder, world_size, attempt)
+        raise failures.diagnose(folder, world_size, attempt)
     return [pickle.loads(found[rank].read_bytes()) for rank in range(world_size)]
 
 

@@ -1,4 +1,4 @@
-"""What went wrong in a job of several ranks, as a sentence. Ground, beside `ranks`; lab 03.
+"""What went wrong in a job of several ranks, as a sentence.
 
 When one rank fails, the others fail too, or wait for ever: their connection is lost, their time
 runs out, the agent stops them. `diagnose` looks for the first cause.
@@ -9,10 +9,12 @@ import re
 import signal
 from pathlib import Path
 
+from scaletoolkit import lab
+
 SILENT_S = 3
 
 
-class RankError(RuntimeError):
+class RankError(lab.LabError):
     """A job failed: the sentence says which rank and what; a notebook shows no traceback.
 
     `traceback` is the failing rank's own, in full, where there is one.
@@ -21,9 +23,6 @@ class RankError(RuntimeError):
     def __init__(self, sentence, traceback=""):
         super().__init__(sentence)
         self.traceback = traceback
-
-    def _render_traceback_(self):
-        return [str(self)]
 
 
 def marks(folder, mark, attempt):
