@@ -118,7 +118,7 @@ class ParquetBatches(IterableDataset):
         for place, name in enumerate(self.features):
             x[:, place] = table.column(name).to_numpy()
         y = table.column(self.label).to_numpy()
-        return torch.from_numpy(x[order]), torch.from_numpy(y[order])
+        return torch.from_numpy(x.take(order, axis=0)), torch.from_numpy(y.take(order))
 
 
 def _units(folder, columns):
