@@ -11,6 +11,7 @@ PARTS = {
     "partitions",
     "sampling",
     "incremental",
+    "changefeed",
     "training",
     "gradients",
     "loader",
