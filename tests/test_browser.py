@@ -56,3 +56,12 @@ def test_a_lab_runs_in_jupyterlab_and_its_slider_moves_the_picture():
         assert changes(page, lambda: picture_below(slider), before)
         shoot(page, "slider")
         assert page.outside == []
+
+
+def test_a_lab_that_starts_processes_runs_in_jupyterlab():
+    with driver.server() as address, driver.browser() as page:
+        driver.open_notebook(page, address("03_data_parallel.ipynb"))
+        driver.run_all(page, seconds=400)
+        assert driver.errors(page) == []
+        shoot(page, "03_after_run_all")
+        assert page.outside == []
