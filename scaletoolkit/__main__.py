@@ -38,11 +38,11 @@ def _cpu_only():
 
 
 def list_command(parser):
-    """the labs, in the order of the course"""
+    """the labs and their questions, in the order of the course"""
 
     def run(_):
         for path in runner.labs():
-            print(f"{path.stem[:2]}  {runner.title(path)}")
+            print(f"{runner.title(path):<32}{runner.question(path)}")
         return 0
 
     return run

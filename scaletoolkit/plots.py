@@ -60,13 +60,15 @@ def _axes(title, x, y, show):
 
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots()
-        axes.set(title=title, xlabel=x, ylabel=y)
-        yield axes
-        if show:
-            show(figure)
-        else:
-            plt.show()
-        plt.close(figure)
+        try:
+            axes.set(title=title, xlabel=x, ylabel=y)
+            yield axes
+            if show:
+                show(figure)
+            else:
+                plt.show()
+        finally:
+            plt.close(figure)
 
 
 def _look(kind, index):
