@@ -255,17 +255,23 @@ def land(source, folder):
     folder.mkdir(parents=True, exist_ok=True)
     writers = {}
     try:
-        # the default readahead, sixteen batches of four files, would hold gigabytes
-        for batch in ds.dataset(source).to_batches(batch_readahead=2, fragment_readahead=1):
-            day = pc.strftime(batch["arrived_at"], "%Y-%m-%d")
-            for one in pc.unique(day).to_pylist():
-                if one not in writers:
-                    writers[one] = pq.ParquetWriter(folder / f"{one}.parquet", batch.schema)
-                writers[one].write_batch(batch.filter(pc.equal(day, one)))
+        files = list(ds.dataset(source).get_fragments())
+        for file in lab.progress(files, len(files), "landing events"):
+            # the default readahead, sixteen batches, would hold gigabytes
+            for batch in file.to_batches(batch_readahead=2):
+                _land_batch(batch, folder, writers)
     finally:
         for writer in writers.values():
             writer.close()
     return sorted(folder.glob("*.parquet"))
+
+
+def _land_batch(batch, folder, writers):
+    day = pc.strftime(batch["arrived_at"], "%Y-%m-%d")
+    for one in pc.unique(day).to_pylist():
+        if one not in writers:
+            writers[one] = pq.ParquetWriter(folder / f"{one}.parquet", batch.schema)
+        writers[one].write_batch(batch.filter(pc.equal(day, one)))
 
 
 def adopt(source, folder, time, geography, entity, value=None):

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,11 +31,20 @@ def exchange(rank, world_size, steps=3, fault=None, at=(1, 1)):
     return rank, total[0].item()
 
 
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path_factory, monkeypatch):
+    """So that another job on this machine is not taken for a leftover of ours."""
+    folder = str(tmp_path_factory.mktemp("tmp"))
+    monkeypatch.setattr(tempfile, "tempdir", folder)
+    monkeypatch.setenv("TMPDIR", folder)
+
+
 def leftovers():
     """Folders of jobs, and processes that mention one."""
+    jobs = f"{tempfile.gettempdir()}/scaletoolkit-ranks-"
     found = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True)
-    processes = [line for line in found.stdout.splitlines() if "scaletoolkit-ranks-" in line]
-    return processes + list(Path("/tmp").glob("scaletoolkit-ranks-*"))
+    processes = [line for line in found.stdout.splitlines() if jobs in line]
+    return processes + list(Path(tempfile.gettempdir()).glob("scaletoolkit-ranks-*"))
 
 
 def failure(world_size=2, timeout_s=60, **arguments):
