@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,11 +31,20 @@ def exchange(rank, world_size, steps=3, fault=None, at=(1, 1)):
     return rank, total[0].item()
 
 
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path_factory, monkeypatch):
+    """What this test's jobs write lies in a folder of its own, so leftovers are its own too."""
+    folder = tmp_path_factory.mktemp("jobs")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
+
+
 def leftovers():
     """Folders of jobs, and processes that mention one."""
+    folder = tempfile.gettempdir()
     found = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True)
-    processes = [line for line in found.stdout.splitlines() if "scaletoolkit-ranks-" in line]
-    return processes + list(Path("/tmp").glob("scaletoolkit-ranks-*"))
+    processes = [line for line in found.stdout.splitlines() if f"{folder}/scaletoolkit-" in line]
+    return processes + list(Path(folder).glob("*"))
 
 
 def failure(world_size=2, timeout_s=60, **arguments):
