@@ -33,18 +33,18 @@ def exchange(rank, world_size, steps=3, fault=None, at=(1, 1)):
 
 @pytest.fixture(autouse=True)
 def own_temporary_folder(tmp_path_factory, monkeypatch):
-    """So that another job on this machine is not taken for a leftover of ours."""
-    folder = str(tmp_path_factory.mktemp("tmp"))
-    monkeypatch.setattr(tempfile, "tempdir", folder)
-    monkeypatch.setenv("TMPDIR", folder)
+    """What this test's jobs write lies in a folder of its own, so leftovers are its own too."""
+    folder = tmp_path_factory.mktemp("jobs")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
 
 
 def leftovers():
     """Folders of jobs, and processes that mention one."""
-    jobs = f"{tempfile.gettempdir()}/scaletoolkit-ranks-"
+    folder = tempfile.gettempdir()
     found = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True)
-    processes = [line for line in found.stdout.splitlines() if jobs in line]
-    return processes + list(Path(tempfile.gettempdir()).glob("scaletoolkit-ranks-*"))
+    processes = [line for line in found.stdout.splitlines() if f"{folder}/scaletoolkit-" in line]
+    return processes + list(Path(folder).glob("*"))
 
 
 def failure(world_size=2, timeout_s=60, **arguments):
