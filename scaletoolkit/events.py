@@ -255,10 +255,11 @@ def land(source, folder):
     folder.mkdir(parents=True, exist_ok=True)
     writers = {}
     try:
-        files = list(ds.dataset(source).get_fragments())
-        for file in lab.progress(files, len(files), "landing events"):
-            # the default readahead, sixteen batches, would hold gigabytes
-            for batch in file.to_batches(batch_readahead=2):
+        # one row group after the other: a dataset's own reader runs gigabytes ahead
+        files = ds.dataset(source).get_fragments()
+        groups = [group for file in files for group in file.split_by_row_group()]
+        for group in lab.progress(groups, len(groups), "landing events"):
+            for batch in group.to_batches(batch_readahead=2):
                 _land_batch(batch, folder, writers)
     finally:
         for writer in writers.values():
