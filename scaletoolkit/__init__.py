@@ -15,11 +15,14 @@ parts, import ground only, one or two for each lab
     partitions  what a query must read (lab 01)
     sampling    estimates from a part of the data (lab 02)
     incremental the same work never done twice (lab 02)
+    changefeed  the same, following updates and deletes in Delta Lake (lab 02)
     autoscaling how many replicas, and when, as Kubernetes decides it (lab 09)
 
 assembly
     exercises   one file a lab: stories, hints, checks, solutions, wrong answers
-    __main__    the command line: doctor, list, run
+    doctor      what this machine has, and what is missing
+    runner      labs without a browser
+    __main__    the command line: doctor, list, run, hpa
 """
 
 __version__ = "0.1.0"

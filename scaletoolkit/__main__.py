@@ -1,4 +1,4 @@
-"""`python -m scaletoolkit doctor | list | run 01`: a thin command line. Assembly.
+"""`python -m scaletoolkit doctor | list | run 01 | hpa`: a thin command line. Assembly.
 
 Exit status: 0 all is well; 1 a lab or a check failed; 2 it could not start; 130 interrupted.
 """
@@ -38,11 +38,11 @@ def _cpu_only():
 
 
 def list_command(parser):
-    """the labs, in the order of the course"""
+    """the labs and their questions, in the order of the course"""
 
     def run(_):
         for path in runner.labs():
-            print(f"{path.stem[:2]}  {runner.title(path)}")
+            print(f"{runner.title(path):<32}{runner.question(path)}")
         return 0
 
     return run
@@ -61,12 +61,25 @@ def run_command(parser):
     return run
 
 
-COMMANDS = {"doctor": doctor_command, "list": list_command, "run": run_command}
+def hpa_command(parser):
+    """replay your own traffic against your own HorizontalPodAutoscaler manifest (simulated)"""
+    from scaletoolkit import autoscaling
+
+    return autoscaling.hpa_command(parser)
+
+
+COMMANDS = {
+    "doctor": doctor_command,
+    "list": list_command,
+    "run": run_command,
+    "hpa": hpa_command,
+}
 
 
 def main(arguments=None):
     """Run one command; returns the exit status, and prints one sentence for what went wrong."""
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = _parser(arguments).parse_args(arguments)
     try:
         return options.run(options)
     except runner.LabFailed as failure:
@@ -85,13 +98,15 @@ def _say(sentence, status):
     return status
 
 
-def _parser():
+def _parser(arguments):
+    """The parser; only the command that is called says its options, and imports what it needs."""
     parser = argparse.ArgumentParser(prog="python -m scaletoolkit", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="|".join(COMMANDS))
     for name, command in COMMANDS.items():
         one = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
-        one.set_defaults(run=command(one))
+        if name in arguments[:1]:
+            one.set_defaults(run=command(one))
     return parser
 
 

@@ -49,7 +49,7 @@ def quantity(value, unit=""):
 def _prefix(size, unit):
     if unit == "s":
         steps = [(1, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")]
-    elif unit.split("/")[0] in ("B", "rows", "bytes"):
+    elif unit.split("/")[0] == "B":
         steps = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")]
     else:
         return "", 1
@@ -86,12 +86,17 @@ class Table:
     def cell(self, column, value):
         """One value as text; measured ones are padded between their marks."""
         if column in self.measured:
-            return f"⟨{quantity(value, self.units.get(column, '')):>{self.MEASURED_WIDTH}}⟩"
+            text = quantity(value, self.units.get(column, ""))
+            return f"⟨{text:>{self._inside(column)}}⟩"
         if isinstance(value, bool) or not isinstance(value, int | float):
             return str(value)
         if isinstance(value, int):
             return f"{value:,} {self.units.get(column, '')}".rstrip()
         return quantity(value, self.units.get(column, ""))
+
+    def _inside(self, column):
+        """The width between the marks: all padding goes there, where nothing is compared."""
+        return max(self.MEASURED_WIDTH, len(column) - 2)
 
     def _grid(self):
         return [{column: self.cell(column, row[column]) for column in row} for row in self.rows]
@@ -99,7 +104,7 @@ class Table:
     def __repr__(self):
         grid = self._grid()
         wide = {
-            c: max(len(c), self.MEASURED_WIDTH + 2)
+            c: self._inside(c) + 2
             if c in self.measured
             else max(len(c), *(len(row[c]) for row in grid))
             for c in grid[0]
@@ -148,7 +153,8 @@ class Prediction:
     result: str = field(default="not compared yet", compare=False)
 
     def __str__(self):
-        return f"{self.value:g} {self.unit}".rstrip()
+        number = f"{self.value:,}" if isinstance(self.value, int) else f"{self.value:,g}"
+        return f"{number} {self.unit}".rstrip()
 
     def __repr__(self):
         return f"Prediction: {self}"

@@ -60,13 +60,15 @@ def _axes(title, x, y, show):
 
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots()
-        axes.set(title=title, xlabel=x, ylabel=y)
-        yield axes
-        if show:
-            show(figure)
-        else:
-            plt.show()
-        plt.close(figure)
+        try:
+            axes.set(title=title, xlabel=x, ylabel=y)
+            yield axes
+            if show:
+                show(figure)
+            else:
+                plt.show()
+        finally:
+            plt.close(figure)
 
 
 def _look(kind, index):
@@ -191,7 +193,9 @@ def explore(draw, **ranges):
         draw(lambda figure: drawn.append(_png(figure)), **{n: s.value for n, s in sliders.items()})
         return Image(drawn[0])
 
-    display(ipywidgets.VBox(list(sliders.values())))
+    words = ", ".join(name.replace("_", " ") for name in ranges)
+    shown = ipywidgets.VBox(list(sliders.values()))._repr_mimebundle_()
+    display(shown | {"text/plain": f"Sliders ({words}): run this cell to move them."}, raw=True)
     handle = display(picture(), display_id=True)
     for slider in sliders.values():
         slider.observe(lambda _: handle.update(picture()), names="value")

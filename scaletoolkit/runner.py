@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import threading
 import time
 from pathlib import Path
@@ -34,15 +35,22 @@ def find(name):
 
 def title(path):
     """The first heading of a notebook, without its marks."""
-    return next(filter(None, map(heading, _read(path).cells)), path.stem)
+    return next((words for cell in _read(path).cells for words in headings(cell)), path.stem)
 
 
-def heading(cell):
-    """The heading that opens a markdown cell as plain text, or None."""
-    first = cell.source.lstrip().split("\n")[0]
-    if cell.cell_type != "markdown" or not first.startswith("#"):
-        return None
-    return first.lstrip("#").replace("*", "").replace("`", "").strip()
+def question(path):
+    """The question that a lab asks: what stands in bold on its title card, or ""."""
+    bold = re.search(r"\*\*(.+?)\*\*", _read(path).cells[0].source)
+    return bold[1] if bold else ""
+
+
+def headings(cell):
+    """The headings of a markdown cell as plain text: a list."""
+    if cell.cell_type != "markdown":
+        return []
+    prose = re.sub("```.*?```", "", cell.source, flags=re.DOTALL)
+    lines = [line for line in prose.splitlines() if re.match("#+ ", line)]
+    return [line.lstrip("# ").replace("*", "").replace("`", "").strip() for line in lines]
 
 
 def claims(cell):
@@ -111,8 +119,7 @@ def _environment(profile):
 
 
 def _say_section(say, cell, start):
-    words = heading(cell)
-    if words:
+    for words in headings(cell):
         say(f"{time.monotonic() - start:7.1f} s  {words}")
 
 

@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,11 @@ SAMPLE_S = 0.2
 
 @dataclass(frozen=True)
 class Run:
-    """What a strict run did: `left` names processes, ports and folders that outlived it."""
+    """What a strict run did: `left` names processes, ports and folders that outlived it.
+
+    seconds: about what it would have taken alone: the time on the clock without the share of the
+    cores that other programs used meanwhile, and never less than the processor time that it used.
+    """
 
     passed: bool
     output: str
@@ -31,11 +36,10 @@ class Run:
 def strict_run(notebook, time_limit_s=600, grace_s=10):
     """Execute every cell of a notebook and compare its stored outputs, in the `ci` profile."""
     token, folder = uuid.uuid4().hex, Path(tempfile.mkdtemp(prefix="strict-"))
-    start = time.monotonic()
     try:
         process = _start(notebook, folder, token)
-        peak_bytes = _watch(process, time_limit_s)
-        seconds, left = time.monotonic() - start, _left(token, folder, grace_s)
+        seconds, peak_bytes = _watch(process, time_limit_s)
+        left = _left(token, folder, grace_s)
         output = (folder / "output").read_text()
     finally:
         for survivor in _marked(token):
@@ -65,28 +69,45 @@ def _start(notebook, folder, token):
 
 
 def _watch(process, time_limit_s):
-    """The most memory that the kernel and all that it started held together, in bytes."""
-    peak, end = 0, time.monotonic() + time_limit_s
+    """Wait for the process; the seconds it would have taken alone, and the kernel's peak memory.
+
+    Memory is the sum over the kernel and all that it started, in bytes.
+    """
+    start, busy_before = time.monotonic(), _busy_s()
+    peak_bytes, used_s = 0, {}
     while process.poll() is None:
-        peak = max(peak, _resident_bytes(process.pid))
-        if time.monotonic() > end:
+        family = _family(process.pid)
+        used_s |= {pid: cpu_s for pid, (cpu_s, _) in family.items()}
+        peak_bytes = max(peak_bytes, sum(size for _, size in family.values()))
+        if time.monotonic() - start > time_limit_s:
             process.kill()
         time.sleep(SAMPLE_S)
-    return peak
+    own_s = sum(used_s.values())
+    others_s = max(0, _busy_s() - busy_before - own_s)
+    return max(own_s, time.monotonic() - start - others_s / psutil.cpu_count()), peak_bytes
 
 
-def _resident_bytes(pid):
-    total = 0
+def _busy_s():
+    """Seconds that this machine's cores have worked, all together, since it was started."""
+    times = psutil.cpu_times()._asdict()
+    return sum(times.get(name, 0) for name in ("user", "nice", "system", "irq", "softirq", "steal"))
+
+
+def _family(pid):
+    """{pid: (seconds of processor time, resident bytes)} of a process and all below it.
+
+    The process itself, which only compares, is counted with no memory.
+    """
+    found = {}
     try:
-        family = psutil.Process(pid).children(recursive=True)
+        parent = psutil.Process(pid)
+        for one in [parent, *parent.children(recursive=True)]:
+            with suppress(psutil.Error), one.oneshot():
+                times, size = one.cpu_times(), one.memory_info().rss
+                found[one.pid] = (times.user + times.system, size if one.pid != pid else 0)
     except psutil.NoSuchProcess:
-        return 0
-    for one in family:
-        try:
-            total += one.memory_info().rss
-        except psutil.Error:
-            continue
-    return total
+        pass
+    return found
 
 
 def _left(token, folder, grace_s):

@@ -35,7 +35,8 @@ def test_doctor_leaves_with_1_when_something_is_missing(capsys, monkeypatch):
 def test_list_names_the_labs(capsys):
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line[:4] for line in lines] == [f"{path.stem[:2]}  " for path in runner.labs()]
+    assert [line[:2] for line in lines] == [path.stem[:2] for path in runner.labs()]
+    assert all(line.endswith("?") for line in lines)
 
 
 def test_run_leaves_with_0_1_and_2(tmp_path, capsys):

@@ -15,8 +15,9 @@ def pictures(monkeypatch):
     monkeypatch.setattr(plt, "show", lambda: seen.append(plt.gca()))
     with mpl.rc_context():
         plt.switch_backend("agg")
+        before = plt.get_fignums()
         yield seen
-    assert plt.get_fignums() == []
+        assert plt.get_fignums() == before
 
 
 def labels(axes):
@@ -65,6 +66,11 @@ def test_a_series_that_cannot_be_drawn_is_a_sentence():
         Series("a", [1], [1], "made up")
     with pytest.raises(ValueError, match="a: 2 x values but 1 y values"):
         Series("a", [1, 2], [1])
+
+
+def test_a_picture_that_fails_is_closed():
+    with pytest.raises(KeyError, match="Parquet"):
+        plots.bars({"one day": {"CSV": 1, "Parquet": 2}, "one user": {"CSV": 1}}, "Bytes", "MB")
 
 
 def test_every_kind_has_a_look_of_its_own():

@@ -8,7 +8,7 @@ from scaletoolkit import lab, runner
 
 
 def write(path, *sources):
-    cells = [new_markdown_cell("# 42 · A *small* lab\n\nIts text.", id="title")]
+    cells = [new_markdown_cell("# 42 · A *small* lab\n\nText.\n\n## Set-up", id="title")]
     cells += [new_code_cell(source, id=f"cell-{i}") for i, source in enumerate(sources)]
     nbformat.write(new_notebook(cells=cells), path)
     return path
@@ -28,12 +28,19 @@ def test_the_title_is_the_first_heading_as_plain_text(tmp_path):
     assert runner.title(write(tmp_path / "small.ipynb")) == "42 · A small lab"
 
 
+def test_headings_are_not_comments_in_code():
+    cell = new_markdown_cell("Text\n```python\n# a comment\n```\n## Decide")
+    assert runner.headings(cell) == ["Decide"]
+    assert runner.headings(new_code_cell("# a comment")) == []
+
+
 def test_sections_and_claims_are_said_and_the_executed_copy_is_written(tmp_path):
     source = "from scaletoolkit import lab; lab.claim('Two and two make four', 2 + 2 == 4)"
     path, said, copy = write(tmp_path / "small.ipynb", source), [], tmp_path / "copy.ipynb"
     runner.run(path, save=copy, say=said.append)
     assert said[0].endswith("s  42 · A small lab")
-    assert said[1].strip() == "✔ Two and two make four"
+    assert said[1].endswith("s  Set-up")
+    assert said[2].strip() == "✔ Two and two make four"
     saved = nbformat.read(copy, as_version=4)
     assert saved.cells[1].execution_count == 1
     assert saved.cells[1].outputs[0].text == "✔ Two and two make four\n"

@@ -7,9 +7,6 @@ Linux counted for this process (rchar in /proc/self/io), and so is a second figu
 import tempfile
 from pathlib import Path
 
-import duckdb
-import polars as pl
-
 from scaletoolkit import events, lab, measure, partitions
 
 ROWS = 10_000_000
@@ -105,6 +102,8 @@ def _ours(folder, day):
 
 
 def _duckdb(folder, day):
+    import duckdb
+
     kept = f"WHERE event_day = '{day}'" if day else ""
     return duckdb.sql(
         "SELECT date_trunc('day', event_time)::TIMESTAMP, country, count(*), "
@@ -115,6 +114,8 @@ def _duckdb(folder, day):
 
 
 def _polars(folder, day):
+    import polars as pl
+
     frame = pl.scan_parquet(folder, hive_partitioning=day is not None, try_parse_hive_dates=False)
     kept = frame.filter(pl.col("event_day") == day) if day else frame
     keys = [pl.col("event_time").dt.truncate("1d"), pl.col("country").cast(pl.String)]
