@@ -202,12 +202,18 @@ class Batcher:
         except ServerLost:
             raise
         except Exception as error:
-            if len(batch) == 1:
-                return _fail(batch[0], error)
-            middle = len(batch) // 2
-            await self._answer(batch[:middle], handle)
-            return await self._answer(batch[middle:], handle)
-        _settle(batch, results)
+            await self._find_culprits(batch, handle, error)
+        else:
+            _settle(batch, results)
+
+    async def _find_culprits(self, batch, handle, error):
+        """Fail the one item of the batch, or try each half of it alone."""
+        if len(batch) == 1:
+            _fail(batch[0], error)
+            return
+        middle = len(batch) // 2
+        await self._answer(batch[:middle], handle)
+        await self._answer(batch[middle:], handle)
 
 
 def _settle(batch, results):

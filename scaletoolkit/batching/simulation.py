@@ -1,6 +1,7 @@
 """The rule of the batcher as arithmetic: arrival times in, batches and latencies out. Lab 07."""
 
 import heapq
+import itertools
 import math
 from collections import deque
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ class _Queue:
 
 def _rising(arrivals_s):
     times = [float(time_s) for time_s in arrivals_s]
-    if any(late < early for early, late in zip(times, times[1:], strict=False)):
+    if any(late < early for early, late in itertools.pairwise(times)):
         raise ValueError("arrivals_s must rise: every request comes after the one before it")
     if times and not (times[0] >= 0 and math.isfinite(times[-1])):
         raise ValueError(f"arrivals_s must be finite and not negative, got {times[0]}")

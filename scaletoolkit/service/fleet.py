@@ -46,7 +46,7 @@ class Fleet:
         for _ in range(self.wanted - len(active)):
             self._start()
         excess = len(active) - self.wanted
-        youngest_first = sorted(reversed(active), key=lambda member: member.state == "ready")
+        youngest_first = sorted(active[::-1], key=lambda member: member.state == "ready")
         for member in youngest_first[: max(0, excess)]:
             member.drain()
 

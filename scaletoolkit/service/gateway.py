@@ -186,9 +186,7 @@ def _watch(request, futures):
     if not all(future.done() for future in futures):
         task = asyncio.create_task(watch())
         for future in futures:
-            future.add_done_callback(
-                lambda _: all(one.done() for one in futures) and task.cancel()
-            )
+            future.add_done_callback(lambda _: all(one.done() for one in futures) and task.cancel())
 
 
 async def body_of(request):

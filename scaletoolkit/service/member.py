@@ -67,6 +67,8 @@ class Member:
         self._process.stdin.write(json.dumps(self.orders).encode() + b"\n")
         self._reader, self._writer = await self._or_lost(self.connected)
         ready, _ = await self._or_lost(frames.read(self._reader))
+        if "error" in ready:
+            raise ServerLost(f"the model cannot be loaded: {ready['error']}")
         self.provider, self._cpu_before_s = ready["provider"], ready["cpu_s"]
 
     async def _or_lost(self, awaitable):

@@ -88,13 +88,17 @@ def end_with_gateway():
 
 
 def main():
-    """Take orders, connect, load, serve."""
+    """Take orders, connect, load, serve; a model that cannot be loaded is said and ends it."""
     orders = json.loads(sys.stdin.readline())
     end_with_gateway()
     with socket.create_connection(("127.0.0.1", orders["port"])) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(frames.pack({"name": orders["name"], "token": orders["token"]}))
-        model = Model(orders["folder"], orders["model"])
+        try:
+            model = Model(orders["folder"], orders["model"])
+        except Exception as error:  # whatever ONNX Runtime raises; the gateway says it
+            connection.sendall(frames.pack({"error": str(error)}))
+            return
         provider = "emulated accelerator" if orders["accelerator_ms"] else model.provider
         connection.sendall(frames.pack({"provider": provider, "cpu_s": time.process_time()}))
         serve(connection, model, orders)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -39,7 +40,7 @@ class Server:
 
     def __init__(self, settings):
         self.settings = settings
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the server
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
         self._gateway = subprocess.Popen(
             [sys.executable, "-m", "scaletoolkit.service.gateway"],
             stdin=subprocess.PIPE,
@@ -76,7 +77,9 @@ class Server:
 
     def ask(self, method, path, value=None):
         """The JSON that the server answers; a ServerError when it is not a success."""
-        status, headers, body = self.request(method, path, None if value is None else json.dumps(value))
+        status, headers, body = self.request(
+            method, path, None if value is None else json.dumps(value)
+        )
         answer = json.loads(body)
         if status >= 400:
             sentence = answer["error"] if "error" in answer else body.decode()
@@ -120,7 +123,8 @@ class Server:
         end_s = time.monotonic() + timeout_s
         while [one["state"] for one in self.replicas()] != ["ready"] * replicas:
             if time.monotonic() > end_s:
-                raise ServerError(f"{replicas} replicas were not ready after {timeout_s:g} s")
+                said = self._said()[-500:] or "They gave no reason."
+                raise ServerError(f"{replicas} replicas were not ready in {timeout_s:g} s. {said}")
             time.sleep(0.05)
 
     def observe(self):
@@ -130,6 +134,8 @@ class Server:
 
     def close(self):
         """Stop the server and wait until its processes are gone: what it had written to stderr."""
+        if self._log.closed:
+            return ""
         self._gateway.stdin.close()
         try:
             self._gateway.wait(10)
@@ -137,6 +143,10 @@ class Server:
             self._gateway.kill()
             self._gateway.wait()
         self._gateway.stdout.close()
-        with self._log as log:
-            log.seek(0)
-            return log.read()
+        with self._log:
+            return self._said()
+
+    def _said(self):
+        """What the server has written to stderr so far. Its own place in the file is another."""
+        size = os.fstat(self._log.fileno()).st_size
+        return os.pread(self._log.fileno(), size, 0).decode(errors="replace").strip()
