@@ -46,8 +46,8 @@ class Fleet:
         for _ in range(self.wanted - len(active)):
             self._start()
         excess = len(active) - self.wanted
-        youngest_first = sorted(active[::-1], key=lambda member: member.state == "ready")
-        for member in youngest_first[: max(0, excess)]:
+        oldest_last = [m for m in active if m.state != "ready"] + self.ready[::-1]
+        for member in oldest_last[: max(0, excess)]:
             member.drain()
 
     def _start(self):

@@ -107,7 +107,7 @@ class Server:
         self._gateway.stdin.flush()
 
     def metrics(self):
-        """The page /metrics, parsed: {(name, values of the labels in alphabetical order …): value}."""
+        """The page /metrics: {(name, label value, …): value}, labels in alphabetical order."""
         from prometheus_client.parser import text_string_to_metric_families as parse
 
         _, _, text = self.request("GET", "/metrics")
