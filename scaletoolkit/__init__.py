@@ -16,6 +16,8 @@ parts, import ground only, one or two for each lab
     sampling    estimates from a part of the data (lab 02)
     incremental the same work never done twice (lab 02)
     changefeed  the same, following updates and deletes in Delta Lake (lab 02)
+    load        traffic for a server: closed loop by Locust, open loop by Poisson (lab 07)
+    batching    requests that share one model call (lab 07)
     autoscaling how many replicas, and when, as Kubernetes decides it (lab 09)
 
 assembly

@@ -1,6 +1,7 @@
 """Load tests against a real HTTP server: shapes, open and closed loop, and their ends. Lab 07."""
 
 import json
+import socket
 import subprocess
 import sys
 import threading
@@ -107,7 +108,10 @@ def test_the_seconds_add_up_to_the_whole(server):
 
 
 def test_without_a_server_every_request_fails():
-    result = load.open_loop("http://127.0.0.1:9/", [(0.5, 20)], [0]).wait()
+    with socket.socket() as silent:  # bound, so that nobody else gets the port; not listening
+        silent.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        result = load.open_loop(address, [(0.5, 20)], [0]).wait()
     assert result.totals["failed"] == result.totals["requests"] > 0
 
 

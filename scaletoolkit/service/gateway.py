@@ -16,6 +16,7 @@ import threading
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -76,6 +77,8 @@ class Gateway:
                 response = reply({"error": str(error)}, 422)
             except tuple(STATUSES) as error:
                 response = self.unavailable(error)
+            except ClientDisconnect:
+                response = Response(status_code=CLIENT_GONE)
             except asyncio.CancelledError:
                 if asyncio.current_task().cancelling():
                     raise
@@ -155,6 +158,7 @@ class Gateway:
                 lifespan="off",
                 log_level="warning",
                 access_log=False,
+                proxy_headers=False,
                 timeout_graceful_shutdown=2,
             )
         )
