@@ -199,7 +199,7 @@ def test_a_full_queue_says_when_to_come_back_and_who_waits_is_answered(empty, ex
         wait_for(empty, "inference_queue_length_now", 3)
         with pytest.raises(service.ServerError, match="3 requests wait already") as caught:
             empty.predict(ITEMS[3:4].tolist())
-        assert (caught.value.status, caught.value.retry_after_s) == (503, "1")
+        assert (caught.value.status, caught.value.retry_after_s) == (503, 1)
         assert empty.request("GET", "/readyz")[0] == 503
         empty.resize(1)
         rows = [future.result()[0] for future in waiting]

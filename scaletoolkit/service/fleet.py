@@ -59,6 +59,7 @@ class Fleet:
             "model": settings.model,
             "cpu_milli": settings.cpu_milli,
             "accelerator_ms": settings.accelerator_ms,
+            "start_up_s": settings.start_up_s,
         }
         member = Member(f"replica-{self._started}", orders, settings.batch_timeout_s)
         self.members.append(member)

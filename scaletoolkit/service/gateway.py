@@ -160,6 +160,7 @@ class Gateway:
                 access_log=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=2,
+                timeout_keep_alive=75,  # longer than the quiet parts of a load test
             )
         )
         serving = asyncio.create_task(server.serve([listening]))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import sys
 
 import numpy as np
@@ -11,6 +12,7 @@ from scaletoolkit.batching import ServerLost
 from scaletoolkit.service import frames
 
 PATIENCE_S = 2.0
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 class ModelError(Exception):
@@ -63,6 +65,7 @@ class Member:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "scaletoolkit.service.replica",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
+            env=os.environ | ONE_THREAD,
         )  # fmt: skip
         self._process.stdin.write(json.dumps(self.orders).encode() + b"\n")
         self._reader, self._writer = await self._or_lost(self.connected)

@@ -99,6 +99,7 @@ def main():
         except Exception as error:  # whatever ONNX Runtime raises; the gateway says it
             connection.sendall(frames.pack({"error": str(error)}))
             return
+        time.sleep(orders["start_up_s"])
         provider = "emulated accelerator" if orders["accelerator_ms"] else model.provider
         connection.sendall(frames.pack({"provider": provider, "cpu_s": time.process_time()}))
         serve(connection, model, orders)

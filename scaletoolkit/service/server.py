@@ -83,7 +83,8 @@ class Server:
         answer = json.loads(body)
         if status >= 400:
             sentence = answer["error"] if "error" in answer else body.decode()
-            raise ServerError(sentence, status, headers.get("retry-after"))
+            after = headers.get("retry-after")
+            raise ServerError(sentence, status, after and int(after))
         return answer
 
     def request(self, method, path, body=None):

@@ -13,8 +13,9 @@ class Settings:
     cpu_milli: what each replica may use of a core, in thousandths, as a container with that limit
     (its request is the same); None means all it can get. accelerator_ms: (for a call, for an item)
     makes every replica an emulated accelerator: the model's real answers, after as many
-    milliseconds as that device would take. period_s: over how long the averages on /metrics go;
-    the autoscaler's sync period.
+    milliseconds as that device would take. start_up_s: how long a replica, its model loaded, waits
+    until it is ready, as if an image had to be fetched: emulated, too. period_s: over how long the
+    averages on /metrics go; the autoscaler's sync period.
     """
 
     folder: str
@@ -26,12 +27,13 @@ class Settings:
     batch_timeout_s: float = 60.0
     cpu_milli: int | None = None
     accelerator_ms: tuple | None = None
+    start_up_s: float = 0.0
     period_s: float = 15.0
 
     def __post_init__(self):
         for name in ("max_batch_size", "max_queue_size", "timeout_s", "batch_timeout_s"):
             _at_least(name, getattr(self, name), 1 if name.startswith("max") else 1e-3)
-        for name in ("replicas", "max_queue_delay_microseconds"):
+        for name in ("replicas", "max_queue_delay_microseconds", "start_up_s"):
             _at_least(name, getattr(self, name), 0)
         _at_least("period_s", self.period_s, 0.1)
         if self.cpu_milli is not None:
