@@ -29,7 +29,8 @@ class Echo(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.seen.append(body)
-        self.send_response(200 if body % 2 == 0 else 503)
+        right = 200 if body % 2 == 0 else 503
+        self.send_response(right if self.path == "/v1/predict" else 404)
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"[]")
@@ -129,6 +130,7 @@ def test_locust_follows_the_steps_and_keeps_its_report(server, tmp_path):
     assert max(row["users"] for row in result.rows) == 3
     assert result.totals["requests"] == len(server.seen) > 0
     assert result.totals["refused"] == sum(server.seen)
+    assert result.totals["answered"] == server.seen.count(0)
     assert "html" in result.report.read_text().lower()
     assert (tmp_path / "locust_stats.csv").exists()
     assert "locust" not in sys.modules

@@ -20,7 +20,7 @@ from scaletoolkit.load.tally import Tally, to_lines
 
 PLAN = json.loads(Path(os.environ["SCALETOOLKIT_LOAD_PLAN"]).read_text())
 BODIES = itertools.cycle([json.dumps(payload).encode() for payload in PLAN["payloads"]])
-PATH = urlsplit(PLAN["url"]).path or "/"
+PATH = urlsplit(PLAN["url"]).path or "/"  # Locust knows the rest as the host
 RATE = PLAN["rate_per_user"]
 
 

@@ -8,6 +8,7 @@ import tempfile
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urljoin
 
 import numpy as np
 
@@ -155,7 +156,11 @@ def closed_loop(url, steps, payloads, rate_per_user=None, folder=None, patience_
     plan = _plan(url, payloads, steps=steps, rate_per_user=rate_per_user, patience_s=patience_s)
     report = folder / "report.html"
     options = {"-f": HERE / "locustfile.py", "--html": report, "--csv": folder / "locust"}
-    options |= {"--host": url, "--exit-code-on-error": 0, "--loglevel": "WARNING"}
+    options |= {
+        "--host": urljoin(url, "/").rstrip("/"),
+        "--exit-code-on-error": 0,
+        "--loglevel": "WARNING",
+    }
     command = ["locust", "--headless", "--only-summary", "--stop-timeout", str(patience_s)]
     command += [str(part) for option in options.items() for part in option]
     return LoadRun(lambda path: command, plan, folder, report)
