@@ -255,7 +255,8 @@ def land(source, folder):
     folder.mkdir(parents=True, exist_ok=True)
     writers = {}
     try:
-        for batch in ds.dataset(source).to_batches():
+        # the default readahead, sixteen batches of four files, would hold gigabytes
+        for batch in ds.dataset(source).to_batches(batch_readahead=2, fragment_readahead=1):
             day = pc.strftime(batch["arrived_at"], "%Y-%m-%d")
             for one in pc.unique(day).to_pylist():
                 if one not in writers:

@@ -232,7 +232,7 @@ def progress(items, total, label):
 
 
 def _progress_line():
-    if _in_notebook():
+    if in_notebook():
         from IPython.display import display
 
         def bundle(text):
@@ -245,7 +245,7 @@ def _progress_line():
     return lambda text: None
 
 
-def _in_notebook():
+def in_notebook():
     """Whether a kernel runs this code; that ipykernel is imported does not tell."""
     ipython = sys.modules.get("IPython")
     return hasattr(ipython and ipython.get_ipython(), "kernel")

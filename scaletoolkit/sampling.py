@@ -21,6 +21,9 @@ import pyarrow.parquet as pq
 
 from scaletoolkit import lab
 
+# pyarrow's default reads sixteen batches of four files ahead: gigabytes where row groups are large
+SMALL_READAHEAD = {"batch_readahead": 2, "fragment_readahead": 1}
+
 
 def write_row_groups(source, path, columns, row_groups=100):
     """Copy columns of a Parquet folder into one file of `row_groups` row groups. Returns its rows.
@@ -31,13 +34,13 @@ def write_row_groups(source, path, columns, row_groups=100):
     """
     data = ds.dataset(source)
     whole = functools.reduce(operator.and_, (ds.field(name).is_valid() for name in columns))
-    rows = data.count_rows(filter=whole)
+    rows = data.count_rows(filter=whole, **SMALL_READAHEAD)
     each = rows // row_groups
     if each < 1:
         raise ValueError(f"{row_groups} row groups need as many rows; there are {rows}")
     schema = data.scanner(columns=columns).projected_schema
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        batches = data.to_batches(columns=columns, filter=whole)
+        batches = data.to_batches(columns=columns, filter=whole, **SMALL_READAHEAD)
         groups = itertools.islice(_cut(batches, schema.empty_table(), each), row_groups)
         for table in lab.progress(groups, row_groups, "copying events"):
             writer.write_table(table)

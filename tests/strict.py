@@ -94,17 +94,19 @@ def _busy_s():
 
 
 def _family(pid):
-    """{pid: (seconds of processor time, resident bytes)} of a process and all below it.
+    """{pid: (seconds of processor time, bytes held)} of a process and all below it.
 
-    The process itself, which only compares, is counted with no memory.
+    A page that several processes share counts once, where the system tells (Linux: PSS). The
+    process itself, which only compares, is counted with no memory.
     """
     found = {}
     try:
         parent = psutil.Process(pid)
         for one in [parent, *parent.children(recursive=True)]:
             with suppress(psutil.Error), one.oneshot():
-                times, size = one.cpu_times(), one.memory_info().rss
-                found[one.pid] = (times.user + times.system, size if one.pid != pid else 0)
+                times, held = one.cpu_times(), one.memory_full_info()
+                size = getattr(held, "pss", held.rss) if one.pid != pid else 0
+                found[one.pid] = (times.user + times.system, size)
     except psutil.NoSuchProcess:
         pass
     return found

@@ -161,6 +161,14 @@ def closed_loop(url, steps, payloads, rate_per_user=None, folder=None, patience_
         "--exit-code-on-error": 0,
         "--loglevel": "WARNING",
     }
-    command = ["locust", "--headless", "--only-summary", "--stop-timeout", str(patience_s)]
+    command = [
+        "locust",
+        "--headless",
+        "--only-summary",
+        "--loglevel",
+        "WARNING",
+        "--stop-timeout",
+        str(patience_s),
+    ]
     command += [str(part) for option in options.items() for part in option]
     return LoadRun(lambda path: command, plan, folder, report)

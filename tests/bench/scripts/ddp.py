@@ -1,0 +1,46 @@
+"""A hand-written DDP script, as a tutorial would have it: prints the seconds of its fastest step.
+
+torchrun --nproc-per-node=2 ddp.py
+"""
+
+import os
+import time
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+rank = int(os.environ["RANK"])
+gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+dist.init_process_group("nccl" if gpus >= int(os.environ["WORLD_SIZE"]) else "gloo")
+device = torch.device(f"cuda:{rank % gpus}" if gpus else "cpu")
+torch.manual_seed(0)
+model = nn.Sequential(
+    nn.Flatten(),
+    nn.Linear(64, 1024),
+    nn.ReLU(),
+    nn.Linear(1024, 1024),
+    nn.ReLU(),
+    nn.Linear(1024, 1024),
+    nn.ReLU(),
+    nn.Linear(1024, 10),
+).to(device)
+ddp = DistributedDataParallel(model)
+optimizer = torch.optim.SGD(ddp.parameters(), lr=0.01)
+images = torch.rand(256, 1, 8, 8).to(device)
+labels = torch.arange(256, device=device) % 10
+seconds = []
+for _ in range(30):
+    dist.barrier()
+    begun = time.perf_counter()
+    optimizer.zero_grad()
+    loss = nn.functional.cross_entropy(ddp(images), labels)
+    loss.backward()
+    optimizer.step()
+    loss.item()
+    dist.barrier()
+    seconds.append(time.perf_counter() - begun)
+if rank == 0:
+    print(min(seconds))
+dist.destroy_process_group()

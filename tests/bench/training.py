@@ -1,0 +1,196 @@
+"""Lab 03: a training step against other libraries' steps, the loader against other loaders."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from scaletoolkit import events, measure, ranks
+
+SCRIPT = Path(__file__).parent / "scripts" / "ddp.py"
+ROWS, BATCH = 1_000_000, 1024
+ROUNDS, STEPS, REPEATS = 3, 30, 5
+
+
+def tables():
+    """A step of one model by four libraries; rows a second of five loaders."""
+    return [
+        ("A data-parallel step on two ranks: MLP of 8.7 MB, 256 images a rank", steps()),
+        ("Loaders: 1 M rows, six float columns, batches of 1,024", loaders()),
+    ]
+
+
+def steps():
+    """The fastest of many steps. All but the script take turns on the same ranks; the script has
+    two ranks of its own, and the two jobs take turns."""
+    rounds = [ranks.launch(step_seconds, 2)[0] | {"a script": by_script()} for _ in range(ROUNDS)]
+    best = {name: min(seconds[name] for seconds in rounds) for name in rounds[0]}
+    words = {"scaletoolkit": "scaletoolkit", "a script": "hand-written torchrun script"}
+    return [
+        {"step": words.get(name, name), "ms": 1e3 * s, "its time ÷ ours": s / best["scaletoolkit"]}
+        for name, s in best.items()
+    ]
+
+
+def by_script():
+    """Seconds of the hand-written script's fastest step."""
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(SCRIPT)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, *words]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return float(run.stdout.split()[-1])
+
+
+def step_seconds(rank, world_size):
+    """{library: seconds of its fastest step} on these ranks."""
+    import torch
+
+    from scaletoolkit import gradients, training
+
+    device = ranks.setup_distributed(rank, world_size)
+    batch = torch.rand(256, 1, 8, 8).to(device), torch.arange(256, device=device) % 10
+    makers = {"scaletoolkit": _ours, "hand-written DDP": _by_hand}
+    makers |= {"Accelerate": _accelerate, "Lightning Fabric": _fabric}
+    tasks = {}
+    for name, make in makers.items():
+        model = training.seeded(lambda: training.mlp(1024, 3))
+        tasks[name] = make(model, torch.optim.SGD(model.parameters(), lr=0.01), device, *batch)
+    return gradients.fastest(tasks, repeats=STEPS)
+
+
+def _ours(model, optimizer, device, images, labels):
+    from scaletoolkit import training
+
+    ddp = training.data_parallel(model, device)
+    return lambda: training.train_step(ddp, optimizer, images, labels)
+
+
+def _by_hand(model, optimizer, device, images, labels):
+    from torch.nn.parallel import DistributedDataParallel
+
+    ddp = DistributedDataParallel(model.to(device))
+    return lambda: _step(ddp, optimizer, lambda loss: loss.backward(), images, labels)
+
+
+def _accelerate(model, optimizer, device, images, labels):
+    from accelerate import Accelerator
+
+    accelerator = Accelerator(cpu=device.type == "cpu")
+    ddp, optimizer = accelerator.prepare(model, optimizer)
+    return lambda: _step(ddp, optimizer, accelerator.backward, images, labels)
+
+
+def _fabric(model, optimizer, device, images, labels):
+    from lightning_fabric import Fabric
+
+    fabric = Fabric(accelerator=device.type, devices=2, strategy="ddp")
+    fabric.launch()
+    ddp, optimizer = fabric.setup(model, optimizer)
+    return lambda: _step(ddp, optimizer, fabric.backward, images, labels)
+
+
+def _step(ddp, optimizer, backward, images, labels):
+    from torch.nn.functional import cross_entropy
+
+    optimizer.zero_grad()
+    loss = cross_entropy(ddp(images), labels)
+    backward(loss)
+    optimizer.step()
+    return loss.item()
+
+
+def loaders():
+    """Rows a second of each loader, taken in turns, each delivering features and labels.
+
+    PyTorch gets one thread: on a busy machine, two threads that wait for each other are slower.
+    """
+    import torch
+
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        source = str(events.write(Path(folder) / "events", ROWS))
+        names = {
+            "scaletoolkit, from disk, shuffled": _parquet(source),
+            "in memory, shuffled slices": _in_memory(source),
+            "HF datasets, Arrow stream, not shuffled": _datasets(source),
+            "DuckDB, Arrow stream, not shuffled": _duckdb(source),
+            "default DataLoader, shuffled (a tenth of the rows)": _row_by_row(source),
+        }
+        rows = {name: task() for name, task in names.items()}
+        seconds = measure.timings(names, REPEATS)
+    rate = {name: rows[name] / min(seconds[name]) for name in names}
+    ours = rate["scaletoolkit, from disk, shuffled"]
+    return [
+        {"loader": name, "million rows/s": rate[name] / 1e6, "ours ÷ it": ours / rate[name]}
+        for name in names
+    ]
+
+
+def _parquet(source):
+    from scaletoolkit.loader import ParquetBatches
+
+    return lambda: _rows(ParquetBatches(source, events.FEATURES, "clicked", BATCH))
+
+
+def _rows(batches):
+    return sum(len(labels) for _, labels in batches)
+
+
+def _whole(source):
+    """All features and labels as two tensors."""
+    import pyarrow.dataset as ds
+    import torch
+
+    table = ds.dataset(source, format="parquet").to_table([*events.FEATURES, "clicked"])
+    x = torch.stack([torch.tensor(table[name].to_numpy()) for name in events.FEATURES], dim=1)
+    return x, torch.tensor(table["clicked"].to_numpy())
+
+
+def _in_memory(source):
+    import torch
+
+    x, y = _whole(source)
+
+    def run():
+        order = torch.randperm(len(y)).split(BATCH)
+        return _rows((x[some], y[some]) for some in order)
+
+    return run
+
+
+def _row_by_row(source):
+    from torch.utils.data import DataLoader, TensorDataset
+
+    x, y = (values[: ROWS // 10] for values in _whole(source))
+    return lambda: _rows(DataLoader(TensorDataset(x, y), batch_size=BATCH, shuffle=True))
+
+
+def _datasets(source):
+    import datasets
+
+    datasets.disable_progress_bars()
+    files = [str(path) for path in sorted(Path(source).glob("*.parquet"))]
+    columns = [*events.FEATURES, "clicked"]
+
+    def run():
+        stream = datasets.load_dataset("parquet", data_files=files, split="train", streaming=True)
+        batches = stream.select_columns(columns).with_format("arrow").iter(batch_size=BATCH)
+        return _rows(_tensors(batch) for batch in batches)
+
+    return run
+
+
+def _duckdb(source):
+    import duckdb
+
+    query = f"SELECT {', '.join(events.FEATURES)}, clicked FROM '{source}/*.parquet'"
+    return lambda: _rows(_tensors(b) for b in duckdb.sql(query).to_arrow_reader(BATCH))
+
+
+def _tensors(batch):
+    import numpy as np
+    import torch
+
+    x = np.stack([batch[name].to_numpy() for name in events.FEATURES], axis=1)
+    return torch.from_numpy(x), torch.from_numpy(batch["clicked"].to_numpy().copy())

@@ -1,0 +1,132 @@
+"""Models, batches, and the heart of lab 03: several ranks compute what one process computes."""
+
+import pytest
+import torch
+import torch.distributed as dist
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scaletoolkit import ranks, training
+
+WORLD_SIZES = (1, 2, 3, 4)
+
+
+def one_process(batch_size, steps=8):
+    data, model, optimizer = parts()
+    for batch in training.batches(len(data.images), batch_size)[-steps:]:
+        training.train_step(model, optimizer, data.images[batch], data.labels[batch])
+    return training.flat(model)
+
+
+def parts():
+    """Data, model and optimizer in float64; 1,437 images, so the last batch is never full."""
+    model = training.seeded(training.cnn, 1, torch.float64)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+    return training.digits(dtype=torch.float64), model, optimizer
+
+
+def shares(rank, world_size, batch_size, steps=8):
+    """(images, labels, weight) of this rank's share of the last batches of an epoch."""
+    data = training.digits(dtype=torch.float64)
+    for batch in training.batches(len(data.images), batch_size)[-steps:]:
+        mine = batch[rank::world_size]
+        weight = training.share_weight(len(mine), len(batch), world_size)
+        yield data.images[mine], data.labels[mine], weight
+
+
+def with_ddp(rank, world_size, batch_size, group):
+    _, model, optimizer = parts()
+    ddp = training.data_parallel(model, process_group=group)
+    for images, labels, weight in shares(rank, world_size, batch_size):
+        training.train_step(ddp, optimizer, images, labels, weight)
+    return training.flat(model)
+
+
+def by_hand(rank, world_size, batch_size):
+    _, model, optimizer = parts()
+    optimizer.register_step_pre_hook(lambda *_: training.average_gradients(model, world_size))
+    for images, labels, weight in shares(rank, world_size, batch_size):
+        training.train_step(model, optimizer, images, labels, weight)
+    return training.flat(model)
+
+
+def many_worlds(rank, world_size, batch_size):
+    """Train with DDP in groups of 1, 2, 3 and 4 ranks, then by hand on all of them."""
+    ranks.setup_distributed(rank, world_size)
+    groups = [dist.new_group(list(range(size))) for size in WORLD_SIZES]
+    trained = {
+        size: with_ddp(rank, size, batch_size, group)
+        for size, group in zip(WORLD_SIZES, groups, strict=True)
+        if rank < size
+    }
+    return trained | {"by hand": by_hand(rank, world_size, batch_size)}
+
+
+@pytest.mark.parametrize("batch_size", [96, 90], ids=["even but for the last", "all uneven"])
+def test_every_number_of_ranks_computes_what_one_process_computes(batch_size):
+    expected = one_process(batch_size)
+    for trained in ranks.launch(many_worlds, 4, batch_size=batch_size):
+        for world, weights in trained.items():
+            assert training.distance(weights, expected) < 1e-12, world
+
+
+def test_unweighted_shares_of_an_uneven_batch_are_not_the_batch():
+    losses = torch.tensor([1.0, 2.0, 6.0])
+    shares_of = [losses[0::2], losses[1::2]]
+    means = [share.mean() * training.share_weight(len(share), 3, 2) for share in shares_of]
+    assert sum(means).item() / 2 == pytest.approx(losses.mean().item())
+    assert sum(share.mean().item() for share in shares_of) / 2 == 2.75
+
+
+@given(st.integers(1, 500), st.integers(1, 80), st.integers(1, 5), st.integers(0, 9))
+def test_the_shares_of_all_ranks_are_every_index_once(count, batch_size, world_size, epoch):
+    cut = training.batches(count, batch_size, epoch=epoch)
+    seen = [i for batch in cut for rank in range(world_size) for i in batch[rank::world_size]]
+    assert sorted(map(int, seen)) == list(range(count))
+
+
+def test_batches_depend_on_seed_and_epoch_alone():
+    first = training.batches(50, 8, seed=1, epoch=2)
+    assert all(map(torch.equal, first, training.batches(50, 8, seed=1, epoch=2)))
+    assert not torch.equal(first[0], training.batches(50, 8, seed=1, epoch=3)[0])
+    assert not torch.equal(first[0], training.batches(50, 8, seed=2, epoch=2)[0])
+    assert [len(batch) for batch in training.batches(50, 8, drop_last=True)] == [8] * 6
+
+
+@pytest.mark.parametrize(
+    ("build", "size"), [(training.mlp, 8), (training.cnn, 8), (training.resnet, 32)]
+)
+def test_models_map_images_to_ten_scores_and_repeat_with_their_seed(build, size):
+    model = training.seeded(build, 3, torch.float64)
+    images = training.digits(size, torch.float64).images[:4]
+    assert model(images).shape == (4, 10)
+    assert training.distance(training.flat(model), training.flat(training.seeded(build, 3))) < 1e-6
+    assert training.gradient_bytes(model) == 8 * sum(p.numel() for p in model.parameters())
+
+
+def test_digits_are_split_once_and_lie_between_0_and_1():
+    data = training.digits(16)
+    assert repr(data) == "Digits: 1,438 images to train on, 359 to test on, 16×16 pixels"
+    assert data.images.min() >= 0
+    assert data.images.max() <= 1
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 100))
+def test_a_step_goes_downhill(seed):
+    data = training.digits()
+    model = training.seeded(training.mlp, seed)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    images, labels = data.images[:64], data.labels[:64]
+    losses = [training.train_step(model, optimizer, images, labels) for _ in range(10)]
+    assert losses[-1] < losses[0]
+
+
+def test_training_learns_to_read_digits():
+    torch.set_num_threads(1)
+    data, model = training.digits(), training.seeded(training.mlp)
+    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
+    for epoch in range(8):
+        for batch in training.batches(len(data.images), 128, epoch=epoch):
+            training.train_step(model, optimizer, data.images[batch], data.labels[batch])
+    assert training.accuracy(model, data.test_images, data.test_labels) > 0.9
