@@ -156,19 +156,8 @@ def closed_loop(url, steps, payloads, rate_per_user=None, folder=None, patience_
     plan = _plan(url, payloads, steps=steps, rate_per_user=rate_per_user, patience_s=patience_s)
     report = folder / "report.html"
     options = {"-f": HERE / "locustfile.py", "--html": report, "--csv": folder / "locust"}
-    options |= {
-        "--host": urljoin(url, "/").rstrip("/"),
-        "--exit-code-on-error": 0,
-        "--loglevel": "WARNING",
-    }
-    command = [
-        "locust",
-        "--headless",
-        "--only-summary",
-        "--loglevel",
-        "WARNING",
-        "--stop-timeout",
-        str(patience_s),
-    ]
+    options |= {"--host": urljoin(url, "/").rstrip("/"), "--stop-timeout": patience_s}
+    options |= {"--exit-code-on-error": 0, "--loglevel": "WARNING"}
+    command = ["locust", "--headless", "--only-summary"]
     command += [str(part) for option in options.items() for part in option]
     return LoadRun(lambda path: command, plan, folder, report)
