@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from scaletoolkit import service
 from scaletoolkit.service import payloads
 from scaletoolkit.service.budget import CpuBudget
+from scaletoolkit.service.replica import Model
 
 MODEL = {"name": "m", "input": "input", "output": "output", "shape": [2]}
 ITEMS = np.random.default_rng(0).random((200, 64), dtype=np.float32)
@@ -49,6 +50,16 @@ def test_the_recipe_learns_the_digits(digits_model):
     facts = json.loads((digits_model / "model.json").read_text())
     assert facts["accuracy"] > 0.5
     assert sorted(path.name for path in digits_model.iterdir()) == ["model.json", "model.onnx"]
+
+
+def test_an_exported_model_says_what_torch_says(tmp_path):
+    import torch
+
+    folder = service.models.untrained(tmp_path, hidden=16, seed=3)
+    model = Model(folder, json.loads((folder / "model.json").read_text()))
+    with torch.no_grad():
+        reference = service.models.perceptron(16, seed=3)(torch.tensor(ITEMS)).numpy()
+    np.testing.assert_allclose(model(ITEMS.tobytes()), reference, rtol=1e-4, atol=1e-5)
 
 
 @given(start=st.integers(0, 150), count=st.integers(0, 40))
