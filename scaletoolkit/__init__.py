@@ -19,6 +19,8 @@ parts, import ground only, one or two for each lab
     training    small models, one step, the same step on several ranks (lab 03)
     gradients   what an exchange of gradients costs (lab 03)
     loader      batches from Parquet files for every rank (lab 03)
+    load        traffic for a server: closed loop by Locust, open loop by Poisson (lab 07)
+    batching    requests that share one model call (lab 07)
     autoscaling how many replicas, and when, as Kubernetes decides it (lab 09)
 
 assembly

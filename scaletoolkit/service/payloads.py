@@ -1,0 +1,123 @@
+"""What a request must look like, and what an answer does; every mistake is one sentence. Lab 07."""
+
+import json
+import math
+
+import numpy as np
+
+NUMBERS = "iuf"
+
+
+class BadRequest(Exception):
+    """A request that cannot be answered, whatever the model: a sentence, and the HTTP status."""
+
+    def __init__(self, sentence, status=400):
+        super().__init__(sentence)
+        self.status = status
+
+
+def parse(body):
+    """The JSON value of a body (bytes)."""
+    try:
+        return json.loads(body)
+    except RecursionError:
+        raise BadRequest("the body is nested too deeply") from None
+    except ValueError as error:
+        raise BadRequest(f"the body is not JSON: {error}") from None
+
+
+def numbers(value, what):
+    """The value as a float32 array; `what` names it in the sentence that says what is wrong."""
+    try:
+        array = np.array(value)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise BadRequest(f"{what} is not a regular list of numbers") from None
+    if array.size and array.dtype.kind not in NUMBERS:
+        raise BadRequest(f"{what} holds something that is not a number")
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        raise BadRequest(f"{what} holds a number that is not finite in 32 bits")
+    return array
+
+
+def items(body, model):
+    """The items of a `/v1/predict` body, a JSON list of them: a list of float32 arrays."""
+    value = parse(body)
+    if not isinstance(value, list):
+        raise BadRequest(f"the body must be a list of items, got {_kind(value)}")
+    if not value:
+        return []
+    return list(_shaped(numbers(value, "the body"), model, "the body"))
+
+
+def tensor(body, model):
+    """(id or None, items) of an Open Inference Protocol request, with JSON data."""
+    value = parse(body)
+    inputs = _field(value, "inputs", list, "the body")
+    if len(inputs) != 1:
+        raise BadRequest(f"inputs must hold the model's one input, got {len(inputs)}")
+    name = _field(inputs[0], "name", str, "inputs[0]")
+    if name != model["input"]:
+        raise BadRequest(f"inputs[0].name must be {model['input']!r}, got {name[:80]!r}")
+    datatype = _field(inputs[0], "datatype", str, "inputs[0]")
+    if datatype != "FP32":
+        raise BadRequest(f"inputs[0].datatype must be 'FP32', got {datatype[:80]!r}")
+    shape = _field(inputs[0], "shape", list, "inputs[0]")
+    data = numbers(_field(inputs[0], "data", list, "inputs[0]"), "inputs[0].data")
+    identity = _field(value, "id", str, "the body") if "id" in value else None
+    return identity, list(_shaped(_reshaped(data, shape), model, "inputs[0]"))
+
+
+def _field(value, name, kind, where):
+    if not isinstance(value, dict) or name not in value:
+        raise BadRequest(f"{where} must be an object with the field {name!r}")
+    if not isinstance(value[name], kind):
+        expected, got = {list: "a list", str: "text"}[kind], _kind(value[name])
+        raise BadRequest(f"{name} in {where} must be {expected}, got {got}")
+    return value[name]
+
+
+def _reshaped(data, shape):
+    if not all(type(size) is int and 0 <= size < 2**31 for size in shape):
+        raise BadRequest("inputs[0].shape must hold whole numbers of 0 or more")
+    if math.prod(shape) != data.size:
+        raise BadRequest(f"inputs[0].data has {data.size} numbers, its shape asks for other")
+    return data.reshape(shape)
+
+
+def _shaped(array, model, what):
+    expected = tuple(model["shape"])
+    if array.ndim != 1 + len(expected) or array.shape[1:] != expected:
+        wanted, got = ("×".join(map(str, shape)) for shape in (("n", *expected), array.shape))
+        raise BadRequest(f"{what} must have the shape {wanted}, got {got}")
+    return array
+
+
+def _kind(value):
+    names = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
+    return names.get(type(value), "null" if value is None else "a number")
+
+
+def answer(identity, rows, model):
+    """The Open Inference Protocol's answer: a dict."""
+    array = np.array(rows)
+    output = {
+        "name": model["output"],
+        "datatype": "FP32",
+        "shape": list(array.shape),
+        "data": array.ravel().tolist(),
+    }
+    head = {"model_name": model["name"], "model_version": "1"}
+    return head | ({} if identity is None else {"id": identity}) | {"outputs": [output]}
+
+
+def metadata(model):
+    """What the Open Inference Protocol says about a model: a dict."""
+    return {
+        "name": model["name"],
+        "versions": ["1"],
+        "platform": "onnx_onnxv1",
+        "inputs": [{"name": model["input"], "datatype": "FP32", "shape": [-1, *model["shape"]]}],
+        "outputs": [{"name": model["output"], "datatype": "FP32", "shape": [-1, -1]}],
+    }

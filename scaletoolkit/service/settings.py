@@ -1,0 +1,65 @@
+"""What a model server is told, checked before anything starts. Lab 07."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One model server.
+
+    cpu_milli: what each replica may use of a core, in thousandths, as a container with that limit
+    (its request is the same); None means all it can get. accelerator_ms: (for a call, for an item)
+    makes every replica an emulated accelerator: the model's real answers, after as many
+    milliseconds as that device would take. start_up_s: how long a replica, its model loaded, waits
+    until it is ready, as if an image had to be fetched: emulated, too. period_s: over how long the
+    averages on /metrics go; the autoscaler's sync period.
+    """
+
+    folder: str
+    replicas: int = 1
+    max_batch_size: int = 32
+    max_queue_delay_microseconds: int = 0
+    max_queue_size: int = 1024
+    timeout_s: float = 30.0
+    batch_timeout_s: float = 60.0
+    cpu_milli: int | None = None
+    accelerator_ms: tuple | None = None
+    start_up_s: float = 0.0
+    period_s: float = 15.0
+
+    def __post_init__(self):
+        for name in ("max_batch_size", "max_queue_size", "timeout_s", "batch_timeout_s"):
+            _at_least(name, getattr(self, name), 1 if name.startswith("max") else 1e-3)
+        for name in ("replicas", "max_queue_delay_microseconds", "start_up_s"):
+            _at_least(name, getattr(self, name), 0)
+        _at_least("period_s", self.period_s, 0.1)
+        if self.cpu_milli is not None:
+            _at_least("cpu_milli", self.cpu_milli, 1)
+        for value in self.accelerator_ms or ():
+            _at_least("accelerator_ms", value, 0)
+        if self.accelerator_ms is not None and len(self.accelerator_ms) != 2:
+            raise ValueError("accelerator_ms is (for a call, for an item), two numbers")
+        if not (Path(self.folder) / "model.json").is_file():
+            raise ValueError(f"there is no model in {self.folder}: it has no model.json")
+
+    def __repr__(self):
+        kind = "emulated accelerator" if self.accelerator_ms else f"{self.cpu_milli or 'all'} m CPU"
+        return (
+            f"Settings: {self.replicas} replicas ({kind}), batches of at most "
+            f"{self.max_batch_size}, a queue of at most {self.max_queue_size}"
+        )
+
+    @property
+    def model(self):
+        """What the model's folder says of it: name, input, shape, output, file."""
+        return json.loads((Path(self.folder) / "model.json").read_text())
+
+
+def _at_least(name, value, least):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
+        raise ValueError(f"{name} must be at least {least}, got {value!r}")
+    if math.isinf(value):
+        raise ValueError(f"{name} must be finite")

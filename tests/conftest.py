@@ -1,0 +1,33 @@
+"""What several test modules share."""
+
+import time
+
+import psutil
+import pytest
+
+
+@pytest.fixture(scope="session")
+def digits_model(tmp_path_factory):
+    """The folder of a small trained model, exported once."""
+    from scaletoolkit import service
+
+    return service.models.digits(tmp_path_factory.mktemp("digits"), hidden=32, epochs=3)
+
+
+@pytest.fixture(scope="session")
+def wait_until_gone():
+    """A function that waits until processes have ended; whether they were reaped is another's."""
+
+    def alive(process):
+        try:
+            return process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    def wait(processes):
+        end_s = time.monotonic() + 60
+        while left := list(filter(alive, processes)):
+            assert time.monotonic() < end_s, f"still there: {left}"
+            time.sleep(0.05)
+
+    return wait
