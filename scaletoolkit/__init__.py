@@ -24,6 +24,7 @@ parts, import ground only, one or two for each lab
     autoscaling how many replicas, and when, as Kubernetes decides it (lab 09)
 
 assembly
+    service     the model server: gateway, queue, replicas (labs 07, 09)
     exercises   one file a lab: stories, hints, checks, solutions, wrong answers
     doctor      what this machine has, and what is missing
     runner      labs without a browser
