@@ -1,9 +1,20 @@
 """What several test modules share."""
 
+import os
 import time
 
 import psutil
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no bug; and what CI tries must not change from run to run.
+settings.register_profile(
+    "scaletoolkit",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=os.environ.get("CI") == "true",
+)
+settings.load_profile("scaletoolkit")
 
 
 @pytest.fixture(scope="session")
