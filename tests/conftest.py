@@ -1,6 +1,7 @@
 """What several test modules share."""
 
 import os
+import signal
 import time
 
 import psutil
@@ -15,6 +16,9 @@ settings.register_profile(
     derandomize=os.environ.get("CI") == "true",
 )
 settings.load_profile("scaletoolkit")
+
+# A shell starts its background jobs deaf to interrupts, and their children inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
