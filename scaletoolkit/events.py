@@ -219,7 +219,7 @@ def _country_table():
 
 
 def _heavy_tail(random, n, scale):
-    """Positive whole numbers with median `scale` and a long tail, at most 64 times the median."""
+    """Whole numbers from 0 with median `scale` and a long tail, at most 64 times the median."""
     q = random.integers(0, 1 << 16, n, dtype=np.int64)
     return scale * (q + 1) // ((1 << 16) + 1024 - q)
 

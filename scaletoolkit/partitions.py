@@ -1,6 +1,7 @@
 """What a query must read: layouts, pruning, mergeable aggregates, stragglers. Lab 01."""
 
 import heapq
+import itertools
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,6 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow import acero
+
+from scaletoolkit import lab
 
 BUCKETS = 32
 MIN_ROWS_PER_GROUP = 50_000
@@ -80,7 +83,7 @@ def write_partitions(batches, folder, key, min_rows_per_group=MIN_ROWS_PER_GROUP
     """
     batches = iter(batches)
     first = next(batches)
-    reader = pa.RecordBatchReader.from_batches(first.schema, _chain(first, batches))
+    reader = pa.RecordBatchReader.from_batches(first.schema, itertools.chain([first], batches))
     try:
         ds.write_dataset(
             reader,
@@ -102,16 +105,8 @@ def write_partitions(batches, folder, key, min_rows_per_group=MIN_ROWS_PER_GROUP
     return Path(folder)
 
 
-def _chain(first, rest):
-    yield first
-    yield from rest
-
-
-class LayoutError(ValueError):
-    """A layout that cannot be written; the sentence says why. Notebooks show it alone."""
-
-    def _render_traceback_(self):
-        return [str(self)]
+class LayoutError(lab.LabError, ValueError):
+    """A layout that cannot be written; the sentence says why."""
 
 
 def open_layout(folder, filesystem=None):
