@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urljoin
@@ -94,6 +95,13 @@ class LoadRun:
     def running(self):
         """Whether the test still runs."""
         return self._process.poll() is None
+
+    def ticks(self, every_s=1.0):
+        """Yield now and again for as long as the test runs, for `plots.live`."""
+        while self.running:
+            yield
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(every_s)
 
     def stop(self):
         """End the test now; what it found until then is lost."""

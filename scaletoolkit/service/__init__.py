@@ -8,6 +8,8 @@
 settings   what a server is told, checked
 server     starts a gateway from a notebook or a test and talks to it
 models     torch to ONNX: recipes of models, made here
+autoscaler  Kubernetes' controller beside a running server; imported by its own name, for every
+            replica imports this page and should be there soon
 observation  what happened between two readings of /metrics
 gateway    the process that speaks HTTP
 payloads   what a request must look like; every mistake is one sentence
