@@ -6,6 +6,7 @@ kernel and it is gone, run a cell twice and its entry is replaced.
 
 import html
 import math
+import secrets
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from pathlib import Path
 
 import __main__
 
-WATCHER = 'cat >/dev/null; rm -rf -- "$1"'
+# Again when a process that is about to end has just written another file.
+WATCHER = 'cat >/dev/null; for again in 1 2 3 4 5; do rm -rf -- "$1" && exit; sleep 0.2; done'
 
 
 class LabError(Exception):
@@ -257,9 +259,10 @@ def workspace(name):
     A shell of its own waits on a pipe from this process and removes the folder when the pipe
     closes, so that even a killed kernel leaves nothing behind.
     """
-    folder = Path(tempfile.mkdtemp(prefix=f"scaletoolkit-{name}-"))
+    folder = Path(tempfile.gettempdir()) / f"scaletoolkit-{name}-{secrets.token_hex(6)}"
     command = ["sh", "-c", WATCHER, "watcher", str(folder)]
     watcher = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    folder.mkdir(mode=0o700)  # watched before it is there
     record().setdefault("workspaces", {})[str(folder)] = watcher
     return folder
 

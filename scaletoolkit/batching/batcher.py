@@ -40,7 +40,9 @@ class Level:
 
     def change(self, by):
         """Add `by`, now."""
-        self._integral, self._changed_at = self.integral(), self._clock()
+        now = self._clock()
+        self._integral += self.value * (now - self._changed_at)
+        self._changed_at = now
         self.value += by
 
     def integral(self):
@@ -51,10 +53,11 @@ class Level:
 class Request:
     """One item on its way: when it came, how often a server has tried it, who waits for it."""
 
-    __slots__ = ("attempts", "enqueued_at", "future", "item")
+    __slots__ = ("attempts", "enqueued_at", "expiry", "future", "item")
 
     def __init__(self, item, future, enqueued_at):
-        self.item, self.future, self.enqueued_at, self.attempts = item, future, enqueued_at, 0
+        self.item, self.future, self.enqueued_at = item, future, enqueued_at
+        self.attempts, self.expiry = 0, None
 
 
 class Batcher:
@@ -97,9 +100,8 @@ class Batcher:
             raise QueueFull(f"{len(self._queue)} requests wait already; no more are taken")
         request = Request(item, self._loop.create_future(), self._loop.time())
         if timeout_s is not None:
-            expiry = self._loop.call_later(timeout_s, _expire, request.future, timeout_s)
-            request.future.add_done_callback(lambda _: expiry.cancel())
-        request.future.add_done_callback(lambda _: self._leave(request))
+            request.expiry = self._loop.call_later(timeout_s, _expire, request.future, timeout_s)
+        request.future.add_done_callback(lambda _: self._done(request))
         self._enter(request)
         return request.future
 
@@ -146,12 +148,10 @@ class Batcher:
         due_at = self._due_at()
         if due_at is None or due_at > self._loop.time():
             return []
-        batch = []
-        while self._queue and len(batch) < self.max_batch_size:
-            request = next(iter(self._queue))
-            self._leave(request)
-            if not request.future.done():
-                batch.append(request)
+        count = min(len(self._queue), self.max_batch_size)
+        taken = [self._queue.popitem(last=False)[0] for _ in range(count)]
+        self.waiting.change(-count)
+        batch = [request for request in taken if not request.future.done()]
         if batch:
             now = self._loop.time()
             self.on_batch(len(batch), [now - request.enqueued_at for request in batch])
@@ -174,7 +174,10 @@ class Batcher:
         if len(self._queue) in (1, self.max_batch_size):
             self._changed.set()
 
-    def _leave(self, request):
+    def _done(self, request):
+        """Answered, failed or cancelled, wherever the request was."""
+        if request.expiry:
+            request.expiry.cancel()
         if request in self._queue:
             del self._queue[request]
             self.waiting.change(-1)

@@ -6,6 +6,7 @@ port as one, then takes orders from stdin ({"replicas": 5}). It stops when stdin
 
 import asyncio
 import contextlib
+import gc
 import json
 import math
 import os
@@ -16,18 +17,16 @@ import threading
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
 from scaletoolkit.batching import Batcher, DeadlineExceeded, QueueClosed, QueueFull, ServerLost
-from scaletoolkit.service import payloads
+from scaletoolkit.service import asgi, payloads
 from scaletoolkit.service.fleet import Fleet
 from scaletoolkit.service.member import ModelError
 from scaletoolkit.service.metrics import Metrics
 from scaletoolkit.service.settings import Settings
 
-MOST_BODY_BYTES = 16 << 20
 GRACE_S, LAST_RESORT_S = 0.05, 4.0
 STATUSES = {QueueFull: 503, QueueClosed: 503, ServerLost: 503, DeadlineExceeded: 504}
 CLIENT_GONE = 499
@@ -47,10 +46,17 @@ class Gateway:
         )
         self.fleet = Fleet(settings, self.batcher)
         name = self.model["name"]
-        self.app = Starlette(
+        predictions = {
+            "/v1/predict": self.timed(self.predict),
+            f"/v2/models/{name}/infer": self.timed(self.infer),
+        }
+        self.app = asgi.ShortWay(predictions, self.others(name, predictions))
+
+    def others(self, name, predictions):
+        """What answers everything but predictions: a Starlette application."""
+        return Starlette(
             routes=[
-                Route("/v1/predict", self.timed(self.predict), methods=["POST"]),
-                Route(f"/v2/models/{name}/infer", self.timed(self.infer), methods=["POST"]),
+                *(Route(path, not_allowed, methods=["POST"]) for path in predictions),
                 Route(f"/v2/models/{name}", self.describe),
                 Route(f"/v2/models/{name}/ready", self.ready),
                 Route("/v2", self.server),
@@ -65,47 +71,47 @@ class Gateway:
 
     def timed(self, endpoint):
         """The endpoint, with its failures as answers and every answer counted."""
-        loop = asyncio.get_running_loop()
+        clock = asyncio.get_running_loop().time
 
-        async def answer(request):
-            start_s = loop.time()
+        async def answer(receive, send):
+            start_s, status, headers = clock(), 200, ()
             try:
-                response = reply(await endpoint(request))
+                value = await endpoint(receive)
             except payloads.BadRequest as error:
-                response = reply({"error": str(error)}, error.status)
+                status, value = error.status, {"error": str(error)}
             except ModelError as error:
-                response = reply({"error": str(error)}, 422)
+                status, value = 422, {"error": str(error)}
             except tuple(STATUSES) as error:
-                response = self.unavailable(error)
-            except ClientDisconnect:
-                response = Response(status_code=CLIENT_GONE)
+                status, value = STATUSES[type(error)], {"error": str(error)}
+                headers = self.retry_after()
+            except asgi.ClientGone:
+                status, value = CLIENT_GONE, None
             except asyncio.CancelledError:
                 if asyncio.current_task().cancelling():
                     raise
-                response = Response(status_code=CLIENT_GONE)
-            self.metrics.on_answer(response.status_code, loop.time() - start_s)
-            return response
+                status, value = CLIENT_GONE, None
+            self.metrics.on_answer(status, clock() - start_s)
+            await asgi.reply(send, payloads.encode(value), status, headers)
 
         return answer
 
-    def unavailable(self, error):
-        """503 or 504; with the time after which the queue will have been worked off, roughly."""
+    def retry_after(self):
+        """The header with the time after which the queue will have been worked off, roughly."""
         rate = self.metrics.averages(self.fleet, self.batcher)["items_per_s"]
         after_s = math.ceil(self.batcher.waiting.value / rate) if rate else 1
-        headers = {"retry-after": str(min(60, max(1, after_s)))}
-        return reply({"error": str(error)}, STATUSES[type(error)], headers)
+        return [(b"retry-after", b"%d" % min(60, max(1, after_s)))]
 
-    async def predict(self, request):
+    async def predict(self, receive):
         """POST /v1/predict: a JSON list of items in, a list of results in the same order out."""
-        items = payloads.items(await body_of(request), self.model)
-        return [row.tolist() for row in await self.results(request, items)]
+        items = payloads.items(await asgi.body_of(receive), self.model)
+        return [row.tolist() for row in await self.results(receive, items)]
 
-    async def infer(self, request):
+    async def infer(self, receive):
         """POST /v2/models/{name}/infer: the Open Inference Protocol."""
-        identity, items = payloads.tensor(await body_of(request), self.model)
-        return payloads.answer(identity, await self.results(request, items), self.model)
+        identity, items = payloads.tensor(await asgi.body_of(receive), self.model)
+        return payloads.answer(identity, await self.results(receive, items), self.model)
 
-    async def results(self, request, items):
+    async def results(self, receive, items):
         """The rows of a request's items: all, or the first one's failure.
 
         What nobody waits for any more leaves the queue: after a failure, or when the client goes.
@@ -117,7 +123,8 @@ class Gateway:
         try:
             for item in items:
                 futures.append(self.batcher.submit(item, self.settings.timeout_s))
-            watch = asyncio.get_running_loop().call_later(GRACE_S, _watch, request, futures)
+            loop = asyncio.get_running_loop()
+            watch = loop.call_later(GRACE_S, asgi.cancel_when_gone, receive, futures)
             return [await future for future in futures]
         finally:
             if watch:
@@ -155,6 +162,7 @@ class Gateway:
         server = uvicorn.Server(
             uvicorn.Config(
                 self.app,
+                http=asgi.OneWriteProtocol,
                 lifespan="off",
                 log_level="warning",
                 access_log=False,
@@ -179,36 +187,13 @@ class Gateway:
             self.fleet.resize(json.loads(line)["replicas"])
 
 
-def _watch(request, futures):
-    """From now on, cancel what was asked for when the client goes."""
-
-    async def watch():
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        for future in futures:
-            future.cancel()
-
-    if not all(future.done() for future in futures):
-        task = asyncio.create_task(watch())
-        for future in futures:
-            future.add_done_callback(lambda _: all(one.done() for one in futures) and task.cancel())
-
-
-async def body_of(request):
-    """The whole body of a request, bytes; BadRequest when it is too long."""
-    parts, size = [], 0
-    async for part in request.stream():
-        parts.append(part)
-        size += len(part)
-        if size > MOST_BODY_BYTES:
-            raise payloads.BadRequest(f"the body has more than {MOST_BODY_BYTES:,} bytes", 413)
-    return b"".join(parts)
+async def not_allowed(request):
+    """Never called: Starlette knows by this route that GET is the wrong method here."""
 
 
 def reply(value, status=200, headers=None):
-    """A JSON response, in ASCII: text that a client sent may hold halves of characters."""
-    text = json.dumps(value, separators=(",", ":"))
-    return Response(text, status, headers, "application/json")
+    """A JSON response of Starlette's."""
+    return Response(payloads.encode(value), status, headers, "application/json")
 
 
 async def _http_error(request, error):
@@ -230,6 +215,7 @@ async def main():
     settings = Settings(**json.loads(await orders.readline()))
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
         gateway = Gateway(settings)
+        gc.freeze()  # what is here now stays; looking through it again and again costs a tenth
         print(json.dumps({"port": listening.getsockname()[1]}), flush=True)
         await gateway.run(orders, listening)
 

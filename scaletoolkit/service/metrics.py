@@ -6,49 +6,66 @@ into step with the traffic and stay wrong.
 
 import asyncio
 import math
-from collections import deque
+from bisect import bisect_left
+from collections import Counter, deque
+from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 LOOKS = 10
 
 
+class Histogram:
+    """How many values were at most each of the bounds, and their sum.
+
+    Counting is on the way of every request, so it is plain: only the page makes Prometheus'
+    classes of it.
+    """
+
+    def __init__(self, name, text, bounds):
+        self.name, self.text, self.bounds = name, text, bounds
+        self.counts, self.sum = [0] * (len(bounds) + 1), 0.0
+
+    def observe(self, value):
+        """Count a value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+    def family(self):
+        """The histogram as prometheus_client writes it down."""
+        bounds = [*(str(float(bound)) for bound in self.bounds), "+Inf"]
+        buckets = list(zip(bounds, accumulate(self.counts), strict=True))
+        return HistogramMetricFamily(self.name, self.text, buckets, self.sum)
+
+
 class Metrics:
     """Counts for one gateway. `watch` must run for the averages to move."""
 
     def __init__(self, settings):
-        self.settings, self.registry = settings, CollectorRegistry()
-        names = {"registry": self.registry}
-        self._requests = Counter("inference_requests", "Requests answered.", ["status"], **names)
-        self._latency = Histogram(
-            "inference_latency_seconds", "From a request's arrival to its answer.",
-            buckets=SECONDS, **names,
-        )  # fmt: skip
-        self._wait = Histogram(
-            "inference_queue_wait_seconds", "From an item's arrival to its batch.",
-            buckets=SECONDS, **names,
-        )  # fmt: skip
-        self._size = Histogram("inference_batch_size", "Items in a batch.", buckets=SIZES, **names)
-        self._by_status, self._past = {}, deque(maxlen=LOOKS + 1)
-        self._batched = 0
+        self.settings, self.answers = settings, Counter()
+        self.latency = Histogram(
+            "inference_latency_seconds", "From a request's arrival to its answer.", SECONDS
+        )
+        self.wait = Histogram(
+            "inference_queue_wait_seconds", "From an item's arrival to its batch.", SECONDS
+        )
+        self.size = Histogram("inference_batch_size", "Items in a batch.", SIZES)
+        self._past, self._batched = deque(maxlen=LOOKS + 1), 0
 
     def on_batch(self, size, waits_s):
         """A batch was formed."""
         self._batched += size
-        self._size.observe(size)
+        self.size.observe(size)
         for wait_s in waits_s:
-            self._wait.observe(wait_s)
+            self.wait.observe(wait_s)
 
     def on_answer(self, status, latency_s):
         """A request was answered."""
-        counter = self._by_status.get(status)
-        if counter is None:
-            counter = self._by_status[status] = self._requests.labels(status)
-        counter.inc()
-        self._latency.observe(latency_s)
+        self.answers[status] += 1
+        self.latency.observe(latency_s)
 
     def look(self, fleet, batcher):
         """All counters now: a dict."""
@@ -83,12 +100,9 @@ class Metrics:
 
     def text(self, fleet, batcher):
         """The whole page, bytes."""
-        page = _Page(self, fleet, batcher)
-        self.registry.register(page)
-        try:
-            return generate_latest(self.registry)
-        finally:
-            self.registry.unregister(page)
+        registry = CollectorRegistry()
+        registry.register(_Page(self, fleet, batcher))
+        return generate_latest(registry)
 
 
 class _Page:
@@ -127,7 +141,15 @@ class _Page:
         }
         yield from (GaugeMetricFamily(name, *rest) for name, rest in gauges.items())
         yield from (CounterMetricFamily(name, *rest) for name, rest in counters.items())
+        yield from (one.family() for one in (metrics.latency, metrics.wait, metrics.size))
+        yield self._answers()
         yield from self._replicas()
+
+    def _answers(self):
+        answers = CounterMetricFamily("inference_requests", "Requests answered.", labels=["status"])
+        for status, count in sorted(self.metrics.answers.items()):
+            answers.add_metric([str(status)], count)
+        return answers
 
     def _replicas(self):
         cpu = CounterMetricFamily(
