@@ -19,11 +19,13 @@ member     one replica, seen from the gateway
 replica    the process that runs the model
 budget     a CPU limit for a process, as a token bucket
 frames     what gateway and replica say to each other
+exports    the same settings for Triton, and what does not translate
 """
 
 from scaletoolkit.service import models
+from scaletoolkit.service.exports import triton_config
 from scaletoolkit.service.observation import Observation
 from scaletoolkit.service.server import Server, ServerError, start
 from scaletoolkit.service.settings import Settings
 
-__all__ = ["Observation", "Server", "ServerError", "Settings", "models", "start"]
+__all__ = ["Observation", "Server", "ServerError", "Settings", "models", "start", "triton_config"]
