@@ -20,7 +20,7 @@ import cloudpickle
 
 from scaletoolkit.ranks import failures
 from scaletoolkit.ranks.failures import RankError
-from scaletoolkit.ranks.job import Job, torchrun, write
+from scaletoolkit.ranks.job import Job, interrupts_held_back, torchrun, write
 
 __all__ = ["Pool", "RankError", "choice", "command", "launch", "results", "setup_distributed"]
 
@@ -62,15 +62,15 @@ def launch(function, world_size, timeout_s=300, restarts=0, **arguments):
     """
     if world_size < 1:
         raise ValueError(f"world_size must be at least 1, got {world_size}")
-    folder = Path(tempfile.mkdtemp(prefix="scaletoolkit-ranks-"))
-    job = Job(folder, world_size, choice(world_size), restarts)
-    try:
-        write(folder, function, arguments)
-        job.start()
-        job.follow(timeout_s)
-        return results(folder, world_size)
-    finally:
-        job.stop()
+    with interrupts_held_back() as check:
+        folder = Path(tempfile.mkdtemp(prefix="scaletoolkit-ranks-"))
+        job = Job(folder, world_size, choice(world_size), restarts)
+        try:
+            job.start(function, arguments)
+            job.follow(timeout_s, check)
+            return results(folder, world_size)
+        finally:
+            job.stop()
 
 
 def command(function, world_size, nodes, host, folder, **arguments):
