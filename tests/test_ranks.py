@@ -44,7 +44,7 @@ def exchange(rank, world_size, steps=STEPS, fault=None, at=(1, 1)):
             fault()
         dist.all_reduce(total)
         if rank == 0:
-            print(f"step {step}: {total[0].item():g}")
+            print(f"step {step}: {total[0].item():g}", end="" if step == steps - 1 else "\n")
     return rank, total[0].item()
 
 
@@ -172,6 +172,12 @@ def test_nothing_outlives_the_process_that_launched(sent, moment, tmp_path):
     eventually(lambda: leftovers() == [])
 
 
+def test_a_job_that_cannot_travel_is_a_sentence_and_leaves_nothing():
+    with pytest.raises(ranks.RankError, match="cannot travel to its ranks: cannot pickle '_thread"):
+        ranks.launch(exchange, 2, fault=threading.Lock())
+    eventually(lambda: leftovers() == [])
+
+
 def test_an_interrupt_waits_for_a_good_moment():
     reached = []
 
@@ -197,8 +203,10 @@ def eventually(holds, limit_s=40):
 
 
 def test_a_job_needs_a_rank_and_nodes_share_them_evenly(tmp_path):
-    with pytest.raises(ValueError, match="world_size must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="world_size must be a whole number, at least 1, got 0"):
         ranks.launch(exchange, 0)
+    with pytest.raises(ValueError, match="restarts must be a whole number, at least 0, got None"):
+        ranks.launch(exchange, 1, restarts=None)
     with pytest.raises(ValueError, match="3 ranks cannot be spread evenly over 2 nodes"):
         ranks.command(exchange, 3, nodes=2, host="a:1", folder=tmp_path)
 

@@ -14,6 +14,7 @@ import tempfile
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
+from numbers import Integral
 from pathlib import Path
 
 import cloudpickle
@@ -60,8 +61,9 @@ def launch(function, world_size, timeout_s=300, restarts=0, **arguments):
     A failed rank ends the job or, with `restarts`, begins all ranks anew, that many times; after
     `timeout_s` the job is stopped. RankError says which rank failed, and how.
     """
-    if world_size < 1:
-        raise ValueError(f"world_size must be at least 1, got {world_size}")
+    for name, value, least in (("world_size", world_size, 1), ("restarts", restarts, 0)):
+        if not isinstance(value, Integral) or value < least:
+            raise ValueError(f"{name} must be a whole number, at least {least}, got {value!r}")
     with interrupts_held_back() as check:
         folder = Path(tempfile.mkdtemp(prefix="scaletoolkit-ranks-"))
         job = Job(folder, world_size, choice(world_size), restarts)

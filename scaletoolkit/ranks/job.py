@@ -49,7 +49,10 @@ def write(folder, function, arguments):
     """Put the function by value, its arguments and the source of a notebook's cells in a folder."""
     cells = {name: entry[2] for name, entry in linecache.cache.items() if len(entry) == 4}
     sources = {name: lines for name, lines in cells.items() if not Path(name).exists()}
-    job = {"call": cloudpickle.dumps((function, arguments)), "sources": sources}
+    try:
+        job = {"call": cloudpickle.dumps((function, arguments)), "sources": sources}
+    except (TypeError, AttributeError, pickle.PicklingError) as error:
+        raise failures.RankError(f"The job cannot travel to its ranks: {error}") from error
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "job").write_bytes(pickle.dumps(job))
 
