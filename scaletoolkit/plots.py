@@ -69,6 +69,7 @@ def _rows_of_axes(title, x, labels, show):
         try:
             for (axes,), label in zip(grid, labels, strict=True):
                 axes.set_ylabel(label)
+                axes.locator_params(nbins=8 if len(labels) == 1 else 4, steps=[1, 2, 5, 10])
             grid[0, 0].set_title(title)
             axes.set_xlabel(x)
             yield grid[:, 0]
@@ -252,6 +253,10 @@ def live(draw, ticks):
 
 
 def _png(figure):
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+    """The figure as PNG with a palette, which takes a third of the bytes."""
+    from PIL import Image
+
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png")
+    Image.open(drawn).convert("RGB").quantize(128).save(small, format="png", optimize=True)
+    return small.getvalue()

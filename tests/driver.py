@@ -174,12 +174,22 @@ def open_notebook(page, address, seconds=60):
     raise TimeoutError(f"no kernel within {seconds} s")
 
 
-def run_all(page, seconds=180):
+def run_all(page, seconds=400):
     """Clear all outputs, run all cells by the menu, and wait for the last."""
+    start_all(page)
+    page.wait_for_function(DONE, timeout=seconds * 1000, polling=200)
+
+
+def start_all(page):
+    """Clear all outputs and run all cells by the menu."""
     page.evaluate(CLEAR)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    page.wait_for_function(DONE, timeout=seconds * 1000, polling=200)
+
+
+def done(page):
+    """Whether every cell has run."""
+    return page.evaluate(DONE)
 
 
 def errors(page):

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import driver
@@ -58,10 +59,31 @@ def test_a_lab_runs_in_jupyterlab_and_its_slider_moves_the_picture():
         assert page.outside == []
 
 
-def test_a_lab_that_starts_processes_runs_in_jupyterlab():
+@pytest.mark.parametrize("name", ["03_data_parallel", "07_batching"])
+def test_a_lab_that_starts_processes_runs_in_jupyterlab(name):
     with driver.server() as address, driver.browser() as page:
-        driver.open_notebook(page, address("03_data_parallel.ipynb"))
-        driver.run_all(page, seconds=400)
+        driver.open_notebook(page, address(f"{name}.ipynb"))
+        driver.run_all(page)
         assert driver.errors(page) == []
-        shoot(page, "03_after_run_all")
+        shoot(page, f"{name[:2]}_after_run_all")
+        assert page.outside == []
+
+
+def test_the_live_picture_changes_while_the_load_test_runs():
+    with driver.server() as address, driver.browser() as page:
+        driver.open_notebook(page, address("09_autoscaling.ipynb"))
+        driver.start_all(page)
+        cell = page.locator(".jp-CodeCell", has_text="plots.live(draw, ticks())")
+        picture, seen = cell.locator(".jp-OutputArea-output img"), set()
+        end_s = time.monotonic() + 400
+        while not driver.done(page) and time.monotonic() < end_s:
+            if picture.count():
+                seen.add(picture.last.get_attribute("src"))
+            if len(seen) == 20:
+                picture.last.scroll_into_view_if_needed()
+                shoot(page, "09_live")
+            page.wait_for_timeout(200)
+        assert driver.done(page)
+        assert driver.errors(page) == []
+        assert len(seen) > 10
         assert page.outside == []

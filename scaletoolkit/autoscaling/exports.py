@@ -12,7 +12,10 @@ RAY_LOSSES = (
 )
 
 
-def keda_scaled_object(spec, server_address):
+PROMETHEUS = "http://prometheus-server.monitoring.svc"
+
+
+def keda_scaled_object(spec, server_address=PROMETHEUS):
     """The spec as a KEDA ScaledObject over a Prometheus server: (manifest, losses).
 
     KEDA writes a HorizontalPodAutoscaler itself, so behavior carries over; per-pod metrics become

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +82,7 @@ class LoadRun:
 
     def __init__(self, command, plan, folder, report=None):
         self._folder, self._report, self._lines = folder, report, []
+        self._began_s = None
         path = folder / "plan.json"
         path.write_text(json.dumps(plan))
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed when the test has ended
@@ -100,10 +102,17 @@ class LoadRun:
         for line in self._process.stdout:
             if line.startswith("{"):  # other lines are remarks of Locust's
                 self._lines.append(json.loads(line))
+                if self._began_s is None:
+                    self._began_s = time.monotonic() - self._lines[0].get("time_s", 0.0)
 
     def rows(self):
         """The seconds so far, a list of dicts; safe to call while the test runs."""
         return [line for line in self._lines if "time_s" in line]
+
+    @property
+    def began_s(self):
+        """When the first user came, on `time.monotonic`; now, as long as nobody has come."""
+        return time.monotonic() if self._began_s is None else self._began_s
 
     @property
     def running(self):

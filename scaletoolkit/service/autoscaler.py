@@ -11,15 +11,16 @@ from scaletoolkit.autoscaling.workload import wire
 class Autoscaler:
     """Kubernetes' controller in a thread, over a Server; a context manager that stops it.
 
-    rows: a dict for each sync: time_s on the clock since the start, queue_length (averaged since
-    the sync before), cpu_percent of what the ready replicas ask for, ready, replicas (the size
-    from now on). decisions: the Decision of each. `speed`: how many of the manifest's seconds pass
-    in one second of the clock. signals: see `autoscaling.workload.wire`.
+    began_s: when it began, on `time.monotonic`. rows: a dict for each sync: time_s since then,
+    queue_length (averaged since the sync before), cpu_percent of what the ready replicas ask for,
+    ready, replicas (the size from now on). decisions: the Decision of each. `speed`: how many of
+    the manifest's seconds pass in one second of the clock. signals: see
+    `autoscaling.workload.wire`.
     """
 
     def __init__(self, server, spec, speed=1.0, flags=autoscaling.FLAGS, signals=None):
         self.rows, self.decisions, self._failure = [], [], None
-        self._server, self._stop, self._start_s = server, threading.Event(), time.monotonic()
+        self._server, self._stop, self.began_s = server, threading.Event(), time.monotonic()
         self._view = View(spec, server.settings.cpu_milli or 1000, speed, signals)
         self._period_s = flags.sync_period_s / speed
         controller = autoscaling.Controller(spec, flags)
@@ -59,7 +60,7 @@ class Autoscaler:
         used = sum(one["cpu_milli"] for one in ready)
         self.rows.append(
             {
-                "time_s": time.monotonic() - self._start_s,
+                "time_s": time.monotonic() - self.began_s,
                 "queue_length": seen.queue_length,
                 "cpu_percent": 100 * used / self._view.request_milli / max(1, len(ready)),
                 "ready": len(ready),
