@@ -10,6 +10,7 @@ server     starts a gateway from a notebook or a test and talks to it
 models     torch to ONNX: recipes of models, made here
 observation  what happened between two readings of /metrics
 gateway    the process that speaks HTTP
+asgi       the little HTTP between uvicorn and a batch: one write, a short way
 payloads   what a request must look like; every mistake is one sentence
 metrics    what /metrics says, in Prometheus' format
 fleet      keeps as many replicas alive as are wanted
