@@ -31,6 +31,8 @@ class ParquetBatches(IterableDataset):
         self.epoch = self.step = 0
         if place:
             raise TypeError(f"rank, world_size, workers and seed are known; {min(place)!r} is not")
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if not 0 <= self.rank < self.world_size:
             raise ValueError(f"there is no rank {self.rank} among {self.world_size}")
         self.units = _units(folder, [*self.features, label])

@@ -14,7 +14,6 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 HATCHES = ["", "//", "..", "xx", "\\\\", "--", "oo"]
 STYLE = {
-    "figure.figsize": (6, 3.6),
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
     "font.size": 10,
@@ -56,13 +55,23 @@ class Series:
 
 @contextmanager
 def _axes(title, x, y, show):
+    with _rows_of_axes(title, x, [y], show) as (axes,):
+        yield axes
+
+
+@contextmanager
+def _rows_of_axes(title, x, labels, show):
     import matplotlib.pyplot as plt
 
+    size = (6, 3.6) if len(labels) == 1 else (6, 0.9 + 1.15 * len(labels))
     with plt.rc_context(STYLE):
-        figure, axes = plt.subplots()
+        figure, grid = plt.subplots(len(labels), sharex=True, squeeze=False, figsize=size)
         try:
-            axes.set(title=title, xlabel=x, ylabel=y)
-            yield axes
+            for (axes,), label in zip(grid, labels, strict=True):
+                axes.set_ylabel(label)
+            grid[0, 0].set_title(title)
+            axes.set_xlabel(x)
+            yield grid[:, 0]
             if show:
                 show(figure)
             else:
@@ -95,14 +104,7 @@ def curves(series, title, x, y, log_x=False, log_y=False, ticks=None, show=None)
     show: what to do with the figure; None shows it below the cell (see `explore`).
     """
     with _axes(title, x, y, show) as axes:
-        index = -1
-        for one in series:
-            index += one.kind in ("measured", "simulated", "quoted")
-            label = one.label if one.kind in ("ideal", "guess") else f"{one.label} ({one.kind})"
-            look = _look(one.kind, max(index, 0))
-            look |= {"linestyle": "--"} if one.dashed else {}
-            look |= {} if one.marks else {"marker": ""}
-            axes.plot(one.x, one.y, label=label, **look)
+        _draw(axes, series)
         if log_x:
             _log_axis(axes, "x")
         _log_axis(axes, "y") if log_y else axes.set_ylim(bottom=0)
@@ -110,6 +112,32 @@ def curves(series, title, x, y, log_x=False, log_y=False, ticks=None, show=None)
             axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks], minor=False)
             axes.xaxis.set_minor_locator(_no_ticks())
         _legend(axes, columns=2)
+
+
+def panels(rows, title, x, show=None):
+    """Draw series second by second, in panels below each other: {y label: [Series, …]}.
+
+    Measured points are small and joined here. `show` as in `curves`.
+    """
+    with _rows_of_axes(title, x, rows, show) as grid:
+        index = -1
+        for axes, series in zip(grid, rows.values(), strict=True):
+            index = _draw(axes, series, index, measured={"linestyle": "-", "markersize": 3})
+            axes.set_ylim(bottom=0)
+        _legend(axes, columns=2)
+
+
+def _draw(axes, series, index=-1, measured=()):
+    """Plot series with the colours after number `index`: the number of the last one used."""
+    for one in series:
+        index += one.kind in ("measured", "simulated", "quoted")
+        label = one.label if one.kind in ("ideal", "guess") else f"{one.label} ({one.kind})"
+        look = _look(one.kind, max(index, 0))
+        look |= dict(measured) if one.kind == "measured" else {}
+        look |= {"linestyle": "--"} if one.dashed else {}
+        look |= {} if one.marks else {"marker": ""}
+        axes.plot(one.x, one.y, label=label, **look)
+    return index
 
 
 def bars(groups, title, y, kind="measured", log_y=False, show_values=None, show=None):
@@ -199,6 +227,28 @@ def explore(draw, **ranges):
     handle = display(picture(), display_id=True)
     for slider in sliders.values():
         slider.observe(lambda _: handle.update(picture()), names="value")
+
+
+def live(draw, ticks):
+    """One picture that `draw(show)` draws anew at every tick, and once more when they end.
+
+    ticks: anything that yields from time to time, as `LoadRun.ticks()` does. `draw` hands `show` on
+    to `curves`, `bars` or `panels`.
+    """
+    from IPython.display import Image, display
+
+    handle = []
+
+    def show(figure):
+        picture = Image(_png(figure))
+        if handle:
+            handle[0].update(picture)
+        else:
+            handle.append(display(picture, display_id=True))
+
+    for _ in ticks:
+        draw(show)
+    draw(show)
 
 
 def _png(figure):

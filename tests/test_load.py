@@ -171,3 +171,13 @@ def test_locust_ends_with_its_parent(server, wait_until_gone):
         children = psutil.Process(parent.pid).children(recursive=True)
         parent.kill()
     wait_until_gone(children)
+
+
+def test_a_result_is_cut_into_the_steps_of_its_load():
+    due_s, latency_ms = np.array([0.1, 0.9, 1.2, 1.9, 2.1]), np.array([200.0, 300, 400, 500, 600])
+    result = load.LoadResult(due_s, latency_ms, np.array([200, 200, 503, 200, 200]), [])
+    first, second = result.by_step([(1, 4), (2, 8)], skip_s=0.25)
+    assert first[0] == pytest.approx(1 / 0.75)
+    assert first[1].tolist() == [200]  # the next one was due in the first step, answered later
+    assert second[0] == pytest.approx(2 / 1.75)
+    assert second[1].tolist() == [500, 600]

@@ -101,6 +101,7 @@ def test_wrong_folders_columns_and_places_are_sentences(folder, tmp_path):
             lambda: ParquetBatches(folder, ["colour"], "clicked", 4),
         ),
         (ValueError, "there is no rank 2 among 2", lambda: batches(folder, rank=2, world_size=2)),
+        (ValueError, "batch_size must be at least 1, got 0", lambda: batches(folder, 0)),
         (ValueError, "400 rows in 11 row groups give", lambda: batches(folder, 500)),
         (ValueError, "epoch 0 has steps 0 to", lambda: batches(folder).at(0, 10**6)),
         (ValueError, "made for 2 workers, used by 0", lambda: iter(batches(folder, workers=2))),

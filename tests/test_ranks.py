@@ -1,11 +1,16 @@
-"""Real ranks through torchrun: results, lines, and failures that name the right rank."""
+"""Real ranks through torchrun: results, lines, and failures that name the right rank.
+
+SCALETOOLKIT_FAULTS=30 lets every fault happen at thirty moments instead of one: a soak.
+"""
 
 import os
+import random
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +18,21 @@ from pathlib import Path
 import pytest
 
 from scaletoolkit import measure, ranks
+from scaletoolkit.ranks.job import interrupts_held_back
+
+FAULTS = int(os.environ.get("SCALETOOLKIT_FAULTS", "1"))
+STEPS = 20
+
+at_many_moments = pytest.mark.parametrize("moment", range(FAULTS))
 
 
-def exchange(rank, world_size, steps=3, fault=None, at=(1, 1)):
+def drawn(moment, world_size):
+    """A rank and a step for a fault, drawn from the number of the moment."""
+    draw = random.Random(moment)
+    return draw.randrange(world_size), draw.randrange(STEPS)
+
+
+def exchange(rank, world_size, steps=STEPS, fault=None, at=(1, 1)):
     """Add up over all ranks, `steps` times; `fault()` happens on rank at[0] in step at[1]."""
     import torch
     import torch.distributed as dist
@@ -27,7 +44,7 @@ def exchange(rank, world_size, steps=3, fault=None, at=(1, 1)):
             fault()
         dist.all_reduce(total)
         if rank == 0:
-            print(f"step {step}: {total[0].item():g}")
+            print(f"step {step}: {total[0].item():g}", end="" if step == steps - 1 else "\n")
     return rank, total[0].item()
 
 
@@ -62,26 +79,56 @@ def test_results_come_in_rank_order_and_lines_carry_their_rank(capsys):
     assert leftovers() == []
 
 
-def test_a_rank_that_raises_is_named_with_its_line():
+@at_many_moments
+def test_a_rank_that_raises_is_named_with_its_line(moment):
     def fault():
         raise KeyError("label")
 
-    error = failure(fault=fault)
+    at = drawn(moment, 3)
+    error = failure(3, fault=fault, at=at)
     first, *lines = str(error).splitlines()
-    assert first == "rank 1 raised KeyError: 'label'"
+    assert first == f"rank {at[0]} raised KeyError: 'label'"
     assert lines[-1].endswith('in fault: raise KeyError("label")')
     assert error.traceback.startswith("Traceback")
 
 
-def test_a_rank_that_hangs_is_named_with_where_it_stands():
-    error = failure(3, 20, fault=lambda: time.sleep(600), at=(2, 1))
-    assert str(error).startswith("Not done after 20 s. rank 2 hung, and the others wait for it:")
-    assert "in <lambda>: error = failure(3, 20, fault=lambda: time.sleep(600)" in str(error)
+@at_many_moments
+def test_a_rank_that_hangs_is_named_with_where_it_stands(moment, monkeypatch, tmp_path):
+    hangs, clock = tmp_path / "hangs", time.monotonic
+
+    def fault():
+        hangs.touch()
+        time.sleep(600)
+
+    def an_hour_later_soon_after_it_hangs():  # a busy machine may take long to come so far
+        long = hangs.exists() and time.time() - hangs.stat().st_mtime > 4
+        return clock() + 3600 * long
+
+    monkeypatch.setattr(time, "monotonic", an_hour_later_soon_after_it_hangs)
+    at = drawn(moment, 3)
+    error = failure(3, 1800, fault=fault, at=at)
+    sentence = f"Not done after 1800 s. rank {at[0]} hung, and the others wait for it:"
+    assert str(error).startswith(sentence)
+    assert str(error).endswith("in fault: time.sleep(600)")
 
 
-def test_a_killed_rank_is_named():
-    error = failure(fault=lambda: os.kill(os.getpid(), signal.SIGKILL))
-    assert str(error) == "rank 1 was killed by signal 9 (SIGKILL)"
+@at_many_moments
+def test_a_killed_rank_is_named(moment):
+    victim, after_s = moment % 2, random.Random(moment).uniform(0, 6)
+    killer = threading.Thread(target=kill_rank, args=(victim, after_s))
+    killer.start()
+    error = failure(steps=10**6)
+    killer.join()
+    assert str(error) == f"rank {victim} was killed by signal 9 (SIGKILL)"
+
+
+def kill_rank(rank, after_s):
+    """Kill a rank that long after it has begun: while it imports, joins or exchanges."""
+    jobs = Path(tempfile.gettempdir())
+    eventually(lambda: any(mark.read_text() for mark in jobs.glob(f"*/alive-0-{rank}")))
+    time.sleep(after_s)
+    [mark] = jobs.glob(f"*/alive-0-{rank}")
+    os.kill(int(mark.read_text()), signal.SIGKILL)
 
 
 def test_a_rank_that_takes_fewer_steps_is_named():
@@ -92,34 +139,71 @@ def test_a_rank_that_takes_fewer_steps_is_named():
         ranks.launch(job, 2)
 
 
-def test_a_restart_recovers_and_says_why(capsys):
+@at_many_moments
+def test_a_restart_recovers_and_says_why(moment, capsys):
+    at = drawn(moment, 2)
+
     def job(rank, world_size):
         first = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
         fault = (lambda: os.kill(os.getpid(), signal.SIGKILL)) if first else None
-        return exchange(rank, world_size, fault=fault)
+        return exchange(rank, world_size, fault=fault, at=at)
 
-    assert ranks.launch(job, 2, restarts=1) == [(0, 8.0), (1, 8.0)]
+    total = 2.0**STEPS
+    assert ranks.launch(job, 2, restarts=1) == [(0, total), (1, total)]
     said = capsys.readouterr().out
-    assert "rank 1 was killed by signal 9 (SIGKILL)\nRestart 1 of 1" in said
+    assert f"rank {at[0]} was killed by signal 9 (SIGKILL)\nRestart 1 of 1" in said
     assert leftovers() == []
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
-def test_nothing_outlives_the_process_that_launched(sent, tmp_path):
-    program = f"""
+LAUNCHER = """
 import time
 from pathlib import Path
 from scaletoolkit import ranks
 def job(rank, world_size):
-    Path(r"{tmp_path}", str(rank)).touch()
+    Path(r"{folder}", str(rank)).touch()
     time.sleep(600)
 ranks.launch(job, 2)
 """
-    launcher = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
-    eventually(lambda: len(list(tmp_path.iterdir())) == 2)
+
+
+@at_many_moments
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_nothing_outlives_the_process_that_launched(sent, moment, tmp_path):
+    program = [sys.executable, "-c", LAUNCHER.format(folder=tmp_path)]
+    launcher = subprocess.Popen(program, stderr=subprocess.DEVNULL)
+    if moment == 0:
+        eventually(lambda: len(list(tmp_path.iterdir())) == 2)
+    else:
+        time.sleep(random.Random(moment).uniform(0, 8))
     launcher.send_signal(sent)
-    launcher.wait(20)
+    try:
+        launcher.wait(20)
+    finally:
+        launcher.kill()
     eventually(lambda: leftovers() == [])
+
+
+def test_a_job_that_cannot_travel_is_a_sentence_and_leaves_nothing():
+    with pytest.raises(ranks.RankError, match="cannot travel to its ranks: cannot pickle '_thread"):
+        ranks.launch(exchange, 2, fault=threading.Lock())
+    eventually(lambda: leftovers() == [])
+
+
+def test_an_interrupt_waits_for_a_good_moment():
+    reached = []
+
+    def interrupted():
+        with interrupts_held_back() as check:
+            signal.raise_signal(signal.SIGINT)
+            reached.append("the next line")
+            check()
+            reached.append("the line after the check")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert reached == ["the next line"]
+    with pytest.raises(KeyboardInterrupt):  # and outside an interrupt comes at once again
+        signal.raise_signal(signal.SIGINT)
 
 
 def eventually(holds, limit_s=40):
@@ -130,8 +214,10 @@ def eventually(holds, limit_s=40):
 
 
 def test_a_job_needs_a_rank_and_nodes_share_them_evenly(tmp_path):
-    with pytest.raises(ValueError, match="world_size must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="world_size must be a whole number, at least 1, got 0"):
         ranks.launch(exchange, 0)
+    with pytest.raises(ValueError, match="restarts must be a whole number, at least 0, got None"):
+        ranks.launch(exchange, 1, restarts=None)
     with pytest.raises(ValueError, match="3 ranks cannot be spread evenly over 2 nodes"):
         ranks.command(exchange, 3, nodes=2, host="a:1", folder=tmp_path)
 

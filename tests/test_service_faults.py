@@ -21,6 +21,7 @@ import psutil
 import pytest
 
 from scaletoolkit import service
+from scaletoolkit.service.nursery import CAN_FORK
 
 KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "3"))
 PATIENCE_S = 90
@@ -174,16 +175,31 @@ def test_a_stranger_is_not_taken_for_a_replica(digits_model):
         assert server.ask("GET", "/healthz") == {"live": True}
 
 
-def test_a_closed_server_leaves_no_process(digits_model, wait_until_gone):
-    server = service.start(digits_model, replicas=2)
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_closed_server_leaves_no_process(digits_model, wait_until_gone, warm):
+    server = service.start(digits_model, replicas=2, warm=warm)
     family = processes_of(server)
     server.close()
-    assert len(family) == 3
+    assert len(family) == 3 + (warm and CAN_FORK)
     wait_until_gone(family)
 
 
-def test_replicas_end_with_a_killed_gateway(digits_model, wait_until_gone):
-    server = service.start(digits_model, replicas=2)
+@pytest.mark.skipif(not CAN_FORK, reason="this system starts every replica from nothing")
+def test_a_killed_template_is_replaced_and_its_replicas_go_on(digits_model, expected):
+    with service.start(digits_model, accelerator_ms=(20, 0)) as server:
+        template = psutil.Process(server.replicas()[0]["pid"]).parent()
+        with Clients(server, expected, count=2) as clients:
+            template.kill()
+            clients.turn()
+            server.resize(3)
+            server.wait_ready(3, PATIENCE_S)
+            clients.turn()
+        assert clients.wrong == []
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_replicas_end_with_a_killed_gateway(digits_model, wait_until_gone, warm):
+    server = service.start(digits_model, replicas=2, warm=warm)
     family = processes_of(server)
     family[0].kill()
     wait_until_gone(family)

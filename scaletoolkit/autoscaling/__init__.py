@@ -31,10 +31,11 @@ from scaletoolkit.autoscaling.manifest import ManifestError, parse
 from scaletoolkit.autoscaling.pods import Pod, PodGroups, Sample
 from scaletoolkit.autoscaling.replay import read_traffic, run_hpa
 from scaletoolkit.autoscaling.simulator import Replay, simulate
-from scaletoolkit.autoscaling.spec import Behavior, Flags, Metric, Policy, Rules, Spec
-from scaletoolkit.autoscaling.workload import Replica, Workload
+from scaletoolkit.autoscaling.spec import FLAGS, Behavior, Flags, Metric, Policy, Rules, Spec
+from scaletoolkit.autoscaling.workload import Replica, Workload, containers
 
 __all__ = [
+    "FLAGS",
     "Behavior",
     "Controller",
     "Decision",
@@ -55,6 +56,7 @@ __all__ = [
     "ScaleEvent",
     "Spec",
     "Workload",
+    "containers",
     "hpa_command",
     "keda_scaled_object",
     "live",

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urljoin
@@ -41,6 +42,20 @@ class LoadResult:
     def totals(self):
         """Counts and percentiles of the whole: requests, answered, refused, failed, p50_ms …"""
         return summary(list(zip(self.due_s, self.latency_ms, self.status.tolist(), strict=True)))
+
+    def by_step(self, steps, skip_s=0.0):
+        """For each (seconds, level) of the load: (answers a second, an array of their latencies).
+
+        Latencies in ms, successes only, by the moment of the answer. The first `skip_s` seconds of
+        each step, in which the last one still echoes, are left out.
+        """
+        done_s, start_s, found = self.due_s + self.latency_ms / 1000, 0.0, []
+        for seconds, _ in checked(steps):
+            inside = (done_s > start_s + skip_s) & (done_s <= start_s + seconds)
+            latency_ms = self.latency_ms[inside & (self.status // 100 == 2)]
+            found.append((len(latency_ms) / (seconds - skip_s), latency_ms))
+            start_s += seconds
+        return found
 
     def table(self):
         """The seconds as a table; latencies of seconds without an answer are left out."""
@@ -94,6 +109,13 @@ class LoadRun:
     def running(self):
         """Whether the test still runs."""
         return self._process.poll() is None
+
+    def ticks(self, every_s=1.0):
+        """Yield now and again for as long as the test runs, for `plots.live`."""
+        while self.running:
+            yield
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(every_s)
 
     def stop(self):
         """End the test now; what it found until then is lost."""

@@ -14,13 +14,14 @@ import tempfile
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
+from numbers import Integral
 from pathlib import Path
 
 import cloudpickle
 
 from scaletoolkit.ranks import failures
 from scaletoolkit.ranks.failures import RankError
-from scaletoolkit.ranks.job import Job, torchrun, write
+from scaletoolkit.ranks.job import Job, interrupts_held_back, torchrun, write
 
 __all__ = ["Pool", "RankError", "choice", "command", "launch", "results", "setup_distributed"]
 
@@ -60,17 +61,18 @@ def launch(function, world_size, timeout_s=300, restarts=0, **arguments):
     A failed rank ends the job or, with `restarts`, begins all ranks anew, that many times; after
     `timeout_s` the job is stopped. RankError says which rank failed, and how.
     """
-    if world_size < 1:
-        raise ValueError(f"world_size must be at least 1, got {world_size}")
-    folder = Path(tempfile.mkdtemp(prefix="scaletoolkit-ranks-"))
-    job = Job(folder, world_size, choice(world_size), restarts)
-    try:
-        write(folder, function, arguments)
-        job.start()
-        job.follow(timeout_s)
-        return results(folder, world_size)
-    finally:
-        job.stop()
+    for name, value, least in (("world_size", world_size, 1), ("restarts", restarts, 0)):
+        if not isinstance(value, Integral) or value < least:
+            raise ValueError(f"{name} must be a whole number, at least {least}, got {value!r}")
+    with interrupts_held_back() as check:
+        folder = Path(tempfile.mkdtemp(prefix="scaletoolkit-ranks-"))
+        job = Job(folder, world_size, choice(world_size), restarts)
+        try:
+            job.start(function, arguments)
+            job.follow(timeout_s, check)
+            return results(folder, world_size)
+        finally:
+            job.stop()
 
 
 def command(function, world_size, nodes, host, folder, **arguments):

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -23,9 +24,9 @@ LOOK_EVERY_S = 0.2
 GRACE_S = 8
 LOOPBACK = "127.0.0.1"
 
-# A shell stays beside the job: it says how torchrun ended and removes the folder once this process
-# lets go of the pipe, so that even a killed kernel leaves neither processes nor files.
-KEEPER = 'trap : TERM; "$@"; echo $? >"$0/exit"; exec >&-; cat >/dev/null; rm -rf -- "$0"'
+# A shell stays beside the job: it starts torchrun when told to, says how it ended and removes the
+# folder once this process lets go of the pipe: even a killed kernel leaves no process and no file.
+KEEPER = 'trap : TERM; read _ && "$@"; echo $? >"$0/exit"; exec >&-; cat >/dev/null; rm -rf -- "$0"'
 
 
 def torchrun(folder, ranks_per_node, nodes=1, host="localhost:0", restarts=0):
@@ -48,9 +49,35 @@ def write(folder, function, arguments):
     """Put the function by value, its arguments and the source of a notebook's cells in a folder."""
     cells = {name: entry[2] for name, entry in linecache.cache.items() if len(entry) == 4}
     sources = {name: lines for name, lines in cells.items() if not Path(name).exists()}
-    job = {"call": cloudpickle.dumps((function, arguments)), "sources": sources}
+    try:
+        job = {"call": cloudpickle.dumps((function, arguments)), "sources": sources}
+    except (TypeError, AttributeError, pickle.PicklingError) as error:
+        raise failures.RankError(f"The job cannot travel to its ranks: {error}") from error
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "job").write_bytes(pickle.dumps(job))
+
+
+@contextlib.contextmanager
+def interrupts_held_back():
+    """A function that raises KeyboardInterrupt where one has come; it comes nowhere else in here.
+
+    An interrupt in the middle of Popen.poll leaves Popen's lock taken, and the next wait would
+    never end. Only a main thread is ever interrupted.
+    """
+    came = []
+
+    def check():
+        if came:
+            raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()
+    before = main and signal.signal(signal.SIGINT, lambda *_: came.append(True))
+    try:
+        yield check
+    finally:
+        if main:
+            signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+    check()
 
 
 class Job:
@@ -61,7 +88,8 @@ class Job:
         self.detail = detail
         self.keeper, self.half_line, self.attempt = None, b"", 0
 
-    def start(self):
+    def start(self, function, arguments):
+        """Let a shell watch over the folder, write the job into it, then start torchrun."""
         words = torchrun(self.folder, self.world_size, restarts=self.restarts)
         words = [f"--local-addr={LOOPBACK}", *words, "--watched"]
         torchrun_module = [sys.executable, "-m", "torch.distributed.run"]
@@ -75,9 +103,15 @@ class Job:
                 start_new_session=True,
             )
         os.set_blocking(self.keeper.stdout.fileno(), False)
+        write(self.folder, function, arguments)
+        self.keeper.stdin.write(b"start\n")
+        self.keeper.stdin.flush()
 
-    def follow(self, timeout_s):
-        """Pass on the ranks' lines until torchrun has ended; raise when it takes too long."""
+    def follow(self, timeout_s, check=lambda: None):
+        """Pass on the ranks' lines until torchrun has ended; raise when it takes too long.
+
+        check: called every round; what it raises ends the wait.
+        """
         begun = time.monotonic()
         with _live_line(f"{self.world_size} ranks, started by torchrun", self.detail) as show:
             while self._running():
@@ -88,6 +122,7 @@ class Job:
                     raise self._too_late(timeout_s)
                 show(f"{age_s:.0f} s · {self._exchanges()} exchanges")
                 time.sleep(LOOK_EVERY_S)
+                check()
             self._pass_lines()
 
     def stop(self):
@@ -114,7 +149,7 @@ class Job:
         new = self.keeper.stdout.read() or b""
         *lines, self.half_line = (self.half_line + new).split(b"\n")
         for line in lines:
-            print(line.decode())
+            print(line.decode(errors="replace"))
 
     def _tell_restart(self):
         attempt = failures.last_attempt(self.folder)

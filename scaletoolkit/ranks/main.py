@@ -72,6 +72,11 @@ class Lines:
     def flush(self):
         """Nothing to do: a line is written when it ends."""
 
+    def end(self):
+        """Write what is left of a line that never ended."""
+        if self.rest:
+            self.write("\n")
+
     def isatty(self):
         return False
 
@@ -87,7 +92,7 @@ def main(folder, watched):
     with marks.path("stderr").open("w") as stderr:
         os.dup2(stderr.fileno(), 2)
     threading.Thread(target=_beat, args=(marks, watched), daemon=True).start()
-    sys.stdout = Lines(rank, os.dup(1))
+    sys.stdout = lines = Lines(rank, os.dup(1))
     try:
         function, arguments = load_job(folder)
         marks.save("result", pickle.dumps(function(rank, world_size, **arguments)))
@@ -96,7 +101,9 @@ def main(folder, watched):
         marks.save_json("failure", **failure)
         if failure["echo"]:
             time.sleep(ECHO_GRACE_S)  # so that torchrun sees the cause end before its echo
+        lines.end()
         os._exit(1)  # leaving a broken group politely may wait for ranks that are gone
+    lines.end()
     _leave_group()
     lock.close()
 

@@ -8,6 +8,8 @@
 settings   what a server is told, checked
 server     starts a gateway from a notebook or a test and talks to it
 models     torch to ONNX: recipes of models, made here
+autoscaler  Kubernetes' controller beside a running server; imported by its own name, for every
+            replica imports this page and should be there soon
 observation  what happened between two readings of /metrics
 gateway    the process that speaks HTTP
 asgi       the little HTTP between uvicorn and a batch: one write, a short way
@@ -18,11 +20,13 @@ member     one replica, seen from the gateway
 replica    the process that runs the model
 budget     a CPU limit for a process, as a token bucket
 frames     what gateway and replica say to each other
+exports    the same settings for Triton, and what does not translate
 """
 
 from scaletoolkit.service import models
+from scaletoolkit.service.exports import triton_config
 from scaletoolkit.service.observation import Observation
 from scaletoolkit.service.server import Server, ServerError, start
 from scaletoolkit.service.settings import Settings
 
-__all__ = ["Observation", "Server", "ServerError", "Settings", "models", "start"]
+__all__ = ["Observation", "Server", "ServerError", "Settings", "models", "start", "triton_config"]

@@ -7,6 +7,7 @@ import secrets
 from scaletoolkit.batching import Level
 from scaletoolkit.service import frames
 from scaletoolkit.service.member import Member
+from scaletoolkit.service.nursery import Nursery
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 
@@ -20,6 +21,7 @@ class Fleet:
         self._lives, self._retired_cpu_s = set(), 0.0
         self.ready_count = Level(asyncio.get_running_loop().time)
         self._token, self._door = secrets.token_hex(16), None
+        self._nursery = Nursery(settings.warm)
 
     async def open(self):
         """Listen for replicas and start the first ones."""
@@ -72,7 +74,7 @@ class Fleet:
 
         Replicas that die before they are ready are replaced ever more slowly.
         """
-        await member.live(self.batcher, lambda: self.ready_count.change(1))
+        await member.live(self._nursery, self.batcher, lambda: self.ready_count.change(1))
         self.members.remove(member)
         self._retired_cpu_s += member.cpu_s
         self.ready_count.change(-1 if member.provider else 0)
@@ -100,4 +102,5 @@ class Fleet:
         """Drain every replica, wait for the batches in flight, end every process."""
         self.resize(0)
         await asyncio.gather(*self._lives, return_exceptions=True)
+        await self._nursery.close()
         self._door.close()

@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import json
-import os
 import sys
 
 import numpy as np
@@ -12,7 +10,6 @@ from scaletoolkit.batching import ServerLost
 from scaletoolkit.service import frames
 
 PATIENCE_S = 2.0
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
 class ModelError(Exception):
@@ -38,10 +35,10 @@ class Member:
         """The replica's process id, 0 before there is one."""
         return self._process.pid if self._process else 0
 
-    async def live(self, batcher, on_ready):
+    async def live(self, nursery, batcher, on_ready):
         """Start, serve from the batcher until drained or dead, and leave nothing behind."""
         try:
-            await self._start()
+            await self._start(nursery)
             if not self.leaving:
                 self.state = "ready"
                 on_ready()
@@ -61,13 +58,8 @@ class Member:
         if self._serving and not self._busy:
             self._serving.cancel()
 
-    async def _start(self):
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "scaletoolkit.service.replica",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
-            env=os.environ | ONE_THREAD,
-        )  # fmt: skip
-        self._process.stdin.write(json.dumps(self.orders).encode() + b"\n")
+    async def _start(self, nursery):
+        self._process = await nursery.start(self.orders)
         self._reader, self._writer = await self._or_lost(self.connected)
         ready, _ = await self._or_lost(frames.read(self._reader))
         if "error" in ready:
@@ -130,7 +122,6 @@ class Member:
             return
         if self._writer:
             self._writer.close()
-        self._process.stdin.close()
         try:
             await asyncio.wait_for(self._process.wait(), PATIENCE_S)
         except TimeoutError:

@@ -1,8 +1,9 @@
 """One replica: a process that runs the model, batch after batch. Lab 07.
 
-`python -m scaletoolkit.service.replica` reads its orders from stdin, connects back to the gateway's
-port and says when the model is loaded. It has no port of its own, and it ends with the gateway,
-however that ends: its stdin is a pipe from there.
+It gets its orders, connects back to the gateway's port and says when the model is loaded. It has
+no port of its own, and it ends with the gateway, however that ends: it holds the read end of a pipe
+from there. `python -m scaletoolkit.service.replica LIFE` reads the orders from stdin, as a line of
+JSON; LIFE is the number of the pipe. A template forks replicas that need no Python of their own.
 """
 
 import contextlib
@@ -78,21 +79,23 @@ def _answer(model, body):
     return header, result.tobytes()
 
 
-def end_with_gateway():
-    """End this process when the gateway's end of stdin closes."""
+def end_with_gateway(life):
+    """End this process when the gateway's end of the pipe closes."""
 
     def watch():
-        sys.stdin.read()
+        os.read(life, 1)
         os._exit(0)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def main():
-    """Take orders, connect, load, serve; a model that cannot be loaded is said and ends it."""
-    orders = json.loads(sys.stdin.readline())
-    end_with_gateway()
-    with socket.create_connection(("127.0.0.1", orders["port"])) as connection:
+def run(orders, life):
+    """Connect, load, serve until the connection ends; a model that cannot be loaded is said."""
+    end_with_gateway(life)
+    with (
+        contextlib.suppress(EOFError, ConnectionError),
+        socket.create_connection(("127.0.0.1", orders["port"])) as connection,
+    ):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(frames.pack({"name": orders["name"], "token": orders["token"]}))
         try:
@@ -107,5 +110,4 @@ def main():
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(EOFError, ConnectionError):
-        main()
+    run(json.loads(sys.stdin.readline()), int(sys.argv[1]))

@@ -14,8 +14,9 @@ class Settings:
     (its request is the same); None means all it can get. accelerator_ms: (for a call, for an item)
     makes every replica an emulated accelerator: the model's real answers, after as many
     milliseconds as that device would take. start_up_s: how long a replica, its model loaded, waits
-    until it is ready, as if an image had to be fetched: emulated, too. period_s: over how long the
-    averages on /metrics go; the autoscaler's sync period.
+    until it is ready, as if an image had to be fetched: emulated, too. warm: fork replicas from a
+    process that has started Python before, where the system can (Linux). period_s: over how long
+    the averages on /metrics go; the autoscaler's sync period.
     """
 
     folder: str
@@ -28,6 +29,7 @@ class Settings:
     cpu_milli: int | None = None
     accelerator_ms: tuple | None = None
     start_up_s: float = 0.0
+    warm: bool = True
     period_s: float = 15.0
 
     def __post_init__(self):
