@@ -40,3 +40,35 @@ def test_an_unknown_benchmark_is_a_sentence():
 def test_every_benchmark_has_tables(path):
     functions = [node for node in ast.parse(path.read_text()).body if hasattr(node, "name")]
     assert "tables" in {function.name for function in functions}
+
+
+@pytest.fixture
+def serving(monkeypatch):
+    monkeypatch.syspath_prepend(BENCH)
+    return load("serving")
+
+
+def test_the_client_measures_a_server_and_nothing_of_it_is_left(serving):
+    port = serving.processes.free_port()
+    command = [sys.executable, str(serving.HERE / "constant_server.py"), str(port)]
+    with serving.processes.running(command) as family:
+        serving._until_answered(port, "/", "[]")
+        found = serving.load(port, "/", ["[]"], connections=3, seconds=0.2)
+        assert family.members()
+    assert (found["wrong"], family.members()) == (0, [])
+    assert found["answered"] > 3
+
+
+def test_a_server_that_cannot_be_measured_keeps_its_row(serving):
+    ours = {"req/s": 100.0, "p50 ms": 1.0}
+    peer = serving.PEERS[0]
+    measured = serving._row(peer, {"req/s": 50.0, "p50 ms": 2.0}, ours, None)
+    failed = serving._row(peer, None, ours, "could not be installed: no network")
+    assert list(failed) == list(measured)
+    assert measured["ours ÷ it"] == 2
+    assert failed["a batch waits"] == "could not be installed: no network"
+
+
+def test_every_server_pins_what_it_is(serving):
+    for peer in serving.PEERS:
+        assert "==" in serving.processes.requirements(serving.HERE / peer.script)[0]

@@ -11,6 +11,7 @@ import socket
 import time
 import uuid
 from contextlib import suppress
+from queue import Empty
 
 import psutil
 import pytest
@@ -89,7 +90,7 @@ class Kernel:
         """SIGKILL to the kernel alone: the ports that its processes had been listening on."""
         ports = [port for one in self.marked() for port in _ports(one)]
         os.kill(self.manager.provisioner.pid, signal.SIGKILL)
-        with suppress(Exception):  # Empty: nothing more was said
+        with suppress(Empty):  # nothing more was said
             while True:
                 self.next_message(0.1)
         return ports

@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import re
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -288,3 +290,28 @@ def test_wrong_settings_are_refused_before_anything_starts(digits_model, options
 def test_a_size_that_is_no_number_is_refused(empty):
     with pytest.raises(ValueError, match="whole number of 0 or more, got '2'"):
         empty.resize("2")
+
+
+def exchange(server, sent):
+    """Everything that the server says on one connection, until it closes that."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(sent)
+        return b"".join(iter(lambda: connection.recv(1 << 16), b""))
+
+
+def test_requests_in_a_row_chunks_and_heads_are_answered_in_order(server):
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\n"
+    chunked = head + b"Transfer-Encoding: chunked\r\n\r\n1\r\n[\r\n1\r\n]\r\n0\r\n\r\n"
+    asked_first = head + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}"
+    last = b"HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    said = exchange(server, chunked + asked_first + last)
+    statuses = re.findall(rb"HTTP/1.1 (\d+)", said)
+    assert statuses in ([b"200", b"400", b"200"], [b"200", b"100", b"400", b"200"])
+    assert b"\r\n\r\n[]HTTP/1.1" in said
+    assert said.endswith(b"\r\n\r\n")
+
+
+def test_a_large_answer_arrives_whole(digits_model):
+    with service.start(digits_model, max_queue_size=5000, max_batch_size=512) as server:
+        rows = server.predict(np.tile(ITEMS, (20, 1)).tolist())
+    assert np.shape(rows) == (4000, 10)

@@ -12,6 +12,7 @@ autoscaler  Kubernetes' controller beside a running server; imported by its own 
             replica imports this page and should be there soon
 observation  what happened between two readings of /metrics
 gateway    the process that speaks HTTP
+asgi       the little HTTP between uvicorn and a batch: one write, a short way
 payloads   what a request must look like; every mistake is one sentence
 metrics    what /metrics says, in Prometheus' format
 fleet      keeps as many replicas alive as are wanted

@@ -96,8 +96,11 @@ def compare(folder, pythons):
             try:
                 figures = measure(peer, pythons.get(peer), folder, items)
                 found.setdefault(peer, []).append(figures)
-            except RuntimeError as error:
+            except Exception as error:  # whatever is wrong with another server is its row
+                if peer is OURS:
+                    raise
                 reasons[peer] = str(error)
+                print(f"… {peer.name}: {error}", file=sys.stderr, flush=True)
     rows = {peer: _medians(found[peer]) for peer in found}
     return [_row(peer, rows.get(peer), rows[OURS], reasons.get(peer)) for peer in [OURS, *pythons]]
 

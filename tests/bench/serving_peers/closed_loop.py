@@ -37,8 +37,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data):
         """The answer, or a piece of it."""
         answer = self.answer = self.answer + data if self.answer else data
-        end = answer.find(b"\r\n\r\n")
-        if end < 0 or len(answer) < end + 4 + _length(answer[:end]):
+        if not _complete(answer):
             return
         self.run.latencies_s.append(time.perf_counter() - self.sent_at)
         self.run.wrong += not answer.startswith(b"HTTP/1.1 200")
@@ -52,11 +51,17 @@ class Connection(asyncio.Protocol):
             self.run.open(self.turn)
 
 
-def _length(head):
+def _complete(answer):
+    """Whether the answer is whole: by its length, or by the last of its chunks."""
+    head, found, body = answer.partition(b"\r\n\r\n")
+    if not found:
+        return False
     _, found, after = head.partition(b"ontent-length: ")
     if not found:
         _, found, after = head.partition(b"ontent-Length: ")
-    return int(after.split(b"\r\n", 1)[0])
+    if not found:
+        return body.endswith(b"0\r\n\r\n")
+    return len(body) >= int(after.split(b"\r\n", 1)[0])
 
 
 class Run:

@@ -42,6 +42,8 @@ def environment(script):
         uv = shutil.which(
             "uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         )
+        if uv is None:
+            raise RuntimeError("there is no uv")
         _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder])
         _run([uv, "pip", "install", "--quiet", "--python", python, *wanted])
         ready.touch()
