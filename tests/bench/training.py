@@ -1,16 +1,18 @@
 """Lab 03: a training step against other libraries' steps, the loader against other loaders."""
 
+import json
 import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from scaletoolkit import events, measure, ranks
 
-SCRIPT = Path(__file__).parent / "scripts" / "ddp.py"
-ROWS, BATCH = 1_000_000, 1024
-ROUNDS, STEPS, REPEATS = 7, 60, 5
+HERE = Path(__file__).parent
+OURS, SCRIPT = "scaletoolkit", "hand-written torchrun script"
+ROWS, BATCH, REPEATS = 1_000_000, 1024, 5
 
 
 def tables():
@@ -22,53 +24,62 @@ def tables():
 
 
 def steps():
-    """The median, over rounds, of each job's fastest step, and of its ratio to ours in that round.
+    """The median step of each library over many turns, and of its ratio to ours in the same turn.
 
-    Every library has two ranks of its own, as it would in use: models that share processes push
-    each other out of the caches. The jobs take turns, and each round begins with another one.
+    Every library has two ranks of its own, as in real use: models that share processes push each
+    other out of the caches. All jobs run at once and take turns of a few steps.
     """
-    jobs = {name: lambda name=name: ranks.launch(step_seconds, 2, name=name)[0] for name in MAKERS}
-    jobs["hand-written torchrun script"] = by_script
-    names = list(jobs)
-    rounds = []
-    for first in range(ROUNDS):
-        turns = names[first % len(names) :] + names[: first % len(names)]
-        rounds.append({name: jobs[name]() for name in turns})
-    return [_row(name, rounds) for name in names]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
+        jobs = [*MAKERS, SCRIPT]
+        running = {
+            name: pool.submit(by_script if name == SCRIPT else by_library, name, folder, place)
+            for place, name in enumerate(jobs)
+        }
+        seconds = {name: job.result() for name, job in running.items()}
+    return [_row(name, seconds[name], seconds[OURS]) for name in jobs]
 
 
-def _row(name, rounds):
-    ratios = [seconds[name] / seconds["scaletoolkit"] for seconds in rounds]
+def _row(name, seconds, ours):
+    ratios = [s / o for s, o in zip(seconds, ours, strict=True)]
+    low, high = (measure.percentile(ratios, percent) for percent in (25, 75))
     return {
         "step": name,
-        "ms": 1e3 * measure.median([seconds[name] for seconds in rounds]),
+        "ms": 1e3 * measure.median(seconds),
         "its time ÷ ours": measure.median(ratios),
-        "in the rounds": f"{min(ratios):.2f} to {max(ratios):.2f}",
+        "in half of the turns": f"{low:.2f} to {high:.2f}",
     }
 
 
-def by_script():
-    """Seconds of the hand-written script's fastest step."""
+def by_library(name, folder, place):
+    """Seconds of a library's step in each of its turns."""
+    return ranks.launch(library_steps, 2, name=name, folder=folder, place=place)[0]
+
+
+def by_script(_, folder, place):
+    """The same of the hand-written script."""
     with tempfile.TemporaryDirectory() as logs:
         launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        command = [*launcher, "--nproc-per-node=2", f"--log-dir={logs}", str(SCRIPT)]
+        options = ["--nproc-per-node=2", f"--log-dir={logs}"]
+        script = [str(HERE / "scripts" / "ddp.py"), folder, str(place), str(len(MAKERS) + 1)]
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        command = [*launcher, *options, *script]
         run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return float(run.stdout.split()[-1])
+    return json.loads(run.stdout.splitlines()[-1])
 
 
-def step_seconds(rank, world_size, name):
-    """Seconds of a library's fastest step on these ranks."""
+def library_steps(rank, world_size, name, folder, place):
+    """What each rank of a library's job runs."""
     import torch
+    from scripts.turns import take_turns
 
-    from scaletoolkit import gradients, training
+    from scaletoolkit import training
 
-    device = ranks.setup_distributed(rank, world_size)
+    device = ranks.setup_distributed(rank, world_size, timeout_s=300)
     batch = torch.rand(256, 1, 8, 8).to(device), torch.arange(256, device=device) % 10
     model = training.seeded(lambda: training.mlp(1024, 3))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     step = MAKERS[name](model, optimizer, device, *batch)
-    return gradients.fastest({name: step}, repeats=STEPS)[name]
+    return take_turns(step, folder, place, len(MAKERS) + 1)
 
 
 def _ours(model, optimizer, device, images, labels):
@@ -105,7 +116,7 @@ def _step(ddp, optimizer, backward, images, labels):
     return loss.item()
 
 
-MAKERS = {"scaletoolkit": _ours, "Accelerate": _accelerate, "Lightning Fabric": _fabric}
+MAKERS = {OURS: _ours, "Accelerate": _accelerate, "Lightning Fabric": _fabric}
 
 
 def loaders():

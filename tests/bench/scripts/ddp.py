@@ -1,15 +1,17 @@
-"""A hand-written DDP script, as a tutorial would have it: prints the seconds of its fastest step.
+"""A hand-written DDP script, as a tutorial would have it, that takes turns with other jobs.
 
-torchrun --nproc-per-node=2 ddp.py
+torchrun --nproc-per-node=2 ddp.py FOLDER PLACE JOBS: prints the seconds of a step in each turn.
 """
 
+import json
 import os
-import time
+import sys
 
 import torch
 import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+from turns import take_turns
 
 rank = int(os.environ["RANK"])
 gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -30,17 +32,17 @@ ddp = DistributedDataParallel(model)
 optimizer = torch.optim.SGD(ddp.parameters(), lr=0.01)
 images = torch.rand(256, 1, 8, 8).to(device)
 labels = torch.arange(256, device=device) % 10
-seconds = []
-for _ in range(60):
-    dist.barrier()
-    begun = time.perf_counter()
+
+
+def step():
     optimizer.zero_grad()
     loss = nn.functional.cross_entropy(ddp(images), labels)
     loss.backward()
     optimizer.step()
     loss.item()
-    dist.barrier()
-    seconds.append(time.perf_counter() - begun)
+
+
+seconds = take_turns(step, sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
 if rank == 0:
-    print(min(seconds))
+    print(json.dumps(seconds))
 dist.destroy_process_group()
