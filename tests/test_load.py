@@ -137,6 +137,15 @@ def test_locust_follows_the_steps_and_keeps_its_report(server, tmp_path):
     assert "gevent" not in sys.modules
 
 
+def test_it_ticks_while_it_runs_and_knows_when_it_began(server):
+    before_s = time.monotonic()
+    run = load.open_loop(address(server), [(0.5, 20)], [0])
+    assert sum(1 for _ in run.ticks(every_s=0.05)) > 5
+    assert not run.running
+    assert before_s < run.began_s < time.monotonic() - 0.4
+    run.wait()
+
+
 def test_a_test_can_be_stopped(server):
     run = load.open_loop(address(server), [(600, 5)], [0])
     assert run.running

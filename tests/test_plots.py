@@ -76,3 +76,38 @@ def test_a_picture_that_fails_is_closed():
 def test_every_kind_has_a_look_of_its_own():
     looks = [tuple(sorted(plots._look(kind, 0).items())) for kind in plots.KINDS]
     assert len(set(looks)) == len(plots.KINDS)
+
+
+def test_panels_share_an_axis_and_tell_their_series_apart(pictures):
+    rows = {
+        "requests/s": [Series("answered", [1, 2], [5, 6])],
+        "replicas": [Series("asked for", [1, 2], [2, 4]), Series("ready", [1, 2], [2, 2])],
+    }
+    assert plots.panels(rows, "A rush", "seconds") is None
+    top, bottom = pictures[0].figure.axes
+    assert (top.get_title(loc="left"), bottom.get_xlabel()) == ("A rush", "seconds")
+    assert [axes.get_ylabel() for axes in (top, bottom)] == list(rows)
+    assert len({line.get_color() for axes in (top, bottom) for line in axes.lines}) == 3
+    assert labels(top) == ["answered (measured)", "asked for (measured)", "ready (measured)"]
+
+
+def test_a_live_picture_is_one_display_that_is_drawn_at_every_tick(monkeypatch):
+    from IPython import display
+
+    seen, points = [], []
+
+    class Handle:
+        update = seen.append
+
+    def first(picture, display_id):
+        seen.append(picture)
+        return Handle
+
+    def draw(show):
+        points.append(len(points))
+        plots.curves([Series("a", points, points)], "", "x", "y", show=show)
+
+    monkeypatch.setattr(display, "display", first)
+    plots.live(draw, iter(range(3)))
+    assert len(points) == len({picture.data for picture in seen}) == 4
+    assert all(picture.data.startswith(b"\x89PNG") for picture in seen)
