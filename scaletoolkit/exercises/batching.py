@@ -153,8 +153,8 @@ check, hint, solution, use = book(
         name="7.4",
         story="How many may wait, so that whoever is let in has an answer within the objective?",
         hints=(
-            "Take the unluckiest: the last one that finds room, just after a batch has started.",
-            "He waits for the batch in hand, then for every batch of the queue; his is the last.",
+            "Take the unluckiest request: the last to find room, just after a batch has begun.",
+            "It waits for the batch in hand, then for each batch of the queue; its own is last.",
             "k batches in the queue are (1 + k) batches of time, and k is a whole number.",
         ),
         solution=queue_bound,
