@@ -30,8 +30,9 @@ from scaletoolkit.autoscaling import (
     Workload,
     reconcile,
 )
+from scaletoolkit.autoscaling.calculator import Proposer, propose
 from scaletoolkit.autoscaling.controller import prune
-from scaletoolkit.autoscaling.spec import DEFAULT_DOWN, DEFAULT_UP
+from scaletoolkit.autoscaling.spec import DEFAULT_DOWN, DEFAULT_UP, FLAGS
 from scaletoolkit.autoscaling.workload import containers, wire
 
 CPU = Metric("Resource/cpu", "Resource", "cpu", "Utilization", 70)
@@ -458,3 +459,12 @@ def test_exports_say_what_gets_lost():
     assert any("Resource/cpu is dropped" in one for one in losses)
     with pytest.raises(ValueError, match="has no Pods metric"):
         autoscaling.ray_autoscaling_config(fixed(1))
+
+
+def test_a_proposer_says_what_propose_says_also_when_its_arguments_are_changed_in_place():
+    proposer, now = Proposer(), 0.0
+    pods, readings = [Pod("a"), Pod("b")], {"a": 1000, "b": 3000}
+    for value, size in [(3000, 2), (3000, 2), (90_000, 2), (90_000, 3), (0, 3)]:
+        readings["b"], now = value, now + 15
+        arguments = (QUEUE, pods, readings, (size, size), (0.1, 0.1), now, FLAGS)
+        assert proposer(*arguments) == propose(*arguments)

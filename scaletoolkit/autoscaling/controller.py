@@ -3,6 +3,7 @@
 import math
 import time
 
+from scaletoolkit.autoscaling.calculator import Proposer
 from scaletoolkit.autoscaling.decision import reconcile
 from scaletoolkit.autoscaling.limits import Events
 from scaletoolkit.autoscaling.spec import FLAGS
@@ -14,14 +15,14 @@ class Controller:
     def __init__(self, spec, flags=FLAGS):
         self.spec, self.flags = spec, flags
         self.history, self.events, self.conditions = None, Events(), {}
-        self._window_s = longest_window_s(spec, flags)
+        self._window_s, self._propose = longest_window_s(spec, flags), Proposer()
 
     def sync(self, pods, metrics, now, scale=None):
         """One Decision by `reconcile`, remembered. `now` is in the manifest's seconds."""
         history = self.history and prune(self.history, now - self._window_s)
         decision = reconcile(
             self.spec, pods, metrics, history, self.events, now,
-            scale=scale, conditions=self.conditions, flags=self.flags,
+            scale=scale, conditions=self.conditions, flags=self.flags, propose=self._propose,
         )  # fmt: skip
         self.history, self.events = decision.history, decision.events
         self.conditions = decision.conditions

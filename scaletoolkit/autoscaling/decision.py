@@ -47,8 +47,9 @@ class Decision(NamedTuple):
 
 
 def reconcile(
-    spec, pods, metrics, history, events, now, *, scale=None, conditions=None, flags=FLAGS
-):
+    spec, pods, metrics, history, events, now, *, scale=None, conditions=None, flags=FLAGS,
+    propose=calculator.propose,
+):  # fmt: skip
     """What Kubernetes' HorizontalPodAutoscaler would decide at this moment: a Decision.
 
     spec: from `parse`. pods: a list of Pod. metrics: {metric key: reading}; a key that is missing,
@@ -56,7 +57,8 @@ def reconcile(
     far, None for a controller that has just started. events: the Events so far. now: seconds on
     the clock that all other times are on. scale: a Scale, by default the number of active pods.
     conditions: those of the decision before; only ScaledToZero matters. Nothing that is passed in
-    is changed, and the same arguments always give the same decision.
+    is changed, and the same arguments always give the same decision. propose: what asks one metric;
+    a Controller's remembers.
     """
     if scale is None:
         scale = Scale(active(pods), active(pods))
@@ -66,21 +68,21 @@ def reconcile(
     seen = Decision(scale[0], scale[0], "", known, tuple(history), events or Events())
     decision = _outside(spec, seen, flags)
     if decision is None:
-        decision = _by_metrics(spec, seen, (pods, metrics, scale), now, flags)
+        decision = _by_metrics(spec, seen, (pods, metrics, scale), (now, flags), propose)
     return decision if decision.replicas == scale[0] else _noted(spec, decision, now, flags)
 
 
-def _by_metrics(spec, seen, observed, now, flags):
+def _by_metrics(spec, seen, observed, moment, propose):
     """The decision that follows the metrics, or the size as it is where they forbid to act."""
     pods, metrics, scale = observed
-    tolerances, statuses = _tolerances(spec, flags), []
+    tolerances, statuses = _tolerances(spec, moment[1]), []
     for metric in spec.metrics:
         reading = metrics.get(metric.key)
-        statuses.append(calculator.propose(metric, pods, reading, scale, tolerances, now, flags))
+        statuses.append(propose(metric, pods, reading, scale, tolerances, *moment))
     wanted, reason, error = _largest(statuses, seen.before, seen.conditions)
     replicas, history = seen.before, seen.history
     if wanted is not None:
-        replicas, history = _limited(spec, seen, wanted, now, flags)
+        replicas, history = _limited(spec, seen, wanted, *moment)
     return Decision(
         seen.before, replicas, reason, seen.conditions, history, seen.events, tuple(statuses), error
     )

@@ -56,6 +56,7 @@ class Workload:
         self.replica, self.max_queue = replica, max_queue
         each = replica.cpu_request_milli // len(containers)
         self._requests = {name: {"cpu": each} for name in containers}
+        self._cohort = Pod("ready", count=0, requests_milli=self._requests)
         self.now, self.queue, self.refused = 0.0, 0.0, 0.0
         self.replicas = self.ready = self.settled = replicas
         self.starting = deque()
@@ -151,7 +152,9 @@ class Workload:
         requests, now = self._requests, self.now
         found = []
         if self.settled:
-            found.append(Pod("ready", count=self.settled, requests_milli=requests))
+            if self._cohort.count != self.settled:
+                self._cohort = self._cohort._replace(count=self.settled)
+            found.append(self._cohort)
         if fresh:
             found.append(Pod("fresh", "Running", True, now, now, False, requests, fresh))
         if starting:
