@@ -15,7 +15,8 @@ LAB ?=
 
 BIN := .venv/bin
 READY := .venv/ready$(if $(TORCH),-$(TORCH))
-UV_INSTALL := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt
+# Compiled at once: else the first lab that exports a model compiles a thousand files while it runs.
+UV_INSTALL := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --compile-bytecode
 FIRST := labs/00_start_here.ipynb
 $(if $(filter-out cpu,$(TORCH)),$(error TORCH can only be cpu; it is "$(TORCH)"))
 # Jupyter refuses to run as root unless told; containers often are.
