@@ -7,7 +7,8 @@ import argparse
 import signal
 import sys
 
-from scaletoolkit import __version__, doctor, lab, runner
+from scaletoolkit import __version__, lab
+from scaletoolkit.commands import doctor, labs
 
 
 def doctor_command(parser):
@@ -41,8 +42,8 @@ def list_command(parser):
     """the labs and their questions, in the order of the course"""
 
     def run(_):
-        for path in runner.labs():
-            print(f"{runner.title(path):<32}{runner.question(path)}")
+        for path in labs.labs():
+            print(f"{labs.title(path):<32}{labs.question(path)}")
         return 0
 
     return run
@@ -55,7 +56,7 @@ def run_command(parser):
     parser.add_argument("--save", metavar="FILE", help="where to write the executed notebook")
 
     def run(options):
-        runner.run(runner.find(options.lab), options.profile, options.save)
+        labs.run(labs.find(options.lab), options.profile, options.save)
         return 0
 
     return run
@@ -63,9 +64,9 @@ def run_command(parser):
 
 def hpa_command(parser):
     """replay your own traffic against your own HorizontalPodAutoscaler manifest (simulated)"""
-    from scaletoolkit import autoscaling
+    from scaletoolkit.commands import hpa
 
-    return autoscaling.hpa_command(parser)
+    return hpa.command(parser)
 
 
 COMMANDS = {
@@ -82,7 +83,7 @@ def main(arguments=None):
     options = _parser(arguments).parse_args(arguments)
     try:
         return options.run(options)
-    except runner.LabFailed as failure:
+    except labs.LabFailed as failure:
         return _say(failure, 1)
     except lab.LabError as error:
         return _say(error, 2)

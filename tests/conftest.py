@@ -24,9 +24,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="session")
 def digits_model(tmp_path_factory):
     """The folder of a small trained model, exported once."""
-    from scaletoolkit import service
+    from scaletoolkit.training import export
 
-    return service.models.digits(tmp_path_factory.mktemp("digits"), hidden=32, epochs=3)
+    return export.digits(tmp_path_factory.mktemp("digits"), hidden=32, epochs=3)
 
 
 @pytest.fixture(scope="session")

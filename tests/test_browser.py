@@ -5,8 +5,8 @@ import os
 import time
 from pathlib import Path
 
-import driver
 import pytest
+from tools import driver
 
 LAB = next(iter(sorted(driver.LABS.glob("01_*.ipynb"))), None)
 SCREENSHOTS = os.environ.get("SCALETOOLKIT_SCREENSHOTS")

@@ -2,11 +2,11 @@
 
 import re
 
-import guards
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
-from strict import strict_run
+from tools import guards
+from tools.strict import strict_run
 
 PRINTS = 'print("one of two")'
 STARTER = "def answer():\n    raise NotImplementedError\n\nexercise.check('1.1', answer)"
@@ -25,7 +25,7 @@ def good_lab():
         + "\n## Break it\n## Explore\n## Extrapolate\n## Graduate\n## Decide\n## Close\n"
     )
     cells = [new_markdown_cell(prose, id="title")]
-    setup = "print(measure.machine())"
+    setup = "print(hardware.machine())"
     cells.append(code("set-up", setup, "cpu · 2 cores", ["nbval-ignore-output"]))
     cells += [code(f"prints-{word}", PRINTS, "one of ⟨2.5 ms⟩\n") for word in "abcdefghij"]
     cells += [
@@ -37,7 +37,7 @@ def good_lab():
         code(f"exercise-{word}", STARTER, "○ 1.1 not yet: \n", ["exercise"]) for word in "abc"
     ]
     cells.append(code("explore", "interact(draw)", "", ["nbval-ignore-output"]))
-    cells.append(code("close", "lab.summary()\nlab.clean_up()", "Claims held: 3 of 3\n"))
+    cells.append(code("close", "lab.summary()\nprocesses.clean_up()", "Claims held: 3 of 3\n"))
     notebook = nbformat.v4.new_notebook(cells=cells)
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     for number, cell in enumerate(guards.code_cells(notebook), 1):
@@ -104,7 +104,7 @@ FAULTS = {
     ],
     "no title": lambda nb, cell: nb.cells[0].update(source="words"),
     "no machine": lambda nb, cell: nb.cells[1].update(source="print(1)"),
-    "no summary at the end": lambda nb, cell: nb.cells[-1].update(source="lab.clean_up()"),
+    "no summary at the end": lambda nb, cell: nb.cells[-1].update(source="processes.clean_up()"),
     "one prediction": lambda nb, cell: nb.cells[12].update(source="lab.compare(g, 5)"),
     "two exercises": lambda nb, cell: nb.cells[17].metadata.update(tags=[]),
     "no sliders": lambda nb, cell: nb.cells[-2].update(source="draw()"),

@@ -5,12 +5,12 @@ import importlib
 import re
 from types import SimpleNamespace
 
-import guards
 import nbformat
 import pytest
-from strict import ROOT, strict_run
+from tools import guards
+from tools.strict import ROOT, strict_run
 
-from scaletoolkit.exercises import judge
+from scaletoolkit.lab.exercises import judge
 
 LABS = sorted((ROOT / "labs").glob("*.ipynb"))
 SECONDS = {"03": 150, "09": 120}

@@ -2,7 +2,7 @@
 
 import math
 
-from scaletoolkit.exercises import Case, Exercise, book
+from scaletoolkit.lab.exercises import Case, Exercise, book
 
 
 def desired(replicas, average, target):

@@ -1,6 +1,6 @@
 """Exercises of lab 07: throughput of a batch, start of a batch, users, the queue's bound."""
 
-from scaletoolkit.exercises import Case, Exercise, book
+from scaletoolkit.lab.exercises import Case, Exercise, book
 
 
 def throughput(size, call_s, item_s):

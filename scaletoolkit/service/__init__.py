@@ -25,10 +25,8 @@ frames     what gateway and replica say to each other
 exports    the same settings for Triton, and what does not translate
 """
 
-from scaletoolkit.service import models
-from scaletoolkit.service.exports import triton_config
 from scaletoolkit.service.observation import Observation
 from scaletoolkit.service.server import Server, ServerError, start
 from scaletoolkit.service.settings import Settings
 
-__all__ = ["Observation", "Server", "ServerError", "Settings", "models", "start", "triton_config"]
+__all__ = ["Observation", "Server", "ServerError", "Settings", "start"]

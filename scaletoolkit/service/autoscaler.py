@@ -4,8 +4,8 @@ import math
 import threading
 import time
 
-from scaletoolkit import autoscaling
-from scaletoolkit.autoscaling.workload import wire
+from scaletoolkit.serving import autoscaling
+from scaletoolkit.serving.autoscaling.workload import wire
 
 
 class Autoscaler:

@@ -10,7 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from scaletoolkit import events, lab, measure
+from scaletoolkit import lab
+from scaletoolkit.lab import profile
+from scaletoolkit.machine import hardware
 
 HERE = Path(__file__).parent
 PACKAGES = ["numpy", "pyarrow", "duckdb", "polars", "deltalake", "torch"]
@@ -42,7 +44,7 @@ def main(names):
     """Run the benchmarks one after the other, saying which, and write what they found."""
     chosen = modules(names)
     day = datetime.datetime.now(datetime.UTC).date()
-    parts = ["# Measured on one machine", f"{day} · {measure.machine(*PACKAGES)}"]
+    parts = ["# Measured on one machine", f"{day} · {hardware.machine(*PACKAGES)}"]
     print("\n\n".join(parts))
     for name in chosen:
         print(f"\n… {name}", file=sys.stderr, flush=True)
@@ -51,7 +53,7 @@ def main(names):
         print("\n" + "\n\n".join(found), flush=True)
         print(f"… {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
         parts += found
-    target = events.data_folder() / "bench.md"
+    target = profile.data_folder() / "bench.md"
     target.parent.mkdir(exist_ok=True)
     target.write_text("\n\n".join(parts) + "\n")
     print(f"\nWritten to {target}", file=sys.stderr)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from scaletoolkit import autoscaling, load, measure
+from scaletoolkit.machine import measure
+from scaletoolkit.serving import autoscaling, traffic
 
 DAY_S, REPEATS = 86_400, 5
 MANIFEST = Path(__file__).parents[2] / "labs" / "model-server-hpa.yaml"
@@ -31,7 +32,7 @@ def tables():
 def days(seed=0):
     """{words: requests a second in every second of a day}: as it is on average, and two noises."""
     random = np.random.default_rng(seed)
-    steps = load.diurnal(mean=400, seconds=DAY_S)
+    steps = traffic.diurnal(mean=400, seconds=DAY_S)
     mean = np.repeat([level for _, level in steps], DAY_S // len(steps))
     return {
         "a smooth day": mean,

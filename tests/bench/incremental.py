@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from scaletoolkit import events, incremental, lab, measure
+from scaletoolkit import lab
+from scaletoolkit.data import events, incremental
+from scaletoolkit.machine import disk, measure
 
 HISTORIES = [1_000_000, 2_000_000, 4_000_000, 8_000_000]
 FILE_ROWS, NEW_ROWS = 250_000, 100_000
@@ -78,7 +80,7 @@ def _land(path, first, last, whole):
 
 
 def _bytes_read(job):
-    reads = measure.Reads()
+    reads = disk.Reads()
     job(reads.filesystem)
     return reads.size_bytes
 

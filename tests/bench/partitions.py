@@ -7,7 +7,10 @@ Linux counted for this process (rchar in /proc/self/io), and so is a second figu
 import tempfile
 from pathlib import Path
 
-from scaletoolkit import events, lab, measure, partitions
+from scaletoolkit import lab
+from scaletoolkit.data import events, partitions
+from scaletoolkit.lab import profile
+from scaletoolkit.machine import disk, hardware, measure
 
 ROWS = 10_000_000
 REPEATS = 7
@@ -16,9 +19,9 @@ IO = Path("/proc/self/io")
 
 def tables():
     """The partitioned reads, then the pruned aggregate by three engines."""
-    source = events.data_folder() / f"events-{ROWS}"
+    source = profile.data_folder() / f"events-{ROWS}"
     if not (source / "_events.json").exists():
-        events.write(source, ROWS, workers=measure.cores())
+        events.write(source, ROWS, workers=hardware.cores())
     with tempfile.TemporaryDirectory() as folder:
         layouts = {name: str(Path(folder) / name) for name in partitions.LAYOUTS}
         for name, target in lab.progress(layouts.items(), len(layouts), "layouts"):
@@ -42,7 +45,7 @@ def _beside_one_file(about, value, layouts):
     sizes, tasks = {}, {}
     for name, folder in layouts.items():
         where = partitions.question(about, value, name)
-        _, report = partitions.scan(folder, ["price_cents"], where, measure.Reads())
+        _, report = partitions.scan(folder, ["price_cents"], where, disk.Reads())
         sizes[name] = report.size_bytes
         tasks[name] = lambda f=folder, w=where: partitions.open_layout(f).to_table(
             columns=["price_cents"], filter=w

@@ -24,6 +24,7 @@ import numpy as np
 from serving_peers import processes
 
 from scaletoolkit import service
+from scaletoolkit.training import export
 
 HERE = Path(__file__).parent / "serving_peers"
 ROUNDS, SECONDS, ALONE_S, WARM_UP_S = 3, 2.5, 1.0, 0.5
@@ -64,7 +65,7 @@ def tables():
         return [
             (
                 f"Model servers, {words} model (the client's own ceiling: {ceiling:,.0f} req/s)",
-                compare(service.models.untrained(Path(folder) / words, hidden), pythons),
+                compare(export.untrained(Path(folder) / words, hidden), pythons),
             )
             for words, hidden in [("small (512 hidden)", 512), ("heavy (4096 hidden)", 4096)]
         ]

@@ -8,7 +8,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from scaletoolkit import events, measure, ranks
+from scaletoolkit.data import events
+from scaletoolkit.machine import measure, ranks
 
 HERE = Path(__file__).parent
 OURS, SCRIPT = "scaletoolkit", "hand-written torchrun script"
@@ -72,21 +73,21 @@ def library_steps(rank, world_size, name, folder, place):
     import torch
     from scripts.turns import take_turns
 
-    from scaletoolkit import training
+    from scaletoolkit.training import models
 
     device = ranks.setup_distributed(rank, world_size, timeout_s=300)
     batch = torch.rand(256, 1, 8, 8).to(device), torch.arange(256, device=device) % 10
-    model = training.seeded(lambda: training.mlp(1024, 3))
+    model = models.seeded(lambda: models.mlp(1024, 3))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     step = MAKERS[name](model, optimizer, device, *batch)
     return take_turns(step, folder, place, len(MAKERS) + 1)
 
 
 def _ours(model, optimizer, device, images, labels):
-    from scaletoolkit import training
+    from scaletoolkit.training import models
 
-    ddp = training.data_parallel(model, device)
-    return lambda: training.train_step(ddp, optimizer, images, labels)
+    ddp = models.data_parallel(model, device)
+    return lambda: models.train_step(ddp, optimizer, images, labels)
 
 
 def _accelerate(model, optimizer, device, images, labels):
@@ -147,7 +148,7 @@ def loaders():
 
 
 def _parquet(source):
-    from scaletoolkit.loader import ParquetBatches
+    from scaletoolkit.training.loader import ParquetBatches
 
     return lambda: _rows(ParquetBatches(source, events.FEATURES, "clicked", BATCH))
 

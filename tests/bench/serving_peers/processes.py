@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from scaletoolkit import events
+from scaletoolkit.lab import profile
 
 MARK = "SCALETOOLKIT_BENCH_SERVER"
 PATIENCE_S = 6
@@ -36,7 +36,7 @@ def environment(script):
     """The Python of an environment that holds what the script asks for, made on first use."""
     wanted = requirements(script)
     digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:8]
-    folder = events.data_folder() / "bench-servers" / f"{script.stem}-{digest}"
+    folder = profile.data_folder() / "bench-servers" / f"{script.stem}-{digest}"
     python, ready = folder / "bin" / "python", folder / "ready"
     if not ready.exists():
         uv = shutil.which(

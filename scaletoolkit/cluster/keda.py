@@ -1,0 +1,82 @@
+"""An autoscaler's wishes for KEDA, as a plain dict, and what gets lost on the way. Lab 09."""
+
+from scaletoolkit.serving.autoscaling.manifest import quantity
+
+PROMETHEUS = "http://prometheus-server.monitoring.svc"
+
+
+def scaled_object(spec, server_address=PROMETHEUS):
+    """The spec as a KEDA ScaledObject over a Prometheus server: (manifest, losses).
+
+    KEDA writes a HorizontalPodAutoscaler itself, so behavior carries over; per-pod metrics become
+    Prometheus queries summed over the pods.
+    """
+    triggers = [_trigger(metric, server_address) for metric in spec.metrics]
+    advanced = {}
+    if spec.behavior is not None:
+        advanced = {"advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior(spec)}}}
+    kind, name = spec.target.split(" ", 1)
+    manifest = {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": {"name": spec.name},
+        "spec": {
+            "scaleTargetRef": {"kind": kind, "name": name},
+            "minReplicaCount": spec.min_replicas,
+            "maxReplicaCount": spec.max_replicas,
+            "triggers": triggers,
+            **advanced,
+        },
+    }
+    return manifest, _keda_losses(spec)
+
+
+def _trigger(metric, server_address):
+    if metric.type in ("Resource", "ContainerResource"):
+        value = metric.target
+        text = str(value) if metric.target_type == "Utilization" else quantity.text(value)
+        container = {"containerName": metric.container} if metric.container else {}
+        return {
+            "type": metric.name,
+            "metricType": metric.target_type,
+            "metadata": {"value": text, **container},
+        }
+    return {
+        "type": "prometheus",
+        "metricType": metric.target_type,
+        "metadata": {
+            "serverAddress": server_address,
+            "query": f"sum({metric.name})",
+            "threshold": f"{metric.target / 1000:g}",
+        },
+    }
+
+
+def _keda_losses(spec):
+    losses = ["KEDA polls its triggers every 30 s unless pollingInterval says otherwise."]
+    if any(metric.type == "Pods" for metric in spec.metrics):
+        losses.append(
+            "A Pods metric becomes one query over all pods: a pod without a measurement no longer "
+            "counts as missing."
+        )
+    return losses
+
+
+def behavior(spec):
+    """`spec.behavior` as a manifest writes it (a dict)."""
+    return {
+        "scaleUp": _rules(spec.behavior.scale_up),
+        "scaleDown": _rules(spec.behavior.scale_down),
+    }
+
+
+def _rules(rules):
+    written = {
+        "stabilizationWindowSeconds": rules.stabilization_window_s,
+        "selectPolicy": rules.select_policy,
+        "policies": [
+            {"type": p.type, "value": p.value, "periodSeconds": p.period_s} for p in rules.policies
+        ],
+        "tolerance": None if rules.tolerance is None else f"{rules.tolerance:g}",
+    }
+    return {name: value for name, value in written.items() if value is not None}

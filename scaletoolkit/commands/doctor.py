@@ -1,0 +1,166 @@
+"""What this machine and this installation have, and what is missing. Assembly.
+
+Importing it needs nothing but the standard library, so that it can say what is not installed.
+"""
+
+import os
+import platform
+import re
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+
+DISK_BYTES = 3 * 10**9
+MEMORY_BYTES = 4 * 10**9
+INSTALL = f"{sys.executable} -m pip install"
+CONSTRAINED = f"{INSTALL} --constraint constraints.txt"
+OPTIONAL = {"ray": "labs 01 and 12 show their cluster cells without running them"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as the labs need it: one sentence, and what to do about it."""
+
+    sentence: str
+    remedy: str
+    stops: bool = True
+
+    def __str__(self):
+        return f"{'✘' if self.stops else '○'} {self.sentence}\n  {self.remedy}"
+
+
+def facts():
+    """What is here: {name: text}, in reading order. Needs the labs' packages."""
+    from scaletoolkit.lab import profile
+    from scaletoolkit.machine import hardware
+
+    free = shutil.disk_usage(_existing(profile.data_folder())).free
+    gpus = hardware.gpus()
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "Python": f"{platform.python_version()} ({sys.executable})",
+        "cores": str(hardware.cores()),
+        "memory": f"{hardware.memory_bytes() / 2**30:.0f} GiB",
+        "disk": f"{free / 2**30:.0f} GiB free for data",
+        "PyTorch": f"{version('torch')}, {torch_build()} build",
+        "GPU": f"{gpus}" if gpus else "none: every lab runs on the CPU",
+        "JupyterLab": version("jupyterlab"),
+        "profile": "{} ({:,} events)".format(*profile.current()),
+    }
+
+
+def torch_build():
+    """What the installed PyTorch was built for: "CPU", "CUDA 13.2" or "ROCm 7.0"."""
+    import torch
+
+    if torch.version.cuda:
+        return f"CUDA {torch.version.cuda}"
+    return f"ROCm {torch.version.hip}" if torch.version.hip else "CPU"
+
+
+def packages():
+    """A finding for every package that is missing or too old."""
+    try:
+        wanted = requires("scaletoolkit") or []
+    except PackageNotFoundError:
+        return [Finding("scaletoolkit itself is not installed here.", f"Run: {INSTALL} -e .")]
+    needed = [re.match(r"([\w.-]+)>=([\d.]+)", line) for line in wanted if "extra ==" not in line]
+    problems = [_package(match[1], match[2]) for match in needed if match]
+    return [finding for finding in problems if finding]
+
+
+def _package(name, at_least):
+    found = _version(name)
+    if found and _numbers(found) >= _numbers(at_least):
+        return None
+    state = f"{found} is too old" if found else "it is not installed"
+    return Finding(
+        f"{name} {at_least} or newer is needed; {state}.", f"Run: {INSTALL} '{name}>={at_least}'"
+    )
+
+
+def _version(name):
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _numbers(text):
+    return [int(number) for number in re.match(r"[\d.]+", text)[0].strip(".").split(".")]
+
+
+def optional():
+    """A finding, none of which stops a lab, for every optional package that is not here."""
+    return [
+        Finding(f"{name} is not installed: {effect}.", f"Run: {CONSTRAINED} {name}", stops=False)
+        for name, effect in OPTIONAL.items()
+        if _version(name) is None
+    ]
+
+
+def kernel():
+    """A finding where notebooks would not run in this Python."""
+    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+
+    remedy = f"Run: {sys.executable} -m ipykernel install --sys-prefix"
+    try:
+        program = KernelSpecManager().get_kernel_spec("python3").argv[0]
+    except NoSuchKernel:
+        return [Finding("There is no Jupyter kernel named python3.", remedy)]
+    if program in ("python", "python3", sys.executable) or _same(program, sys.executable):
+        return []
+    return [Finding(f"The kernel python3 runs {program}, not {sys.executable}.", remedy)]
+
+
+def _same(one, other):
+    return os.path.normpath(shutil.which(one) or one) == os.path.normpath(other)
+
+
+def torch_fits():
+    """A finding where PyTorch and torchvision do not work together."""
+    try:
+        import torchvision  # noqa: F401
+    except Exception as error:  # a mismatched pair raises RuntimeError, OSError or ImportError
+        pair = f"torch {_version('torch')} and torchvision {_version('torchvision')}"
+        remedy = f"Run: {CONSTRAINED} torch torchvision"
+        return [Finding(f"{pair} do not fit together ({error}).", remedy)]
+    return []
+
+
+def room():
+    """Findings where disk or memory is short."""
+    from scaletoolkit.lab import profile
+    from scaletoolkit.machine import hardware
+
+    folder = _existing(profile.data_folder())
+    short = []
+    if shutil.disk_usage(folder).free < DISK_BYTES:
+        remedy = "Free some, or name another folder in SCALETOOLKIT_DATA."
+        short.append(Finding(f"Less than 3 GB of disk is free at {folder}.", remedy))
+    if hardware.memory_bytes() < MEMORY_BYTES:
+        remedy = "Set SCALETOOLKIT_PROFILE=ci, which works on a million events."
+        short.append(Finding("This machine has less than 4 GB of memory.", remedy, stops=False))
+    return short
+
+
+def _existing(folder):
+    return next(path for path in [folder, *folder.parents] if path.exists())
+
+
+def cpu_only():
+    """A finding where PyTorch is not the CPU build that was asked for."""
+    build = torch_build()
+    if build == "CPU":
+        return []
+    remedy = "Run `make clean`, then the same command where PyTorch's CPU index can be reached."
+    return [Finding(f"A CPU build of PyTorch was asked for; this one is for {build}.", remedy)]
+
+
+def findings():
+    """Everything that is missing here; the later checks need the packages of the first."""
+    missing = packages()
+    if missing:
+        return missing
+    return [*kernel(), *torch_fits(), *room(), *optional()]

@@ -1,0 +1,23 @@
+"""How much data the labs use, and where it lies."""
+
+import os
+from pathlib import Path
+
+from scaletoolkit.lab.speech import LabError
+
+PROFILES = {"ci": 1_000_000, "laptop": 10_000_000, "workstation": 100_000_000}
+
+
+def current():
+    """The profile that `SCALETOOLKIT_PROFILE` names, and its rows: (name, rows)."""
+    name = os.environ.get("SCALETOOLKIT_PROFILE", "laptop")
+    if name not in PROFILES:
+        raise LabError(
+            f"SCALETOOLKIT_PROFILE is {name!r}; it must be one of {', '.join(PROFILES)}."
+        )
+    return name, PROFILES[name]
+
+
+def data_folder():
+    """Where generated data lives: `SCALETOOLKIT_DATA`, else `data/` of the repository."""
+    return Path(os.environ.get("SCALETOOLKIT_DATA", Path(__file__).parents[2] / "data"))

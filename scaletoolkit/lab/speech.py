@@ -1,0 +1,100 @@
+"""What a lab says and remembers: predictions, claims, the summary.
+
+A lab's record is one plain dict named `lab_record` among the notebook's own variables: restart the
+kernel and it is gone, run a cell twice and its entry is replaced.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+import __main__
+from scaletoolkit.lab.tables import measured, quantity
+
+
+class LabError(Exception):
+    """Something a learner can put right; a notebook shows the sentence and no traceback."""
+
+    def _render_traceback_(self):
+        return [str(self)]
+
+
+class ClaimFailed(LabError, AssertionError):
+    """A sentence that a lab states does not hold here."""
+
+
+def record():
+    """The dict `lab_record` of this notebook, made when missing: predictions, claims, checks."""
+    empty = {"predictions": {}, "claims": {}, "checks": {}}
+    return __main__.__dict__.setdefault("lab_record", empty)
+
+
+@dataclass
+class Prediction:
+    """What the learner expects: a question, a value, a unit; later the result beside it."""
+
+    question: str
+    value: float
+    unit: str = ""
+    result: str = field(default="not compared yet", compare=False)
+
+    def __str__(self):
+        number = f"{self.value:,}" if isinstance(self.value, int) else f"{self.value:,g}"
+        return f"{number} {self.unit}".rstrip()
+
+    def __repr__(self):
+        return f"Prediction: {self}"
+
+
+def predict(question, value, unit=""):
+    """The learner's prediction, recorded and printed. Edit the value in the cell, before measuring.
+
+    Returns a Prediction (its number is `.value`), for `compare` and for the picture.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise LabError(f"A prediction is a number, for example 4; this one is {value!r}.")
+    prediction = Prediction(question, value, unit)
+    record()["predictions"][question] = prediction
+    print(f"{question}\nYour prediction: {prediction}")
+    return prediction
+
+
+def compare(prediction, result, exact=False):
+    """Print the result beside the prediction; `exact` says that the result is no measurement."""
+    text = quantity(result, prediction.unit) if exact else measured(result, prediction.unit)
+    prediction.result = text
+    record()["predictions"][prediction.question] = prediction
+    print(f"You predicted {prediction}; it is {text}.")
+
+
+def claim(sentence, holds):
+    """Print the sentence when it holds; stop the lab with it when it does not.
+
+    On a learner's own data (see `own_data`) a sentence that does not hold is printed as a finding.
+    """
+    holds = bool(holds)
+    record()["claims"][sentence] = holds
+    if holds:
+        print(f"✔ {sentence}")
+    elif record().get("own_data"):
+        print(f"✘ Not on this data: {sentence}")
+    else:
+        raise ClaimFailed(f"✘ This does not hold here: {sentence}")
+
+
+def own_data(what):
+    """Say that the lab runs on the learner's own data, so claims inform instead of stopping."""
+    record()["own_data"] = what
+    print(f"This lab runs on {what}: a claim that does not hold there is a finding, not an error.")
+
+
+def summary():
+    """Print what this notebook has shown: claims, exercises, predictions against results."""
+    seen = record()
+    held = sum(seen["claims"].values())
+    print(f"Claims held: {held} of {len(seen['claims'])}")
+    print(f"Exercises passed: {sum(seen['checks'].values())} of {len(seen['checks'])}")
+    for name, passed in sorted(seen["checks"].items()):
+        print(f"  {'●' if passed else '○'} {name}")
+    print("Predictions:")
+    for question, prediction in seen["predictions"].items():
+        print(f"  {question} You: {prediction}. Result: {prediction.result}.")

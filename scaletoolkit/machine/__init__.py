@@ -1,0 +1,8 @@
+"""What runs underneath: measuring, this machine's parts, processes, ranks. Ground, above `lab`.
+
+measure    seconds, percentiles, memory, a count over time
+disk       bytes read from disk, counted exactly
+hardware   cores, memory, GPUs; which device and backend to use
+processes  what ends with this process, however it ends
+ranks      one function on several processes: a pool, or ranks that talk to each other
+"""

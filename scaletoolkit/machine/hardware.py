@@ -1,0 +1,72 @@
+"""What this machine has: cores, memory, GPUs, and what ranks and tensors should use."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+GPU_DRIVERS = ["/dev/nvidiactl", "/dev/kfd", "/dev/dxg"]  # NVIDIA, AMD, Windows' Linux
+
+
+def cores():
+    """How many processor cores this process may use (an int)."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory_bytes():
+    """The machine's main memory in bytes (an int)."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def gpus():
+    """How many CUDA devices torch can use here (an int; 0 where torch is not installed).
+
+    torch takes seconds and half a gigabyte to import, so it is asked only where a driver is.
+    """
+    if not any(Path(path).exists() for path in GPU_DRIVERS):
+        return 0
+    try:
+        import torch
+    except ImportError:
+        return 0
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def device(local_rank=0):
+    """Where tensors should live: "cuda:<n>" where there is a GPU, else "cpu".
+
+    Ranks that outnumber the GPUs share them, one after the other.
+    """
+    count = gpus()
+    return f"cuda:{local_rank % count}" if count else "cpu"
+
+
+def backend(world_size):
+    """What carries messages between ranks: "nccl" where each rank has its own GPU, else "gloo".
+
+    NCCL refuses two ranks on one GPU; gloo takes CPU tensors and shared GPUs.
+    """
+    if world_size < 1:
+        raise ValueError(f"world_size must be at least 1, got {world_size}")
+    return "nccl" if gpus() >= world_size else "gloo"
+
+
+def package_version(name):
+    """The installed version of a package as text, or None where it is not installed."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def machine(*packages):
+    """One line for a lab's first cell: device, cores, memory, Python, the packages' versions."""
+    parts = [
+        device(),
+        f"{cores()} cores",
+        f"{memory_bytes() / 2**30:.0f} GiB memory",
+        f"Python {platform.python_version()}",
+    ]
+    return " · ".join(parts + [f"{name} {package_version(name)}" for name in packages])

@@ -1,0 +1,17 @@
+"""One function on several processes: a pool, or ranks that talk to each other.
+
+`Pool` (lab 00) hands out independent pieces of work. `launch` (labs 03 to 05) starts real ranks
+through torchrun, so what runs in a cell runs unchanged on many GPUs and machines (`command`).
+
+launch    setup_distributed, launch, command, results
+pool      Pool
+job       starts, follows and ends torchrun
+rank      what each rank runs
+failures  finds out which rank failed first
+"""
+
+from scaletoolkit.machine.ranks.failures import RankError
+from scaletoolkit.machine.ranks.launch import choice, command, launch, results, setup_distributed
+from scaletoolkit.machine.ranks.pool import Pool
+
+__all__ = ["Pool", "RankError", "choice", "command", "launch", "results", "setup_distributed"]

@@ -1,0 +1,149 @@
+"""Reading a manifest field by field: each reader returns a value or raises one sentence. Lab 09."""
+
+import math
+import re
+from difflib import get_close_matches
+
+from scaletoolkit.serving.autoscaling.manifest import quantity
+from scaletoolkit.serving.autoscaling.manifest.document import ManifestError, short
+
+INT32 = 2**31
+DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+
+
+class Fields:
+    """The fields of one mapping of a manifest, and the path that leads to it.
+
+    A field that is null counts as absent, as in Kubernetes. Every reader raises ManifestError with
+    the path, the value and what was expected.
+    """
+
+    def __init__(self, value, path, known):
+        if not isinstance(value, dict):
+            raise ManifestError(
+                f"{path}: Invalid value: {short(value)}: must be a mapping of fields."
+            )
+        self.path = path
+        self.values = {name: item for name, item in value.items() if item is not None}
+        for name in value:
+            if name not in known:
+                raise ManifestError(self._unknown(name, known))
+
+    def _unknown(self, name, known):
+        close = get_close_matches(name[:60], known, n=1)
+        hint = f'did you mean "{close[0]}"?' if close else f"known fields: {', '.join(known)}."
+        return f'unknown field "{self.at(name[:60])}": {hint}'
+
+    def at(self, name):
+        """The path of a field of this mapping."""
+        return f"{self.path}.{name}" if self.path else name
+
+    def __contains__(self, name):
+        return name in self.values
+
+    def invalid(self, name, expected):
+        """Raise the sentence for a field whose value is not allowed."""
+        value = short(self.values.get(name))
+        raise ManifestError(f"{self.at(name)}: Invalid value: {value}: {expected}.")
+
+    def required(self, name, what):
+        """Raise the sentence for a field that is not there."""
+        raise ManifestError(f"{self.at(name)}: Required value: {what}.")
+
+    def forbidden(self, name, why):
+        """Raise the sentence for a field that must not be there."""
+        raise ManifestError(f"{self.at(name)}: Forbidden: {why}.")
+
+    def text(self, name, missing=None):
+        """A text; "" when absent and no sentence is given for that case."""
+        value = self.values.get(name, "")
+        if not isinstance(value, str):
+            self.invalid(name, "must be text")
+        if not value and missing:
+            self.required(name, missing)
+        return value
+
+    def segment(self, name, missing):
+        """A text that can stand in a URL: not ".", not "..", no "/" and no "%"."""
+        value = self.text(name, missing)
+        if value in (".", "..") or "/" in value or "%" in value:
+            self.invalid(name, "may not be '.' or '..' and may not contain '/' or '%'")
+        return value
+
+    def choice(self, name, allowed, default=None, missing="must be set"):
+        """One of the allowed texts."""
+        if name not in self and default is not None:
+            return default
+        value = self.text(name, missing)
+        if value not in allowed:
+            supported = ", ".join(f'"{one}"' for one in sorted(allowed))
+            problem = f"Unsupported value: {short(value)}: supported values: {supported}"
+            raise ManifestError(f"{self.at(name)}: {problem}.")
+        return value
+
+    def integer(self, name, default=None):
+        """A whole number of 32 bits; the default when absent."""
+        value = self.values.get(name, default)
+        if isinstance(value, float) and math.isfinite(value) and value == int(value):
+            value = int(value)
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+            self.invalid(name, "must be a whole number")
+        if value is not None and not -INT32 <= value < INT32:
+            self.invalid(name, f"must be a whole number from {-INT32} to {INT32 - 1}")
+        return value
+
+    def quantity(self, name, convert=quantity.milli):
+        """A Kubernetes quantity such as 10, "500m" or "1Gi", in milli-units; None when absent."""
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            self.invalid(name, "must be a quantity such as 10, 500m or 1Gi")
+        try:
+            return convert(value)
+        except ValueError:
+            return self.invalid(name, "must be a quantity such as 10, 500m or 1Gi")
+
+    def mapping(self, name, known, missing="must be set"):
+        """The Fields of a mapping that must be there."""
+        if name not in self:
+            self.required(name, missing)
+        return Fields(self.values[name], self.at(name), known)
+
+    def items(self, name):
+        """The entries of a list, each with its path; [] when absent."""
+        value = self.values.get(name, [])
+        if not isinstance(value, list):
+            self.invalid(name, "must be a list")
+        return [(entry, f"{self.at(name)}[{index}]") for index, entry in enumerate(value)]
+
+    def texts(self, name):
+        """A mapping of text to text, as labels are; {} when absent."""
+        value = self.values.get(name, {})
+        if not isinstance(value, dict):
+            self.invalid(name, "must be a mapping of text to text")
+        for key, text in value.items():
+            if not isinstance(text, str):
+                raise ManifestError(
+                    f"{self.at(name)}.{key[:60]}: Invalid value: {short(text)}: must be text; "
+                    "write it in quotes."
+                )
+        return value
+
+    def reference(self, name):
+        """A reference to another object: (kind, name)."""
+        found = self.mapping(name, ("apiVersion", "kind", "name"), "must name an object")
+        found.text("apiVersion")
+        return found.segment("kind", "must be set"), found.segment("name", "must be set")
+
+
+def dns_name(fields, name):
+    """Check that a text is a name that Kubernetes allows for an object."""
+    value = fields.text(name)
+    if value and (len(value) > 253 or not DNS_NAME.fullmatch(value)):
+        fields.invalid(
+            name,
+            "must consist of lower case letters, digits, '-' and '.', and start and end with a "
+            "letter or digit",
+        )
+    return value

@@ -1,0 +1,136 @@
+"""A HorizontalPodAutoscaler manifest to a Spec; every mistake is one sentence. Lab 09.
+
+The checks and most of their words are those of Kubernetes' API server
+(pkg/apis/autoscaling/validation) and of kubectl's strict decoding: unknown fields are mistakes.
+"""
+
+from scaletoolkit.serving.autoscaling.manifest import quantity
+from scaletoolkit.serving.autoscaling.manifest.document import ManifestError, documents, short
+from scaletoolkit.serving.autoscaling.manifest.fields import Fields, dns_name
+from scaletoolkit.serving.autoscaling.manifest.metrics import parse_metrics, refuse_zero
+from scaletoolkit.serving.autoscaling.manifest.spec import (
+    DEFAULT_DOWN,
+    DEFAULT_UP,
+    Behavior,
+    Policy,
+    Rules,
+    Spec,
+)
+
+KIND = "HorizontalPodAutoscaler"
+TOP = ("apiVersion", "kind", "metadata", "spec", "status")
+METADATA = (
+    "name", "namespace", "labels", "annotations", "generateName", "creationTimestamp", "uid",
+    "resourceVersion", "generation", "managedFields", "ownerReferences", "finalizers", "selfLink",
+    "deletionTimestamp", "deletionGracePeriodSeconds",
+)  # fmt: skip
+SPEC = ("scaleTargetRef", "minReplicas", "maxReplicas", "metrics", "behavior")
+RULES = ("stabilizationWindowSeconds", "selectPolicy", "policies", "tolerance")
+LONGEST_WINDOW_S, LONGEST_PERIOD_S = 3600, 1800
+
+
+def parse(source):
+    """The Spec that a manifest (YAML text or bytes) describes, with Kubernetes' defaults.
+
+    Other kinds may stand in the same file, as a Deployment often does; the status of a manifest
+    that comes from `kubectl get -o yaml` is passed over. Raises ManifestError, always with one
+    sentence.
+    """
+    everything = documents(source)
+    found = [one for one in everything if isinstance(one, dict) and one.get("kind") == KIND]
+    if len(found) > 1:
+        raise ManifestError(f"The file holds {len(found)} documents of kind {KIND}; expected one.")
+    return _autoscaler(found[0] if found else _only(everything))
+
+
+def _only(everything):
+    """The document to complain about in a file without an autoscaler."""
+    if not everything:
+        raise ManifestError(f"The manifest is empty; expected a {KIND}.")
+    if not isinstance(everything[0], dict):
+        raise ManifestError(f"The manifest is {short(everything[0])}; expected a {KIND}.")
+    return everything[0]
+
+
+def _autoscaler(document):
+    known = TOP if document.get("kind") in (None, KIND) else tuple(document)
+    top = Fields(document, "", known)
+    top.choice("kind", (KIND,))
+    top.choice("apiVersion", ("autoscaling/v2",))
+    name = _name(top.mapping("metadata", METADATA))
+    spec = top.mapping("spec", SPEC)
+    kind, target = spec.reference("scaleTargetRef")
+    least, most = _range(spec)
+    metrics = parse_metrics(spec)
+    if least == 0:
+        refuse_zero(spec, metrics)
+    return Spec(name, f"{kind} {target}", least, most, metrics, _behavior(spec))
+
+
+def _name(metadata):
+    name = dns_name(metadata, "name") or metadata.text("generateName")
+    dns_name(metadata, "namespace")
+    metadata.texts("labels")
+    metadata.texts("annotations")
+    return name or metadata.required("name", "name or generateName is required")
+
+
+def _range(spec):
+    least, most = spec.integer("minReplicas", 1), spec.integer("maxReplicas")
+    if least < 0:
+        spec.invalid("minReplicas", "must be greater than or equal to 0")
+    if most is None:
+        spec.required("maxReplicas", "must be set")
+    if most < 1:
+        spec.invalid("maxReplicas", "must be greater than 0")
+    if most < least:
+        spec.invalid("maxReplicas", f"must be greater than or equal to `minReplicas`, here {least}")
+    return least, most
+
+
+def _behavior(spec):
+    if "behavior" not in spec:
+        return None
+    fields = spec.mapping("behavior", ("scaleUp", "scaleDown"))
+    return Behavior(
+        _rules(fields, "scaleUp", DEFAULT_UP), _rules(fields, "scaleDown", DEFAULT_DOWN)
+    )
+
+
+def _rules(behavior, name, default):
+    if name not in behavior:
+        return default
+    fields = behavior.mapping(name, RULES)
+    window_s = fields.integer("stabilizationWindowSeconds", default.stabilization_window_s)
+    if window_s is not None and window_s < 0:
+        fields.invalid("stabilizationWindowSeconds", "must be greater than or equal to zero")
+    if window_s is not None and window_s > LONGEST_WINDOW_S:
+        limit = f"must be less than or equal to {LONGEST_WINDOW_S}"
+        fields.invalid("stabilizationWindowSeconds", limit)
+    select = fields.choice("selectPolicy", ("Max", "Min", "Disabled"), default.select_policy)
+    policies = default.policies
+    if "policies" in fields:
+        policies = tuple(_policy(entry, path) for entry, path in fields.items("policies"))
+        if not policies:
+            fields.required("policies", "must specify at least one Policy")
+    return Rules(window_s, select, policies, _tolerance(fields))
+
+
+def _policy(entry, path):
+    fields = Fields(entry, path, ("type", "value", "periodSeconds"))
+    kind = fields.choice("type", ("Pods", "Percent"))
+    for name in ("value", "periodSeconds"):
+        if fields.integer(name) is None:
+            fields.required(name, "must be set")
+        if fields.integer(name) <= 0:
+            fields.invalid(name, "must be greater than zero")
+    if fields.integer("periodSeconds") > LONGEST_PERIOD_S:
+        fields.invalid("periodSeconds", f"must be less than or equal to {LONGEST_PERIOD_S}")
+    return Policy(kind, fields.integer("value"), fields.integer("periodSeconds"))
+
+
+def _tolerance(fields):
+    tolerance = fields.quantity("tolerance", quantity.exact)
+    if tolerance is not None and tolerance < 0:
+        fields.invalid("tolerance", "must be greater than or equal to zero")
+    return None if tolerance is None else float(tolerance)

@@ -1,0 +1,96 @@
+"""What a manifest says, as plain frozen values, with Kubernetes' defaults filled in. Lab 09."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from scaletoolkit.serving.autoscaling.manifest import quantity
+
+
+class Policy(NamedTuple):
+    """At most `value` pods (type "Pods") or percent ("Percent") of change in `period_s`."""
+
+    type: str
+    value: int
+    period_s: int
+
+
+class Rules(NamedTuple):
+    """One direction of `behavior`. None for the window: the controller's flag decides."""
+
+    stabilization_window_s: int | None
+    select_policy: str
+    policies: tuple
+    tolerance: float | None = None
+
+
+class Behavior(NamedTuple):
+    """`spec.behavior` with every default filled in."""
+
+    scale_up: Rules
+    scale_down: Rules
+
+
+DEFAULT_UP = Rules(0, "Max", (Policy("Pods", 4, 15), Policy("Percent", 100, 15)))
+DEFAULT_DOWN = Rules(None, "Max", (Policy("Percent", 100, 15),))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One entry of `spec.metrics`. The target is a percentage for "Utilization", else milli-units.
+
+    `key` names the metric's reading: "Resource/cpu", "ContainerResource/server/cpu",
+    "Pods/inference_queue_length", "Object/Service/web/requests", "External/queue". A label
+    selector stands behind it in braces: "External/queue{queue=fast}".
+    """
+
+    key: str
+    type: str
+    name: str
+    target_type: str
+    target: int
+    container: str = ""
+
+    def __repr__(self):
+        target = f"{self.target} %" if self.target_type == "Utilization" else None
+        return f"{self.key} at {target or quantity.text(self.target)} ({self.target_type})"
+
+
+DEFAULT_METRICS = (Metric("Resource/cpu", "Resource", "cpu", "Utilization", 80),)
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A HorizontalPodAutoscaler. `behavior` None means: absent, which limits otherwise than {}."""
+
+    name: str
+    target: str
+    min_replicas: int
+    max_replicas: int
+    metrics: tuple = DEFAULT_METRICS
+    behavior: Behavior | None = None
+
+    def __repr__(self):
+        metrics = ", ".join(map(repr, self.metrics))
+        return (
+            f"Spec: {self.name} keeps {self.target} between {self.min_replicas} and "
+            f"{self.max_replicas} replicas: {metrics}"
+        )
+
+
+class Flags(NamedTuple):
+    """The flags and feature gates of kube-controller-manager that an autoscaler feels.
+
+    `scale_to_zero` (the gate HPAScaleToZero) is off on most clusters, which then refuse
+    `minReplicas: 0`; with minReplicas of 1 or more it changes nothing.
+    """
+
+    sync_period_s: float = 15
+    downscale_stabilization_s: float = 300
+    tolerance: float = 0.1
+    cpu_initialization_period_s: float = 300
+    initial_readiness_delay_s: float = 30
+    configurable_tolerance: bool = True
+    scale_to_zero: bool = True
+
+
+FLAGS = Flags()

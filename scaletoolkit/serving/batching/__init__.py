@@ -1,0 +1,33 @@
+"""Why does waiting make us faster? Requests that share one model call. Lab 07.
+
+    batcher = batching.Batcher(max_batch_size=32, max_queue_delay_microseconds=500)
+    future = batcher.submit(item)        # raises QueueFull
+    await batcher.serve(handle)          # handle: a list of items in, a list of results out
+
+batcher        the queue and the rule that forms batches, on asyncio
+simulation     the same rule as arithmetic on plain times
+virtual_clock  an event loop whose clock jumps, so that both can be compared exactly
+"""
+
+from scaletoolkit.serving.batching.batcher import (
+    Batcher,
+    DeadlineExceeded,
+    Level,
+    QueueClosed,
+    QueueFull,
+    ServerLost,
+)
+from scaletoolkit.serving.batching.simulation import BatchRun, simulate
+from scaletoolkit.serving.batching.virtual_clock import replay
+
+__all__ = [
+    "BatchRun",
+    "Batcher",
+    "DeadlineExceeded",
+    "Level",
+    "QueueClosed",
+    "QueueFull",
+    "ServerLost",
+    "replay",
+    "simulate",
+]

@@ -1,0 +1,165 @@
+"""The same aggregate however it is cut, ordered or killed."""
+
+import functools
+import itertools
+import json
+import multiprocessing
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scaletoolkit.data import events, incremental
+
+COLUMNS = incremental.COLUMNS
+EVENTS = events.chunk(0, 4000, 4000).select(COLUMNS)
+WHOLE = incremental.aggregate(EVENTS)
+
+
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory):
+    """Twenty thousand events in a file for each day of arrival."""
+    folder = tmp_path_factory.mktemp("landing")
+    return events.land(events.write(folder / "events", 20_000), folder / "landed")[0].parent
+
+
+def test_totals_agree_with_a_plain_count():
+    rows = EVENTS.to_pylist()
+    day, country = f"{rows[0]['event_time']:%Y-%m-%d}", rows[0]["country"]
+    same = [r for r in rows if r["country"] == country and f"{r['event_time']:%Y-%m-%d}" == day]
+    expected = [len(same), sum(r["price_cents"] for r in same)]
+    assert WHOLE["totals"][day][country] == expected
+    assert incremental.total(WHOLE) == (4000, sum(r["price_cents"] for r in rows))
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 4000), max_size=8), st.randoms())
+def test_same_aggregate_however_cut_and_ordered(cuts, shuffler):
+    bounds = [0, *sorted(cuts), 4000]
+    pieces = [EVENTS.slice(a, b - a) for a, b in itertools.pairwise(bounds)]
+    shuffler.shuffle(pieces)
+    parts = map(incremental.aggregate, pieces)
+    assert functools.reduce(incremental.merge, parts, incremental.empty()) == WHOLE
+
+
+def test_merge_changes_neither_side():
+    one, other = (incremental.aggregate(EVENTS.slice(a, 2000)) for a in (0, 2000))
+    before = json.dumps([one, other])
+    incremental.merge(one, other)
+    assert json.dumps([one, other]) == before
+
+
+def test_rows_with_a_gap_are_left_out():
+    gap = pa.table({name: EVENTS[name].slice(0, 1) for name in COLUMNS})
+    gap = gap.set_column(2, "user_id", pa.array([None], pa.int64()))
+    assert incremental.aggregate(pa.concat_tables([EVENTS, gap])) == WHOLE
+
+
+@settings(deadline=None)
+@given(st.integers(0, 60_000), st.integers(0, 2**62))
+def test_estimate_is_near_the_truth(n, start):
+    text = incremental.sketch(np.arange(start, start + n))
+    # Five standard errors of 2.3 %; tiny counts are off by a collision or two.
+    assert incremental.estimate(text) == pytest.approx(n, rel=5 * 0.023, abs=2)
+
+
+def test_estimates_are_unbiased_with_the_textbook_error():
+    found = [
+        incremental.estimate(incremental.sketch(np.arange(i * 10**7, i * 10**7 + 8000))) / 8000
+        for i in range(200)
+    ]
+    assert np.mean(found) == pytest.approx(1, abs=5 * 0.023 / np.sqrt(200))
+    assert np.std(found) == pytest.approx(1.04 / np.sqrt(2048), rel=0.25)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(-(2**63), 2**63 - 1)), min_size=1, max_size=5))
+def test_merged_sketches_are_the_sketch_of_all(lists):
+    texts = [incremental.sketch(np.array(numbers, np.int64)) for numbers in lists]
+    everything = np.array([number for numbers in lists for number in numbers], np.int64)
+    assert incremental.merge_sketches(*texts) == incremental.sketch(everything)
+
+
+def test_hashed_is_splitmix64():
+    # The first outputs of the reference generator for seed 0 hash the multiples of its step.
+    steps = np.array([0, 0x9E3779B97F4A7C15, 0x3C6EF372FE94F82A], np.uint64).view(np.int64)
+    expected = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
+    assert incremental.hashed(steps).tolist() == expected
+
+
+def test_update_is_the_recompute_and_reads_nothing_twice(landing, tmp_path):
+    state, full = tmp_path / "state.json", tmp_path / "full.json"
+    first = incremental.update(landing, state)
+    assert (first.new_files, first.known_files) == (len(list(landing.iterdir())), 0)
+    incremental.recompute(landing, full)
+    assert state.read_bytes() == full.read_bytes()
+    assert repr(incremental.update(landing, state)) == "Update: 0 new files, 32 known"
+    assert state.read_bytes() == full.read_bytes()
+
+
+def test_a_late_file_is_just_another_file(landing, tmp_path):
+    folder, state, full = tmp_path / "landed", tmp_path / "state.json", tmp_path / "full.json"
+    folder.mkdir()
+    files = sorted(landing.iterdir())
+    for file in [*files[:3], *files[4:], files[3]]:  # the fourth day comes last
+        (folder / file.name).write_bytes(file.read_bytes())
+        assert incremental.update(folder, state).new_files == 1
+    incremental.recompute(landing, full)
+    assert state.read_bytes() == full.read_bytes()
+
+
+def test_twenty_kills_end_like_a_recompute(landing, tmp_path):
+    state, full = tmp_path / "state.json", tmp_path / "full.json"
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["scaletoolkit.data.incremental", "pyarrow.acero", "pandas"])
+    rows_in = {file.name: pq.read_metadata(file).num_rows for file in landing.iterdir()}
+    delays, kills = random.Random(8), 0
+    while kills < 20:
+        victim = context.Process(target=incremental.update, args=(landing, state))
+        victim.start()
+        time.sleep(delays.uniform(0, 0.06))
+        victim.kill()
+        victim.join()
+        if victim.exitcode != -signal.SIGKILL:
+            state.unlink()  # it was done before the kill: once more, from nothing
+            continue
+        kills += 1
+        books = incremental.load(state)
+        assert incremental.total(books["aggregate"])[0] == sum(map(rows_in.get, books["ledger"]))
+    incremental.update(landing, state)
+    incremental.recompute(landing, full)
+    assert state.read_bytes() == full.read_bytes()
+
+
+def test_a_half_written_state_is_never_read(landing, tmp_path):
+    state = tmp_path / "state.json"
+    incremental.update(landing, state)
+    good = state.read_bytes()
+    (tmp_path / "state.json.partial").write_bytes(good[: len(good) // 2])
+    assert incremental.update(landing, state).new_files == 0
+    assert state.read_bytes() == good
+
+
+def test_the_job_runs_from_a_command_line(landing, tmp_path):
+    job = [sys.executable, "-m", "scaletoolkit.data.incremental"]
+    run = [*job, landing, tmp_path / "state.json"]
+    first, second = (subprocess.run(run, capture_output=True, text=True) for _ in range(2))
+    assert first.stdout == "Update: 32 new files, 0 known\n"
+    assert second.stdout == "Update: 0 new files, 32 known\n"
+    wrong = subprocess.run(job, capture_output=True, text=True)
+    assert wrong.returncode == 1
+    assert wrong.stderr == "usage: python -m scaletoolkit.data.incremental LANDING STATE\n"
+
+
+def test_batches_do_not_change_the_aggregate(tmp_path, monkeypatch):
+    pq.write_table(EVENTS, tmp_path / "events.parquet")
+    monkeypatch.setattr(incremental, "BATCH_ROWS", 333)
+    assert incremental.summarize(tmp_path / "events.parquet") == WHOLE

@@ -1,0 +1,290 @@
+"""Real ranks through torchrun: results, lines, and failures that name the right rank.
+
+SCALETOOLKIT_FAULTS=30 lets every fault happen at thirty moments instead of one: a soak.
+"""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from scaletoolkit.machine import hardware, ranks
+from scaletoolkit.machine.ranks.job import interrupts_held_back
+
+FAULTS = int(os.environ.get("SCALETOOLKIT_FAULTS", "1"))
+STEPS = 20
+
+at_many_moments = pytest.mark.parametrize("moment", range(FAULTS))
+
+
+def drawn(moment, world_size):
+    """A rank and a step for a fault, drawn from the number of the moment."""
+    draw = random.Random(moment)
+    return draw.randrange(world_size), draw.randrange(STEPS)
+
+
+def exchange(rank, world_size, steps=STEPS, fault=None, at=(1, 1)):
+    """Add up over all ranks, `steps` times; `fault()` happens on rank at[0] in step at[1]."""
+    import torch
+    import torch.distributed as dist
+
+    ranks.setup_distributed(rank, world_size)
+    total = torch.ones(2)
+    for step in range(steps):
+        if fault and (rank, step) == at:
+            fault()
+        dist.all_reduce(total)
+        if rank == 0:
+            print(f"step {step}: {total[0].item():g}", end="" if step == steps - 1 else "\n")
+    return rank, total[0].item()
+
+
+@pytest.fixture(autouse=True)
+def own_temporary_folder(tmp_path_factory, monkeypatch):
+    """What this test's jobs write lies in a folder of its own, so leftovers are its own too."""
+    folder = tmp_path_factory.mktemp("jobs")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
+
+
+def leftovers():
+    """Folders of jobs, and processes that mention one."""
+    folder = tempfile.gettempdir()
+    found = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True)
+    processes = [line for line in found.stdout.splitlines() if f"{folder}/scaletoolkit-" in line]
+    return processes + list(Path(folder).glob("*"))
+
+
+def failure(world_size=2, timeout_s=60, **arguments):
+    with pytest.raises(ranks.RankError) as caught:
+        ranks.launch(exchange, world_size, timeout_s, **arguments)
+    assert leftovers() == []
+    return caught.value
+
+
+def test_results_come_in_rank_order_and_lines_carry_their_rank(capsys):
+    assert ranks.launch(exchange, 3, steps=2) == [(0, 9.0), (1, 9.0), (2, 9.0)]
+    choice, *lines = capsys.readouterr().out.splitlines()
+    assert choice == f"3 ranks, started by torchrun: {hardware.backend(3)} on {hardware.device()}"
+    assert lines == ["rank 0 │ step 0: 3", "rank 0 │ step 1: 9"]
+    assert leftovers() == []
+
+
+@at_many_moments
+def test_a_rank_that_raises_is_named_with_its_line(moment):
+    def fault():
+        raise KeyError("label")
+
+    at = drawn(moment, 3)
+    error = failure(3, fault=fault, at=at)
+    first, *lines = str(error).splitlines()
+    assert first == f"rank {at[0]} raised KeyError: 'label'"
+    assert lines[-1].endswith('in fault: raise KeyError("label")')
+    assert error.traceback.startswith("Traceback")
+
+
+@at_many_moments
+def test_a_rank_that_hangs_is_named_with_where_it_stands(moment, monkeypatch, tmp_path):
+    hangs, clock = tmp_path / "hangs", time.monotonic
+
+    def fault():
+        hangs.touch()
+        time.sleep(600)
+
+    def an_hour_later_soon_after_it_hangs():  # a busy machine may take long to come so far
+        long = hangs.exists() and time.time() - hangs.stat().st_mtime > 4
+        return clock() + 3600 * long
+
+    monkeypatch.setattr(time, "monotonic", an_hour_later_soon_after_it_hangs)
+    at = drawn(moment, 3)
+    error = failure(3, 1800, fault=fault, at=at)
+    sentence = f"Not done after 1800 s. rank {at[0]} hung, and the others wait for it:"
+    assert str(error).startswith(sentence)
+    assert str(error).endswith("in fault: time.sleep(600)")
+
+
+@at_many_moments
+def test_a_killed_rank_is_named(moment):
+    victim, after_s = moment % 2, random.Random(moment).uniform(0, 6)
+    killer = threading.Thread(target=kill_rank, args=(victim, after_s))
+    killer.start()
+    error = failure(steps=10**6)
+    killer.join()
+    assert str(error) == f"rank {victim} was killed by signal 9 (SIGKILL)"
+
+
+def kill_rank(rank, after_s):
+    """Kill a rank that long after it has begun: while it imports, joins or exchanges."""
+    jobs = Path(tempfile.gettempdir())
+    eventually(lambda: any(mark.read_text() for mark in jobs.glob(f"*/alive-0-{rank}")))
+    time.sleep(after_s)
+    [mark] = jobs.glob(f"*/alive-0-{rank}")
+    os.kill(int(mark.read_text()), signal.SIGKILL)
+
+
+def test_a_rank_that_takes_fewer_steps_is_named():
+    def job(rank, world_size):
+        return exchange(rank, world_size, steps=2 if rank == 1 else 3)
+
+    with pytest.raises(ranks.RankError, match="rank 1 had already finished when rank 0 asked"):
+        ranks.launch(job, 2)
+
+
+@at_many_moments
+def test_a_restart_recovers_and_says_why(moment, capsys):
+    at = drawn(moment, 2)
+
+    def job(rank, world_size):
+        first = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+        fault = (lambda: os.kill(os.getpid(), signal.SIGKILL)) if first else None
+        return exchange(rank, world_size, fault=fault, at=at)
+
+    total = 2.0**STEPS
+    assert ranks.launch(job, 2, restarts=1) == [(0, total), (1, total)]
+    said = capsys.readouterr().out
+    assert f"rank {at[0]} was killed by signal 9 (SIGKILL)\nRestart 1 of 1" in said
+    assert leftovers() == []
+
+
+LAUNCHER = """
+import time
+from pathlib import Path
+from scaletoolkit import ranks
+def job(rank, world_size):
+    Path(r"{folder}", str(rank)).touch()
+    time.sleep(600)
+ranks.launch(job, 2)
+"""
+
+
+@at_many_moments
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_nothing_outlives_the_process_that_launched(sent, moment, tmp_path):
+    program = [sys.executable, "-c", LAUNCHER.format(folder=tmp_path)]
+    launcher = subprocess.Popen(program, stderr=subprocess.DEVNULL)
+    if moment == 0:
+        eventually(lambda: len(list(tmp_path.iterdir())) == 2)
+    else:
+        time.sleep(random.Random(moment).uniform(0, 8))
+    launcher.send_signal(sent)
+    try:
+        launcher.wait(20)
+    finally:
+        launcher.kill()
+    eventually(lambda: leftovers() == [])
+
+
+def test_a_job_that_cannot_travel_is_a_sentence_and_leaves_nothing():
+    with pytest.raises(ranks.RankError, match="cannot travel to its ranks: cannot pickle '_thread"):
+        ranks.launch(exchange, 2, fault=threading.Lock())
+    eventually(lambda: leftovers() == [])
+
+
+def test_an_interrupt_waits_for_a_good_moment():
+    reached = []
+
+    def interrupted():
+        with interrupts_held_back() as check:
+            signal.raise_signal(signal.SIGINT)
+            reached.append("the next line")
+            check()
+            reached.append("the line after the check")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert reached == ["the next line"]
+    with pytest.raises(KeyboardInterrupt):  # and outside an interrupt comes at once again
+        signal.raise_signal(signal.SIGINT)
+
+
+def eventually(holds, limit_s=40):
+    deadline = time.monotonic() + limit_s
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert holds()
+
+
+def test_a_job_needs_a_rank_and_nodes_share_them_evenly(tmp_path):
+    with pytest.raises(ValueError, match="world_size must be a whole number, at least 1, got 0"):
+        ranks.launch(exchange, 0)
+    with pytest.raises(ValueError, match="restarts must be a whole number, at least 0, got None"):
+        ranks.launch(exchange, 1, restarts=None)
+    with pytest.raises(ValueError, match="3 ranks cannot be spread evenly over 2 nodes"):
+        ranks.command(exchange, 3, nodes=2, host="a:1", folder=tmp_path)
+
+
+@contextmanager
+def network_namespaces(names):
+    """Two machines' worth of network: a namespace each, joined by a cable. Needs root on Linux."""
+    ends = [f"{name}-e"[-15:] for name in names]
+    try:
+        for name in names:
+            run("ip", "netns", "add", name)
+        run("ip", "link", "add", ends[0], "type", "veth", "peer", "name", ends[1])
+        for number, (name, end) in enumerate(zip(names, ends, strict=True), 1):
+            run("ip", "link", "set", end, "netns", name)
+            run("ip", "-n", name, "addr", "add", f"10.213.7.{number}/24", "dev", end)
+            run("ip", "-n", name, "link", "set", end, "up")
+            run("ip", "-n", name, "link", "set", "lo", "up")
+        yield [(["ip", "netns", "exec", name], end) for name, end in zip(names, ends, strict=True)]
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+def run(*words):
+    subprocess.run(words, check=True, capture_output=True)
+
+
+@contextmanager
+def two_nodes():
+    """[(words before a command, its address, its interface)] of two nodes, real where possible."""
+    if sys.platform == "linux" and os.geteuid() == 0 and shutil.which("ip"):
+        names = [f"stk{os.getpid()}{letter}" for letter in "ab"]
+        with network_namespaces(names) as nodes:
+            yield [(words, f"10.213.7.{n}", end) for n, (words, end) in enumerate(nodes, 1)]
+    else:
+        yield [([], "127.0.0.1", "lo"), ([], "127.0.0.2", "lo")]
+
+
+def test_two_nodes_compute_the_same_as_one(tmp_path):
+    def job(rank, world_size):
+        return exchange(rank, world_size, steps=4), os.environ["GROUP_RANK"]
+
+    line = ranks.command(job, 2, nodes=2, host="10.213.7.1:29400", folder=tmp_path / "job")
+    agents = []
+    with two_nodes() as nodes:
+        for words, address, interface in nodes:
+            place = {
+                "PET_LOCAL_ADDR": address,
+                "PET_RDZV_CONF": f"is_host={address == nodes[0][1]}".lower(),
+                "GLOO_SOCKET_IFNAME": interface,
+                "RES_OPTIONS": "attempts:1 timeout:1",  # no name server answers in there
+            }
+            command = line.replace("10.213.7.1", nodes[0][1]).split()[1:]
+            agents.append(
+                subprocess.Popen(
+                    [*words, sys.executable, "-m", "torch.distributed.run", *command],
+                    env=os.environ | place | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                    stderr=subprocess.DEVNULL,
+                )
+            )
+        assert [agent.wait(90) for agent in agents] == [0, 0]
+    found = ranks.results(tmp_path / "job", 2)
+    assert {node for _, node in found} == {"0", "1"}
+    assert [result for result, _ in found] == ranks.launch(exchange, 2, steps=4)
+
+
+def test_a_pool_runs_functions_of_a_cell_in_order():
+    offset = 10
+    with ranks.Pool(2) as pool:
+        assert pool.map(lambda x: x + offset, range(5)) == [10, 11, 12, 13, 14]

@@ -1,0 +1,58 @@
+"""What a rank leaves behind: whole lines, whole marks, a failure in plain values."""
+
+import fcntl
+import json
+import os
+
+import pytest
+
+from scaletoolkit.machine.ranks import rank
+
+
+def test_lines_carry_the_rank_and_appear_when_they_end():
+    reading, writing = os.pipe()
+    lines = rank.Lines(3, writing)
+    print("a", "b", file=lines)
+    print("half", end="", file=lines)
+    assert os.read(reading, 100).decode() == "rank 3 │ a b\n"
+    print(" and half\nlast", file=lines)
+    assert os.read(reading, 100).decode() == "rank 3 │ half and half\nrank 3 │ last\n"
+
+
+def test_marks_appear_whole_and_the_lock_lasts_as_long_as_the_rank(tmp_path):
+    marks = rank.Marks(tmp_path, 1, 2)
+    marks.save_json("state", pid=7)
+    assert json.loads((tmp_path / "state-1-2").read_text()) == {"pid": 7}
+    held = marks.hold()
+    with (tmp_path / "alive-1-2").open() as other:
+        assert int(other.read()) == os.getpid()
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        held.close()
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def failure_of(function):
+    try:
+        function()
+    except Exception as error:
+        return rank.describe(error)
+
+
+def test_a_failure_keeps_the_caller_s_own_lines():
+    def parse():
+        return json.loads("{")
+
+    found = failure_of(parse)
+    assert found["type"] == "JSONDecodeError"
+    assert found["lines"][-1].endswith('in parse: return json.loads("{")')
+    assert "json/decoder.py" in found["traceback"]
+    assert not found["echo"]
+
+
+def test_lost_connections_are_echoes():
+    def lose():
+        raise RuntimeError("[/gloo/transport/tcp/pair.cc:545] Connection closed by peer")
+
+    assert failure_of(lose)["echo"]
+    assert not failure_of(lambda: 1 / 0)["echo"]

@@ -1,0 +1,96 @@
+"""Kubernetes' controller beside a real server: what it sees, and that sizes follow. Lab 09."""
+
+import threading
+import time
+
+import pytest
+
+from scaletoolkit import service
+from scaletoolkit.service.autoscaler import Autoscaler, View
+from scaletoolkit.serving import autoscaling
+
+QUEUE = autoscaling.Metric(
+    "Pods/inference_queue_length", "Pods", "inference_queue_length", "AverageValue", 2_000
+)
+CPU = autoscaling.Metric("Resource/cpu", "Resource", "cpu", "Utilization", 70)
+SPEC = autoscaling.Spec("s", "Deployment d", 1, 3, (CPU, QUEUE))
+
+
+def observation(states, queue_length=6.0, cpu_milli=50.0):
+    replicas = [
+        {"name": f"replica-{n}", "pid": n, "state": state, "provider": "", "cpu_milli": cpu_milli}
+        for n, state in enumerate(states)
+    ]
+    return service.Observation(1.0, queue_length, 1.0, len(states), replicas)
+
+
+def test_the_queue_is_shared_among_the_ready_and_cpu_is_each_ones_own():
+    pods, metrics = View(SPEC, 100)(observation(["ready", "ready", "starting"]), 0.0)
+    assert [(pod.phase, pod.ready) for pod in pods] == [
+        ("Running", True), ("Running", True), ("Pending", False)]  # fmt: skip
+    assert metrics["Pods/inference_queue_length"] == {"replica-0": 3000, "replica-1": 3000}
+    assert [sample.value_milli for sample in metrics["Resource/cpu"].values()] == [50, 50]
+    assert pods[0].requests_milli == {"server": {"cpu": 100}}
+
+
+def test_a_replica_counts_for_cpu_once_a_whole_period_lies_behind_it():
+    view, found = View(SPEC, 100, speed=15), []
+    for now, state in [(0.0, "starting"), (15.0, "ready"), (30.0, "ready")]:
+        pods, metrics = view(observation(["ready", state]), now)
+        groups = autoscaling.pods.group_pods(
+            pods, metrics["Resource/cpu"], "cpu", now, autoscaling.FLAGS
+        )
+        found.append([pod.name for pod in groups.ready])
+    assert found == [["replica-0"], ["replica-0"], ["replica-0", "replica-1"]]
+
+
+def test_replicas_that_leave_do_not_count():
+    pods, _ = View(SPEC, 100)(observation(["ready", "draining"]), 0.0)
+    assert autoscaling.pods.active(pods) == 1
+
+
+def test_what_the_server_does_not_measure_is_a_metric_that_failed():
+    metric = autoscaling.Metric("External/rps", "External", "rps", "Value", 1000)
+    spec = autoscaling.Spec("s", "Deployment d", 1, 3, (metric,))
+    seen = View(spec, 100)(observation(["ready"]), 0.0)
+    decision = autoscaling.reconcile(spec, *seen, None, None, 0.0)
+    assert "the server does not measure requests_per_s" in decision.error
+
+
+def ask_until(stopped, server):
+    while not stopped.is_set():
+        server.predict([[0.0] * 64] * 8)
+
+
+@pytest.fixture
+def server(digits_model):
+    options = {"accelerator_ms": (50, 0), "max_batch_size": 1, "period_s": 0.2}
+    with service.start(digits_model, **options) as server:
+        yield server
+
+
+def test_the_size_follows_the_load_up_and_down(server):
+    stopped, sizes = threading.Event(), []
+    flags = autoscaling.FLAGS._replace(sync_period_s=15, downscale_stabilization_s=30)
+    clients = [threading.Thread(target=ask_until, args=(stopped, server)) for _ in range(4)]
+    with Autoscaler(server, SPEC, speed=75, flags=flags) as autoscaler:
+        for client in clients:
+            client.start()
+        for wanted in (3, 1):
+            end_s = time.monotonic() + 60
+            while server.metrics()["replicas_wanted",] != wanted and time.monotonic() < end_s:
+                time.sleep(0.05)
+            sizes.append(server.metrics()["replicas_wanted",])
+            stopped.set()
+    for client in clients:
+        client.join()
+    assert sizes == [3, 1]
+    assert {row["replicas"] for row in autoscaler.rows} >= {1, 3}
+    assert len(autoscaler.rows) == len(autoscaler.decisions)
+
+
+def test_a_server_that_is_gone_ends_it_and_is_said(server):
+    autoscaler = Autoscaler(server, SPEC, speed=150)
+    server.close()
+    with pytest.raises(OSError, match="refused"):
+        autoscaler.stop()

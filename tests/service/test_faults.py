@@ -1,0 +1,230 @@
+"""Replicas come, go and are killed; gateways and parents too. Labs 07 and 09.
+
+SCALETOOLKIT_KILLS=50 makes the test of random kills a soak.
+"""
+
+import itertools
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import psutil
+import pytest
+
+from scaletoolkit import service
+from scaletoolkit.service.gateway.starter import CAN_FORK
+
+KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "3"))
+PATIENCE_S = 90
+ITEMS = np.random.default_rng(1).random((100, 64), dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def expected(digits_model):
+    session = onnxruntime.InferenceSession(digits_model / "model.onnx")
+    return session.run(None, {"input": ITEMS})[0]
+
+
+def until(condition, what):
+    end_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end_s, f"never happened: {what}"
+        time.sleep(0.02)
+
+
+def processes_of(server):
+    """The gateway and its replicas."""
+    gateway = psutil.Process(server.pid)
+    return [gateway, *gateway.children(recursive=True)]
+
+
+class Clients:
+    """Threads that ask again and again, check every answer, and count."""
+
+    def __init__(self, server, expected, count=6):
+        self.server, self.expected, self.stopped = server, expected, False
+        self.answered, self.wrong = [0] * count, []
+        self.threads = [threading.Thread(target=self.ask, args=[n]) for n in range(count)]
+
+    def ask(self, number):
+        for k in itertools.cycle(range(len(ITEMS))):
+            if self.stopped:
+                return
+            try:
+                row = self.server.predict([ITEMS[k].tolist()])[0]
+                if not np.allclose(row, self.expected[k], rtol=1e-4, atol=1e-5):
+                    self.wrong.append(f"item {k} has another item's answer")
+            except Exception as error:
+                self.wrong.append(repr(error))
+            self.answered[number] += 1
+
+    def turn(self):
+        """Wait until every request of this moment, and one more of each client, is answered."""
+        goal = [count + 2 for count in self.answered]
+        until(lambda: all(map(int.__ge__, self.answered, goal)), "every client was answered")
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopped = True
+        for thread in self.threads:
+            thread.join()
+
+
+def test_random_kills_under_load_lose_no_request_and_answer_none_twice(digits_model, expected):
+    options = {"replicas": 3, "max_batch_size": 2, "accelerator_ms": (20, 0)}
+    with service.start(digits_model, **options) as server:
+        with Clients(server, expected) as clients:
+            for kill in range(1, KILLS + 1):
+                clients.turn()  # so that no request meets two kills: it is tried twice, not thrice
+                victim = random.Random(kill).choice(server.replicas())
+                os.kill(victim["pid"], signal.SIGKILL)
+                until(lambda n=kill: server.metrics()["replica_deaths_total",] == n, "noticed")
+                server.wait_ready(3, PATIENCE_S)
+            clients.turn()
+        assert clients.wrong == []
+        assert server.metrics()["inference_requests_total", "200"] == sum(clients.answered)
+
+
+def test_the_server_grows_and_shrinks_under_load(digits_model, expected):
+    with service.start(digits_model, accelerator_ms=(5, 1)) as server:
+        with Clients(server, expected, count=3) as clients:
+            for size in (3, 1):
+                server.resize(size)
+                server.wait_ready(size, PATIENCE_S)
+                clients.turn()
+        assert clients.wrong == []
+        assert server.metrics()["replica_deaths_total",] == 0
+
+
+def test_a_draining_replica_answers_what_it_has_in_hand(digits_model, expected):
+    with (
+        service.start(digits_model, accelerator_ms=(1000, 0)) as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        answer = pool.submit(server.predict, ITEMS[:1].tolist())
+        until(lambda: server.metrics()["inference_in_flight_now",] == 1, "in flight")
+        server.resize(0)
+        np.testing.assert_allclose(answer.result(), expected[:1], rtol=1e-4, atol=1e-5)
+        until(lambda: server.replicas() == [], "the replica is gone")
+        assert server.metrics()["replica_deaths_total",] == 0
+
+
+def test_a_replica_that_hangs_is_replaced_and_its_batch_tried_twice(digits_model):
+    options = {"accelerator_ms": (3_600_000, 0), "batch_timeout_s": 0.2}
+    with service.start(digits_model, replicas=2, **options) as server:
+        with pytest.raises(service.ServerError, match="tried 2 times") as caught:
+            server.predict(ITEMS[:1].tolist())
+        assert caught.value.status == 503
+        until(lambda: server.metrics()["replica_deaths_total",] == 2, "two deaths")
+        server.wait_ready(2, PATIENCE_S)
+
+
+def test_a_model_that_cannot_be_loaded_is_reported(tmp_path):
+    facts = {"name": "broken", "input": "input", "output": "output", "shape": [64]}
+    (tmp_path / "model.json").write_text(json.dumps(facts))
+    (tmp_path / "model.onnx").write_bytes(b"no model")
+    with service.start(tmp_path, wait=False) as server:
+        until(lambda: server.metrics()["replica_deaths_total",] >= 1, "the replica died")
+        assert server.request("GET", "/readyz")[0] == 503
+        with pytest.raises(service.ServerError, match="1 replicas were not ready") as caught:
+            server.wait_ready(1, timeout_s=0.1)
+    assert "the model cannot be loaded" in str(caught.value)
+
+
+def test_a_replica_keeps_to_its_cpu_budget_and_answers(digits_model, expected):
+    with service.start(digits_model, cpu_milli=20, max_batch_size=4) as server:
+        server.observe()
+        with Clients(server, expected, count=4) as clients:
+            for _ in range(4):
+                clients.turn()
+            seen = server.observe()
+        assert clients.wrong == []
+        assert 0 < seen.replicas[0]["cpu_milli"] * seen.period_s < 2 * 20 * (seen.period_s + 1)
+        assert server.metrics()["replica_cpu_utilization_percent",] > 0
+
+
+def test_an_emulated_accelerator_says_so(digits_model):
+    with service.start(digits_model, accelerator_ms=(1, 0), start_up_s=0.1) as server:
+        assert {one["provider"] for one in server.replicas()} == {"emulated accelerator"}
+
+
+def test_a_stranger_is_not_taken_for_a_replica(digits_model):
+    import socket
+
+    from scaletoolkit.service import frames
+
+    with service.start(digits_model, replicas=0) as server:
+        ports = {c.laddr.port for c in psutil.Process(server.pid).net_connections() if not c.raddr}
+        (door,) = ports - {server.port}
+        with socket.create_connection(("127.0.0.1", door)) as stranger:
+            stranger.sendall(frames.pack({"name": "replica-1", "token": "guess"}))
+            assert stranger.recv(1) == b""
+        assert server.ask("GET", "/healthz") == {"live": True}
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_a_closed_server_leaves_no_process(digits_model, wait_until_gone, warm):
+    server = service.start(digits_model, replicas=2, warm=warm)
+    family = processes_of(server)
+    server.close()
+    assert len(family) == 3 + (warm and CAN_FORK)
+    wait_until_gone(family)
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="this system starts every replica from nothing")
+def test_a_killed_template_is_replaced_and_its_replicas_go_on(digits_model, expected):
+    with service.start(digits_model, accelerator_ms=(20, 0)) as server:
+        template = psutil.Process(server.replicas()[0]["pid"]).parent()
+        with Clients(server, expected, count=2) as clients:
+            template.kill()
+            clients.turn()
+            server.resize(3)
+            server.wait_ready(3, PATIENCE_S)
+            clients.turn()
+        assert clients.wrong == []
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_replicas_end_with_a_killed_gateway(digits_model, wait_until_gone, warm):
+    server = service.start(digits_model, replicas=2, warm=warm)
+    family = processes_of(server)
+    family[0].kill()
+    wait_until_gone(family)
+    server.close()
+
+
+PARENT = """
+import sys, time
+from scaletoolkit import lab, load, service
+server = service.start(sys.argv[1], replicas=2, accelerator_ms=(20, 1))
+folder = lab.workspace("killed")
+run = load.open_loop(server.url + "/v1/predict", [(600, 20)], [[[0.5] * 64]])
+while not run.rows():
+    time.sleep(0.05)
+print(folder, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_killed_parent_under_load_leaves_no_process_and_no_file(digits_model, wait_until_gone):
+    command = [sys.executable, "-c", PARENT, str(digits_model)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        folder = parent.stdout.readline().strip()
+        family = psutil.Process(parent.pid).children(recursive=True)
+        assert len(family) >= 5
+        parent.kill()
+    wait_until_gone(family)
+    until(lambda: not Path(folder).exists(), "the folder is gone")

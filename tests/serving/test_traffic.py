@@ -1,0 +1,192 @@
+"""Load tests against a real HTTP server: shapes, open and closed loop, and their ends. Lab 07."""
+
+import json
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scaletoolkit.serving import traffic
+from scaletoolkit.serving.traffic.arrivals import checked
+
+steps = st.lists(st.tuples(st.floats(0.1, 20), st.floats(0, 50)), min_size=1, max_size=5)
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Answers 200 to an even number, 503 to an odd one; remembers what it saw."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.seen.append(body)
+        right = 200 if body % 2 == 0 else 503
+        self.send_response(right if self.path == "/v1/predict" else 404)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"[]")
+
+    def log_message(self, *_):
+        """Silence."""
+
+
+class EchoServer(ThreadingHTTPServer):
+    """Has room for every connection of a test at once."""
+
+    request_queue_size = 128
+
+
+@pytest.fixture
+def server():
+    with EchoServer(("127.0.0.1", 0), Echo) as server:
+        server.daemon_threads, server.seen = True, []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def address(server):
+    return f"http://127.0.0.1:{server.server_port}/v1/predict"
+
+
+@given(steps, st.integers(0, 2**32))
+def test_arrivals_rise_and_stay_within_the_steps(steps, seed):
+    moments = traffic.poisson(steps, seed)
+    assert (np.diff(moments) >= 0).all()
+    assert not moments.size or 0 <= moments[0] <= moments[-1] <= sum(s for s, _ in steps) + 1e-9
+    np.testing.assert_array_equal(moments, traffic.poisson(steps, seed))
+
+
+def test_each_step_has_its_own_rate():
+    moments = traffic.poisson(traffic.step(50, 500, seconds=100))
+    counts, _ = np.histogram(moments, [0, 100, 200, 300])
+    np.testing.assert_allclose(counts, [5_000, 50_000, 5_000], rtol=0.06)
+
+
+def test_gaps_of_a_steady_load_are_exponential():
+    gaps = np.diff(traffic.poisson(traffic.steady(100, seconds=1000)))
+    np.testing.assert_allclose([gaps.mean(), gaps.std()], [0.01, 0.01], rtol=0.03)
+
+
+def test_shapes_are_plain_steps():
+    assert traffic.steady(5) == [(10, 5)]
+    assert traffic.spike(1, 9, seconds=4) == [(4, 1), (2, 9), (4, 1)]
+    day = traffic.diurnal(100, seconds=960)
+    assert sum(s for s, _ in day) == pytest.approx(960)
+    assert np.mean([level for _, level in day]) == pytest.approx(100)
+    assert day[48][1] > 8.9 * day[0][1]
+
+
+@pytest.mark.parametrize("wrong", [[], [(1,)], [("1", 2)], [(0, 2)], [(1, -2)]])
+def test_wrong_steps_are_refused(wrong):
+    with pytest.raises(ValueError, match="step"):
+        checked(wrong)
+
+
+def test_an_open_loop_sends_exactly_what_is_due(server):
+    run = traffic.open_loop(address(server), [(1.5, 40)], [0, 1, 2], seed=3)
+    result = run.wait()
+    due = traffic.poisson([(1.5, 40)], seed=3)
+    np.testing.assert_allclose(np.sort(result.due_s), due, atol=1e-6)
+    assert sorted(server.seen) == sorted(n % 3 for n in range(len(due)))
+    totals = result.totals
+    assert totals["requests"] == len(due) == totals["answered"] + totals["refused"]
+    assert totals["refused"] == server.seen.count(1)
+    assert (result.latency_ms > 0).all()
+
+
+def test_the_seconds_add_up_to_the_whole(server):
+    result = traffic.open_loop(address(server), [(2.2, 30)], [0, 1]).wait()
+    for name in ("requests", "answered", "refused", "failed"):
+        assert sum(row[name] for row in result.rows) == result.totals[name]
+    assert repr(result).startswith(f"LoadResult: {result.totals['requests']} requests")
+    assert "answered" in repr(result.table())
+
+
+def test_without_a_server_every_request_fails():
+    with socket.socket() as silent:  # bound, so that nobody else gets the port; not listening
+        silent.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        result = traffic.open_loop(address, [(0.5, 20)], [0]).wait()
+    assert result.totals["failed"] == result.totals["requests"] > 0
+
+
+def test_locust_follows_the_steps_and_keeps_its_report(server, tmp_path):
+    run = traffic.closed_loop(
+        address(server), [(3, 3), (1, 1)], [0, 1], rate_per_user=10, folder=tmp_path
+    )
+    result = run.wait()
+    assert max(row["users"] for row in result.rows) == 3
+    assert result.totals["requests"] == len(server.seen) > 0
+    assert result.totals["refused"] == sum(server.seen)
+    assert result.totals["answered"] == server.seen.count(0)
+    assert "html" in result.report.read_text().lower()
+    assert (tmp_path / "locust_stats.csv").exists()
+    assert "locust" not in sys.modules
+    assert "gevent" not in sys.modules
+
+
+def test_it_ticks_while_it_runs_and_knows_when_it_began(server):
+    before_s = time.monotonic()
+    run = traffic.open_loop(address(server), [(0.5, 20)], [0])
+    assert sum(1 for _ in run.ticks(every_s=0.05)) > 5
+    assert not run.running
+    assert before_s < run.began_s < time.monotonic() - 0.4
+    run.wait()
+
+
+def test_a_test_can_be_stopped(server):
+    run = traffic.open_loop(address(server), [(600, 5)], [0])
+    assert run.running
+    run.stop()
+    assert not run.running
+
+
+def test_a_test_that_takes_too_long_says_so(server):
+    with pytest.raises(traffic.LoadError, match=r"had not ended after 0\.2 s"):
+        traffic.open_loop(address(server), [(600, 5)], [0]).wait(timeout_s=0.2)
+
+
+@pytest.mark.parametrize(("url", "payloads"), [("ftp://x", [1]), ("http://x", [])])
+def test_wrong_requests_are_refused_before_anything_starts(url, payloads):
+    with pytest.raises(ValueError, match="a load test needs"):
+        traffic.open_loop(url, [(1, 1)], payloads)
+
+
+def test_locust_ends_with_its_parent(server, wait_until_gone):
+    code = (
+        "import sys, time; from scaletoolkit import load\n"
+        "run = load.closed_loop(sys.argv[1], [(600, 5)], [0])\n"
+        "print('ready', flush=True); time.sleep(600)"
+    )
+    command = [sys.executable, "-c", code, address(server)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout.readline() == b"ready\n"
+        until = time.monotonic() + 60
+        while not server.seen and time.monotonic() < until:
+            time.sleep(0.05)
+        assert server.seen
+        children = psutil.Process(parent.pid).children(recursive=True)
+        parent.kill()
+    wait_until_gone(children)
+
+
+def test_a_result_is_cut_into_the_steps_of_its_load():
+    due_s, latency_ms = np.array([0.1, 0.9, 1.2, 1.9, 2.1]), np.array([200.0, 300, 400, 500, 600])
+    result = traffic.LoadResult(due_s, latency_ms, np.array([200, 200, 503, 200, 200]), [])
+    first, second = result.by_step([(1, 4), (2, 8)], skip_s=0.25)
+    assert first[0] == pytest.approx(1 / 0.75)
+    assert first[1].tolist() == [200]  # the next one was due in the first step, answered later
+    assert second[0] == pytest.approx(2 / 1.75)
+    assert second[1].tolist() == [500, 600]

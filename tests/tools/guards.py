@@ -1,0 +1,244 @@
+"""What the form of every lab must be: generators of sentences, one for each thing that is wrong.
+
+nbval compares stored outputs, and has holes: a cell without an execution count is never compared,
+pictures are never compared, and text in a comment can silence it. These guards close them.
+"""
+
+import ast
+import json
+import re
+from statistics import median
+
+TAGS = {"nbval-ignore-output", "exercise", "raises-exception"}
+MAX_CELLS, MAX_LINES, MEDIAN_LINES, MAX_FIGURES, MAX_BYTES = 60, 30, 5, 8, 400_000
+LEAST_COMPARED = 12
+PROSE_WORDS = range(4, 16)
+MEASURED = re.compile(r"⟨ *[-+]?[\d.,]+(e[-+]?\d+)? ?([a-zA-Zµ×%²$]{0,10}(/[a-zA-Zµ]{1,10})?)⟩")
+FORBIDDEN = {
+    "an installation (pip)": r"\bpip3?\b",
+    "an address of the internet": r"https?://(?!127\.0\.0\.1|localhost)",
+    "a fixed port": r"(\bport\s*=\s*|localhost:|127\.0\.0\.1:|0\.0\.0\.0:)[1-9]\d",
+    "a literal .cuda()": r"\.cuda\(\)",
+    "a comment for nbval": r"NBVAL_",
+}
+HEADINGS = ("break it", "explore", "extrapolate", "graduate", "decide", "close")
+NAMING = (
+    ast.Import,
+    ast.ImportFrom,
+    ast.FunctionDef,
+    ast.AsyncFunctionDef,
+    ast.ClassDef,
+    ast.Assign,
+    ast.AnnAssign,
+    ast.AugAssign,
+)
+
+
+def problems(notebook):
+    """Every sentence of every guard about a notebook: a list, empty for a good lab."""
+    return [sentence for guard in GUARDS for sentence in guard(notebook)]
+
+
+def code_cells(notebook):
+    """The code cells of a notebook, in order."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def tags(cell):
+    """The tags of a cell: a set."""
+    return set(cell.metadata.get("tags", []))
+
+
+def ignored(cell):
+    """Whether nbval does not compare this cell."""
+    return "nbval-ignore-output" in tags(cell)
+
+
+def printed(cell):
+    """What a cell has put out as text: a string."""
+    streams = [output.get("text", "") for output in cell.outputs]
+    shown = [output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+    errors = [output.get("evalue", "") for output in cell.outputs]
+    return "".join(streams + shown + errors)
+
+
+def source(notebook):
+    """All code of a notebook."""
+    return "\n".join(cell.source for cell in code_cells(notebook))
+
+
+def recorded_by_one_run(notebook):
+    """Counts from 1 to n: a cell without one would never be compared."""
+    counts = [cell.execution_count for cell in code_cells(notebook)]
+    if counts != list(range(1, len(counts) + 1)):
+        yield f"not recorded by one run from top to bottom: counts are {counts}"
+
+
+def runs_anywhere(notebook):
+    """The kernel has its usual name, and no state of widgets is stored."""
+    if notebook.metadata.get("kernelspec", {}).get("name") != "python3":
+        yield "the kernel must be python3"
+    if "widgets" in notebook.metadata:
+        yield "the state of widgets is stored"
+
+
+def known_tags(notebook):
+    """No tag but those that have a meaning here."""
+    for cell in notebook.cells:
+        for tag in sorted(tags(cell) - TAGS):
+            yield f"cell {cell.id}: unknown tag {tag!r}"
+
+
+def readable_ids(notebook):
+    """Ids in words, each once: grading and discussion refer to cells by id."""
+    ids = [cell.get("id", "") for cell in notebook.cells]
+    for one in ids:
+        if not re.fullmatch(r"[a-z][a-z0-9-]{2,63}", one) or re.fullmatch(r"[0-9a-f]{8}", one):
+            yield f"cell id {one!r} is not made of words"
+    if len(set(ids)) < len(ids):
+        yield "two cells have the same id"
+
+
+def small_enough(notebook):
+    """Cells, lines, figures and bytes within the limits of a lab."""
+    lines = [len(cell.source.splitlines()) for cell in code_cells(notebook)]
+    figures = sum("image/png" in o.get("data", {}) for c in code_cells(notebook) for o in c.outputs)
+    for name, value, limit in [
+        ("cells", len(notebook.cells), MAX_CELLS),
+        ("lines in a code cell", max(lines, default=0), MAX_LINES),
+        ("lines in the median code cell", median(lines or [0]), MEDIAN_LINES),
+        ("figures", figures, MAX_FIGURES),
+        ("bytes", len(json.dumps(notebook)), MAX_BYTES),
+    ]:
+        if value > limit:
+            yield f"{value} {name}; at most {limit}"
+
+
+def enough_prose(notebook):
+    """Between too little and too much text for each line of code."""
+    words = sum(len(c.source.split()) for c in notebook.cells if c.cell_type == "markdown")
+    lines = max(1, len([line for line in source(notebook).splitlines() if line.strip()]))
+    if round(words / lines) not in PROSE_WORDS:
+        yield f"{words / lines:.1f} words of prose a line of code"
+
+
+def clean_outputs(notebook):
+    """No stderr, no SVG: they hold addresses and paths. An error only where one is shown."""
+    for cell in code_cells(notebook):
+        errors = [output for output in cell.outputs if output.output_type == "error"]
+        if bool(errors) != ("raises-exception" in tags(cell)):
+            yield f"cell {cell.id}: errors belong to the tag raises-exception, and it to them"
+        if any(error.traceback != [error.evalue] for error in errors):
+            yield f"cell {cell.id}: an error is one sentence, without a traceback"
+        for output in cell.outputs:
+            if output.get("name") == "stderr":
+                yield f"cell {cell.id}: stderr is stored"
+            if "image/svg+xml" in output.get("data", {}):
+                yield f"cell {cell.id}: an SVG is stored"
+        if "✘" in printed(cell):
+            yield f"cell {cell.id}: a claim that does not hold is stored"
+
+
+def only_numbers_between_marks(notebook):
+    """nbval sees none of what stands in ⟨…⟩, so it must be a number and a unit."""
+    for cell in code_cells(notebook):
+        text = printed(cell)
+        for found in re.findall(r"⟨[^⟩]*⟩?", text):
+            if not MEASURED.fullmatch(found):
+                yield f"cell {cell.id}: {found} is not a number and a unit"
+        if text.count("⟨") != text.count("⟩"):
+            yield f"cell {cell.id}: the marks ⟨ and ⟩ do not match"
+
+
+def portable_source(notebook):
+    """Nothing that runs on one machine only."""
+    for cell in code_cells(notebook):
+        for words, pattern in FORBIDDEN.items():
+            if re.search(pattern, cell.source):
+                yield f"cell {cell.id}: {words}"
+
+
+def compared(notebook):
+    """Most cells have output that nbval compares; a silent one must end in a definition."""
+    cells = code_cells(notebook)
+    loud = [cell for cell in cells if not ignored(cell) and printed(cell).strip()]
+    for cell in cells:
+        if not ignored(cell) and not printed(cell).strip() and not _ends_in_a_name(cell.source):
+            yield f"cell {cell.id} ends in an action that shows nothing to compare"
+    if len(loud) < max(LEAST_COMPARED, len(cells) / 2):
+        yield f"only {len(loud)} of {len(cells)} code cells have compared output"
+    if sum(map(ignored, cells)) > len(cells) / 5:
+        yield f"{sum(map(ignored, cells))} of {len(cells)} cells are not compared; at most a fifth"
+
+
+def _ends_in_a_name(text):
+    lines = [line for line in text.splitlines() if not line.startswith("%")]
+    body = ast.parse("\n".join(lines)).body
+    return not body or isinstance(body[-1], NAMING)
+
+
+def opens_and_closes(notebook):
+    """A title card, a set-up that names the machine, and a summary as the last thing that runs."""
+    cells = code_cells(notebook)
+    if not notebook.cells[0].source.startswith("# "):
+        yield "the first cell is not a title card"
+    if not ignored(cells[0]) or "hardware.machine(" not in cells[0].source:
+        yield "the first code cell is not the set-up that names the machine"
+    for call in ("lab.summary()", "processes.clean_up()"):
+        if call not in cells[-1].source:
+            yield f"the last code cell does not call {call}"
+
+
+def whole_anatomy(notebook):
+    """Predictions, claims, exercises, sliders, and the sections that every lab has."""
+    code = source(notebook)
+    parts = {
+        "predictions": (code.count("lab.predict("), 2),
+        "comparisons with a prediction": (code.count("lab.compare("), 2),
+        "claims": (code.count("lab.claim("), 3),
+        "exercises": (sum("exercise" in tags(cell) for cell in code_cells(notebook)), 3),
+        "explorations with sliders": (
+            len(re.findall(r"explore\(|interact\w*\(|Slider\(", code)),
+            1,
+        ),
+    }
+    for name, (found, least) in parts.items():
+        if found < least:
+            yield f"{found} {name}; at least {least}"
+    headings = " ".join(_headings(notebook)).lower()
+    for words in HEADINGS:
+        if words not in headings:
+            yield f"no section is headed {words!r}"
+
+
+def _headings(notebook):
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    return [line for text in texts for line in text.splitlines() if line.startswith("#")]
+
+
+def starters(notebook):
+    """Every exercise is stored as a starter that says "not yet"."""
+    for cell in code_cells(notebook):
+        if "exercise" not in tags(cell):
+            continue
+        if "raise NotImplementedError" not in cell.source or "exercise.check(" not in cell.source:
+            yield f"cell {cell.id}: an exercise holds a starter and its check"
+        if not printed(cell).startswith("○"):
+            yield f"cell {cell.id}: the starter's output must say that it is not yet right"
+
+
+GUARDS = [
+    recorded_by_one_run,
+    runs_anywhere,
+    known_tags,
+    readable_ids,
+    small_enough,
+    enough_prose,
+    clean_outputs,
+    only_numbers_between_marks,
+    portable_source,
+    compared,
+    opens_and_closes,
+    whole_anatomy,
+    starters,
+]

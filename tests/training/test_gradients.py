@@ -1,0 +1,91 @@
+"""Hooks that measure and slow down exchanges leave the result as it is."""
+
+import time
+
+import pytest
+import torch
+
+from scaletoolkit.machine import ranks
+from scaletoolkit.training import gradients, models
+
+
+def watched(rank, world_size):
+    """Train a little with every kind of exchange: (weights, buckets, bytes, parts, seconds)."""
+    ranks.setup_distributed(rank, world_size)
+    data = models.digits()
+    images, labels = data.images[rank:64:world_size], data.labels[rank:64:world_size]
+    found = {}
+    for name, options in {
+        "plain": None,
+        "watched": {},
+        "fp16": {"dtype": torch.float16},
+        "slow": {"bytes_per_s": 1e6},
+    }.items():
+        model = models.seeded(models.mlp)
+        ddp = models.data_parallel(model)
+        exchange = gradients.Exchange(**options or {})
+        if options is not None:
+            ddp.register_comm_hook(None, exchange.hook)
+        optimizer = torch.optim.SGD(ddp.parameters(), lr=0.1)
+        begun = time.perf_counter()
+        parts = [gradients.timed_step(ddp, optimizer, images, labels, exchange) for _ in range(2)]
+        seconds = time.perf_counter() - begun
+        found[name] = (
+            models.flat(model).tolist(),
+            exchange.buckets,
+            exchange.size_bytes,
+            parts,
+            seconds,
+        )
+    return found
+
+
+def test_hooks_change_what_travels_and_not_what_is_computed():
+    one, two = ranks.launch(watched, 2)
+    size = models.gradient_bytes(models.mlp())
+    weights = {name: torch.tensor(values) for name, (values, *_) in one.items()}
+    assert all(one[name][0] == two[name][0] for name in one)
+    assert models.distance(weights["plain"], weights["watched"]) < 1e-6
+    assert models.distance(weights["plain"], weights["slow"]) < 1e-6
+    assert 0 < models.distance(weights["plain"], weights["fp16"]) < 1e-3
+    assert one["watched"][1:3] == (2, 2 * size)
+    assert one["fp16"][2] == size
+    assert one["slow"][4] >= 2 * size / 1e6
+    for part in one["watched"][3]:
+        assert set(part) == {"forward", "backward", "wait", "update"}
+        assert all(seconds >= 0 for seconds in part.values())
+
+
+def timed(rank, world_size):
+    ranks.setup_distributed(rank, world_size)
+    data = models.digits()
+    images, labels = data.images[:32], data.labels[:32]
+    ddp, wire = models.data_parallel(models.mlp()), gradients.Exchange()
+    alone = models.seeded(models.mlp)
+    return {
+        "wire": gradients.all_reduce_seconds([4, 40_000_000]),
+        "steps": gradients.step_seconds(alone, ddp, images, labels, repeats=2),
+        "parts": gradients.step_parts(models.data_parallel(models.mlp()), images, labels),
+        "once in four": gradients.four_batches(ddp, wire, images, labels, silent=3, repeats=2),
+        "buckets": wire.buckets,
+        "alone": models.distance(models.flat(alone), models.flat(models.seeded(models.mlp))),
+    }
+
+
+def test_steps_and_exchanges_are_timed_on_every_rank():
+    first, second = ranks.launch(timed, 2)
+    for found in (first, second):
+        assert 0 < found["wire"][0] < found["wire"][1]
+        assert set(found["steps"]) == {"one rank", "strong", "weak"}
+        assert set(found["parts"]) == {"forward", "backward", "wait", "update"}
+        assert found["once in four"][1] == models.gradient_bytes(models.mlp())
+        assert found["buckets"] == 2
+    assert first["alone"] > 0  # only rank 0 trains the model that is nobody else's
+    assert second["alone"] == 0
+
+
+def test_the_ring_law():
+    assert gradients.ring_seconds(1000, 1, 1.0, 10) == 0
+    assert gradients.ring_seconds(1000, 2, 0.5, 1000) == pytest.approx(2 * (0.5 + 0.5))
+    far = gradients.ring_seconds(1e9, 10**6, 0, 1e9)
+    assert far == pytest.approx(2, rel=1e-5)  # however many ranks: twice the bytes
