@@ -21,5 +21,5 @@ def test_the_command_line_starts_without_heavy_packages():
 
 
 def test_importing_measure_and_ranks_does_not_import_torch():
-    statement = "from scaletoolkit import events, lab, laws, measure, plots, ranks"
+    statement = "from scaletoolkit import lab, laws; from scaletoolkit.data import events; from scaletoolkit.lab import plots; from scaletoolkit.machine import measure, ranks"
     assert not modules_after(statement) & {"torch", "matplotlib", "ray"}

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from scaletoolkit import lab
+from scaletoolkit.lab.profile import PROFILES
 
 LABS = Path(__file__).parents[2] / "labs"
 CELL_TIMEOUT_S = 600
@@ -107,14 +108,11 @@ def _client(notebook, path):
 
 
 def _environment(profile):
-    from scaletoolkit.lab import profile
 
     if profile is None:
         return dict(os.environ)
-    if profile not in profile.PROFILES:
-        raise lab.LabError(
-            f"There is no profile {profile!r}; there are {', '.join(profile.PROFILES)}."
-        )
+    if profile not in PROFILES:
+        raise lab.LabError(f"There is no profile {profile!r}; there are {', '.join(PROFILES)}.")
     return os.environ | {"SCALETOOLKIT_PROFILE": profile}
 
 

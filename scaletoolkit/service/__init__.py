@@ -1,6 +1,6 @@
 """The model server: one gateway, a bounded queue, replicas that come and go. Labs 07 to 12.
 
-    folder = service.models.digits(lab.workspace("model"))
+    folder = export.digits(processes.workspace("model"))
     with service.start(folder, replicas=2, max_batch_size=32) as server:
         server.predict([[0.0] * 64])
         server.resize(5)

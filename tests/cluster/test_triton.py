@@ -7,7 +7,6 @@ import pytest
 
 from scaletoolkit import service
 from scaletoolkit.cluster import triton
-from scaletoolkit.service import exports
 
 MODEL = {"name": "m", "input": "pixels", "output": "scores", "shape": [3, 8, 8]}
 
@@ -39,7 +38,7 @@ def test_every_setting_has_its_field(folder):
     assert field(text, "max_queue_delay_microseconds") == "500"
     assert field(text, "max_queue_size") == "64"
     assert field(text, "default_timeout_microseconds") == "250000"
-    assert losses == list(exports.LOSSES)
+    assert losses == list(triton.LOSSES)
 
 
 def test_the_models_tensors_are_named_without_the_batch(folder):
@@ -51,8 +50,8 @@ def test_the_models_tensors_are_named_without_the_batch(folder):
 
 def test_what_triton_does_not_know_is_said(folder):
     settings = service.Settings(folder, cpu_milli=100, accelerator_ms=(10, 1), start_up_s=2)
-    losses = triton.config(settings)[1][len(exports.LOSSES) :]
-    assert [sentence.split()[0] for sentence in losses] == list(exports.DROPPED)
+    losses = triton.config(settings)[1][len(triton.LOSSES) :]
+    assert [sentence.split()[0] for sentence in losses] == list(triton.DROPPED)
 
 
 def test_braces_and_brackets_match(folder):

@@ -124,7 +124,9 @@ def test_a_folder_without_events_is_a_sentence(tmp_path):
 
 
 def test_a_write_that_is_killed_leaves_no_folder_and_can_be_repeated(tmp_path):
-    code = f"from scaletoolkit import events; events.write({str(tmp_path / 'cut')!r}, 3_000_000)"
+    code = (
+        f"from scaletoolkit.data import events; events.write({str(tmp_path / 'cut')!r}, 3_000_000)"
+    )
     with subprocess.Popen([sys.executable, "-c", code]) as writer:
         while not list(tmp_path.glob("cut.partial/*.parquet")):
             assert writer.poll() is None

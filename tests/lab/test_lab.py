@@ -149,7 +149,7 @@ def test_clean_up_removes_the_workspace_and_ends_its_watcher(new_record):
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM, None])
 def test_a_workspace_dies_with_its_process_however_it_ends(ending):
     code = (
-        "import sys; from scaletoolkit import lab; folder = lab.workspace('test')\n"
+        "import sys; from scaletoolkit.machine import processes; folder = processes.workspace('test')\n"
         "(folder / 'file').write_text('x'); print(folder, flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code]

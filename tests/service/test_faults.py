@@ -208,10 +208,12 @@ def test_replicas_end_with_a_killed_gateway(digits_model, wait_until_gone, warm)
 
 PARENT = """
 import sys, time
-from scaletoolkit import lab, load, service
+from scaletoolkit import service
+from scaletoolkit.machine import processes
+from scaletoolkit.serving import traffic
 server = service.start(sys.argv[1], replicas=2, accelerator_ms=(20, 1))
-folder = lab.workspace("killed")
-run = load.open_loop(server.url + "/v1/predict", [(600, 20)], [[[0.5] * 64]])
+folder = processes.workspace("killed")
+run = traffic.open_loop(server.url + "/v1/predict", [(600, 20)], [[[0.5] * 64]])
 while not run.rows():
     time.sleep(0.05)
 print(folder, flush=True)

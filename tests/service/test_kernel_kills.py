@@ -23,7 +23,9 @@ KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "2"))
 LONGEST_S, GRACE_S, PATIENCE_S = 8, 5, 90
 CELL = """
 import threading
-from scaletoolkit import autoscaling, lab, load, service
+from scaletoolkit import service
+from scaletoolkit.machine import processes
+from scaletoolkit.serving import autoscaling, traffic
 
 MANIFEST = '''
 apiVersion: autoscaling/v2
@@ -40,9 +42,9 @@ spec:
       target: {type: AverageValue, averageValue: 2}
 '''
 spec = autoscaling.parse(MANIFEST)
-(lab.workspace("model-server") / "notes").write_text("mine")
+(processes.workspace("model-server") / "notes").write_text("mine")
 server = service.start(MODEL, max_batch_size=1, accelerator_ms=(50, 0))
-run = load.closed_loop(server.url + "/v1/predict", [(600, 20)], [[[0.5] * 64]])
+run = traffic.closed_loop(server.url + "/v1/predict", [(600, 20)], [[[0.5] * 64]])
 
 def read(now):
     seen = server.observe()

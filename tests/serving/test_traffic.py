@@ -166,8 +166,8 @@ def test_wrong_requests_are_refused_before_anything_starts(url, payloads):
 
 def test_locust_ends_with_its_parent(server, wait_until_gone):
     code = (
-        "import sys, time; from scaletoolkit import load\n"
-        "run = load.closed_loop(sys.argv[1], [(600, 5)], [0])\n"
+        "import sys, time; from scaletoolkit.serving import traffic\n"
+        "run = traffic.closed_loop(sys.argv[1], [(600, 5)], [0])\n"
         "print('ready', flush=True); time.sleep(600)"
     )
     command = [sys.executable, "-c", code, address(server)]

@@ -62,7 +62,7 @@ def test_no_worker_is_left_when_the_pool_closes():
 def test_workers_end_when_their_parent_is_killed():
     code = (
         "import time\n"
-        "from scaletoolkit import ranks\n"
+        "from scaletoolkit.machine import ranks\n"
         "if __name__ == '__main__':\n"
         "    pool = ranks.Pool(2); print('ready', flush=True); time.sleep(60)"
     )
