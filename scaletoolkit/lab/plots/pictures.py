@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.ticker import NullLocator
 
 Show: TypeAlias = "Callable[[Figure], object]"
+Groups = Mapping[str, Mapping[str, float]]
 
 HATCHES = ["", "//", "..", "xx", "\\\\", "--", "oo"]
-STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {  # matplotlib types such a dict by the name of every setting
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
     "font.size": 10,
@@ -133,9 +134,9 @@ def panels(
         _legend(grid[0], columns=2)
 
 
-def _draw(axes: Axes, many: Iterable[Series], number: int = -1, joined: bool = False) -> int:
+def _draw(axes: Axes, lines: Iterable[Series], number: int = -1, joined: bool = False) -> int:
     """Plot series with the colours after that number: the number of the last colour used."""
-    for series in many:
+    for series in lines:
         if series.kind in POINTS:
             number += 1
         axes.plot(series.x, series.y, label=series.legend, **look(series, max(number, 0), joined))
@@ -143,7 +144,7 @@ def _draw(axes: Axes, many: Iterable[Series], number: int = -1, joined: bool = F
 
 
 def bars(
-    groups: Mapping[str, Mapping[str, float]],
+    groups: Groups,
     title: str,
     y: str,
     kind: str = "measured",
@@ -161,7 +162,7 @@ def bars(
 
 def _draw_bars(
     axes: Axes,
-    groups: Mapping[str, Mapping[str, float]],
+    groups: Groups,
     log_y: bool = False,
     show_values: Callable[[float], str] | None = None,
 ) -> None:
@@ -169,8 +170,8 @@ def _draw_bars(
     width = 0.8 / len(labels)
     axes.grid(visible=False, axis="x")
     for number, label in enumerate(labels):
-        left = (number - (len(labels) - 1) / 2) * width
-        middles = [group + left for group in range(len(groups))]
+        offset = (number - (len(labels) - 1) / 2) * width
+        middles = [group + offset for group in range(len(groups))]
         values = [group[label] for group in groups.values()]
         drawn = axes.bar(middles, values, width * 0.92, label=label, **_fill(number))
         if show_values:

@@ -6,13 +6,16 @@ pale grey line, the learner's guess a star. Colours are Okabe and Ito's, which c
 tell apart (https://jfly.uni-koeln.de/color/); markers and dashes repeat what colours say.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-Numbers = Sequence[float] | NDArray[Any]
+Numbers: TypeAlias = "Sequence[float] | NDArray[Any]"
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
@@ -52,31 +55,23 @@ def look(series: Series, number: int, joined: bool = False) -> dict[str, Any]:
 
     joined: measured points are small, with a line between them.
     """
-    options = _look(series.kind, number)
+    options = _looks(COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)])[series.kind]
     if joined and series.kind == "measured":
         options |= {"linestyle": "-", "markersize": 3}
     if series.dashed:
-        options |= {"linestyle": "--"}
+        options["linestyle"] = "--"
     if not series.marks:
-        options |= {"marker": ""}
+        options["marker"] = ""
     return options
 
 
-def _look(kind: str, number: int) -> dict[str, Any]:
-    colour = COLOURS[number % len(COLOURS)]
-    marker = MARKERS[number % len(MARKERS)]
-    looks: dict[str, dict[str, Any]] = {
+def _looks(colour: str, marker: str) -> dict[str, dict[str, Any]]:
+    hollow = {"marker": marker, "markerfacecolor": "white"}
+    return {
         "measured": {"color": colour, "marker": marker, "linestyle": "", "markersize": 7},
         "fitted": {"color": colour, "linestyle": "-", "linewidth": 1.8},
-        "simulated": {
-            "color": colour,
-            "linestyle": "-.",
-            "linewidth": 1.6,
-            "marker": marker,
-            "markerfacecolor": "white",
-        },
+        "simulated": {"color": colour, "linestyle": "-.", "linewidth": 1.6, **hollow},
         "quoted": {"color": colour, "marker": "D", "linestyle": "", "markerfacecolor": "none"},
         "ideal": {"color": "#bdbdbd", "linestyle": "-", "linewidth": 2.5, "zorder": 1},
         "guess": {"color": "#000000", "marker": "*", "linestyle": "", "markersize": 14},
     }
-    return looks[kind]
