@@ -1,38 +1,45 @@
-"""The laws of scale: formula, source, fit. Ground; lab 00 introduces them, later labs fit them.
+"""The laws of scale: formula, source, fit. Lab 00 introduces them, later labs fit them.
 
-Times and rates may be in any unit, as long as a call uses one throughout.
+Times and rates may be in any unit, as long as a call uses one throughout. What takes `workers`
+takes one number and returns one, or takes several and returns an array.
 """
 
 import math
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array = NDArray[np.float64]
+Numbers = np.float64 | Array
 
 
-def _fraction(name, value):
+def _check_fraction(name: str, value: float) -> None:
     if not 0 <= value <= 1:
         raise ValueError(f"{name} must lie between 0 and 1, got {value}")
 
 
-def amdahl(workers, serial):
+def amdahl(workers: ArrayLike, serial: float) -> Numbers:
     """Speed-up of a fixed piece of work, of which the fraction `serial` cannot be shared.
 
-    1 / (s + (1 - s) / n). Source: G. Amdahl, AFIPS 1967. Takes numbers or arrays of workers.
+    1 / (s + (1 - s) / n). Source: G. Amdahl, AFIPS 1967.
     """
-    _fraction("serial", serial)
+    _check_fraction("serial", serial)
     return 1 / (serial + (1 - serial) / np.asarray(workers, dtype=float))
 
 
-def gustafson(workers, serial):
+def gustafson(workers: ArrayLike, serial: float) -> Numbers:
     """Speed-up when the work grows with the workers (weak scaling).
 
-    s + (1 - s) n. Source: J. Gustafson, CACM 31(5), 1988. Takes numbers or arrays of workers.
+    s + (1 - s) n. Source: J. Gustafson, CACM 31(5), 1988.
     """
-    _fraction("serial", serial)
+    _check_fraction("serial", serial)
     return serial + (1 - serial) * np.asarray(workers, dtype=float)
 
 
-def usl(workers, contention, coherency):
+def usl(workers: ArrayLike, contention: float, coherency: float) -> Numbers:
     """Relative capacity by the Universal Scalability Law: n / (1 + σ(n - 1) + κ n (n - 1)).
 
     contention σ: the part of the work that waits in line; coherency κ: the price of agreeing,
@@ -42,7 +49,7 @@ def usl(workers, contention, coherency):
     return n / (1 + contention * (n - 1) + coherency * n * (n - 1))
 
 
-def usl_peak(contention, coherency):
+def usl_peak(contention: float, coherency: float) -> float:
     """The number of workers beyond which the USL falls: sqrt((1 - σ) / κ); inf where κ is 0."""
     return math.sqrt(max(0.0, 1 - contention) / coherency) if coherency > 0 else math.inf
 
@@ -58,78 +65,75 @@ class UslFit:
     coherency_error: float
 
     @property
-    def peak(self):
+    def peak(self) -> float:
         """The number of workers at which the fitted rate is highest; inf where it never falls."""
         return usl_peak(self.contention, self.coherency)
 
-    def rate(self, workers):
+    def rate(self, workers: ArrayLike) -> Numbers:
         """The fitted rate at these workers, in the unit of the measured rates."""
         return self.rate_of_one * usl(workers, self.contention, self.coherency)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"UslFit: contention {self.contention:.3f} ± {self.contention_error:.3f}, "
             f"coherency {self.coherency:.4f} ± {self.coherency_error:.4f}"
         )
 
 
-def fit_usl(workers, rates):
+def fit_usl(workers: ArrayLike, rates: ArrayLike) -> UslFit:
     """Fit the USL to measured rates by least squares: a UslFit.
 
-    workers: counts, at least three different ones; rates: work done per second at each. Errors are
-    one standard deviation from the curvature at the best fit, and infinite with three points.
+    workers: counts, at least three different ones; rates: work done per second at each, above 0;
+    else ValueError. Errors are one standard deviation from the curvature at the best fit, and
+    infinite with three points.
     """
-    from scipy.optimize import curve_fit
+    counts = np.asarray(workers, dtype=float)
+    measured = np.asarray(rates, dtype=float)
+    if len(set(counts)) < 3:
+        raise ValueError(f"a USL fit needs three different worker counts, got {len(set(counts))}")
+    if not (measured > 0).all():
+        raise ValueError(f"rates must be positive, got {measured.min():g}")
 
-    workers, rates = np.asarray(workers, dtype=float), np.asarray(rates, dtype=float)
-    if len(set(workers)) < 3:
-        raise ValueError(f"a USL fit needs three different worker counts, got {len(set(workers))}")
-    if not (rates > 0).all():
-        raise ValueError(f"rates must be positive, got {rates.min():g}")
-    scale = rates.max()
-    best, covariance = _quiet(
-        curve_fit,
-        lambda n, r, s, k: r * usl(n, s, k),
-        workers,
-        rates / scale,
-        p0=(rates[0] / scale, 0.1, 0.01),
-        bounds=(0, [np.inf, 1, np.inf]),
-    )
-    errors = np.sqrt(np.diag(covariance))
-    return UslFit(best[0] * scale, *map(float, best[1:]), *map(float, errors[1:]))
+    def law(n: Array, rate_of_one: float, contention: float, coherency: float) -> Numbers:
+        return rate_of_one * usl(n, contention, coherency)
+
+    scale = measured.max()
+    start = [measured[0] / scale, 0.1, 0.01]
+    best, errors = _fit(law, counts, measured / scale, start, highest=[np.inf, 1, np.inf])
+    return UslFit(best[0] * scale, best[1], best[2], errors[1], errors[2])
 
 
-def fit_amdahl(workers, seconds):
+def fit_amdahl(workers: ArrayLike, seconds: ArrayLike) -> tuple[float, float]:
     """The serial fraction that fits measured seconds best, and its standard error: (s, error).
 
-    Fits T(n) = T(1) (s + (1 - s) / n) by least squares, with T(1) free.
+    Fits T(n) = T(1) (s + (1 - s) / n) by least squares, with T(1) free. Raises ValueError where
+    there are not two different worker counts.
     """
+    counts = np.asarray(workers, dtype=float)
+    measured = np.asarray(seconds, dtype=float)
+    if len(set(counts)) < 2:
+        raise ValueError("an Amdahl fit needs two different worker counts, got one")
+
+    def law(n: Array, seconds_of_one: float, serial: float) -> Array:
+        return seconds_of_one * (serial + (1 - serial) / n)
+
+    best, errors = _fit(law, counts, measured, [measured[0], 0.1], highest=[np.inf, 1])
+    return best[1], errors[1]
+
+
+def _fit(
+    law: Callable[..., Numbers], n: Array, y: Array, start: list[float], highest: list[float]
+) -> tuple[list[float], list[float]]:
+    """Least squares with each parameter between 0 and its highest: (best, standard errors)."""
     from scipy.optimize import curve_fit
 
-    workers, seconds = np.asarray(workers, dtype=float), np.asarray(seconds, dtype=float)
-    if len(set(workers)) < 2:
-        raise ValueError("an Amdahl fit needs two different worker counts, got one")
-    best, covariance = _quiet(
-        curve_fit,
-        lambda n, one, s: one * (s + (1 - s) / n),
-        workers,
-        seconds,
-        p0=(seconds[0], 0.1),
-        bounds=(0, [np.inf, 1]),
-    )
-    return float(best[1]), float(np.sqrt(covariance[1, 1]))
+    # scipy warns where there are too few points for an error; it is infinite then, which says so
+    with warnings.catch_warnings(action="ignore"):
+        best, covariance = curve_fit(law, n, y, p0=start, bounds=(0, highest))
+    return best.tolist(), np.sqrt(np.diag(covariance)).tolist()
 
 
-def _quiet(fit, *arguments, **options):
-    """Fit without scipy's warning that few points give no error estimate: the error says so."""
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return fit(*arguments, **options)
-
-
-def little(arrival_rate, time_in_system):
+def little(arrival_rate: float, time_in_system: float) -> float:
     """How many are in a stable system on average: L = λ W. Source: J. Little, Op. Res. 9(3), 1961.
 
     Holds whatever the order of service and the distributions.
@@ -149,9 +153,12 @@ class Queue:
     number_in_system: float
 
 
-def _stable(arrival_rate, service_rate, servers):
+def _utilization(arrival_rate: float, service_rate: float, servers: int) -> float:
     if arrival_rate < 0 or service_rate <= 0 or servers < 1:
-        raise ValueError("a queue needs a rate of arrivals ≥ 0, of service > 0 and a server")
+        raise ValueError(
+            "a queue needs a rate of arrivals ≥ 0, of service > 0 and a server, "
+            f"got {arrival_rate}, {service_rate} and {servers}"
+        )
     utilization = arrival_rate / (servers * service_rate)
     if utilization >= 1:
         raise ValueError(
@@ -160,13 +167,14 @@ def _stable(arrival_rate, service_rate, servers):
     return utilization
 
 
-def mmc(arrival_rate, service_rate, servers):
+def mmc(arrival_rate: float, service_rate: float, servers: int) -> Queue:
     """Poisson arrivals, exponential service, `servers` servers, one line: a Queue.
 
     Erlang C. Source: L. Kleinrock, Queueing Systems I, 1975. Overload raises ValueError.
     """
-    utilization = _stable(arrival_rate, service_rate, servers)
-    load, blocking = arrival_rate / service_rate, 1.0
+    utilization = _utilization(arrival_rate, service_rate, servers)
+    load = arrival_rate / service_rate
+    blocking = 1.0
     for n in range(1, servers + 1):  # Erlang B by its recursion, which never overflows
         blocking = load * blocking / (n + load * blocking)
     wait = blocking / (1 - utilization * (1 - blocking))
@@ -174,39 +182,37 @@ def mmc(arrival_rate, service_rate, servers):
     return _queue(arrival_rate, service_rate, utilization, wait, waiting_time)
 
 
-def md1(arrival_rate, service_rate):
+def md1(arrival_rate: float, service_rate: float) -> Queue:
     """Poisson arrivals, every service equally long, one server: a Queue.
 
-    Pollaczek and Khinchine. Source: L. Kleinrock, Queueing Systems I, 1975.
+    Pollaczek and Khinchine. Source as for `mmc`; overload raises ValueError.
     """
-    utilization = _stable(arrival_rate, service_rate, 1)
+    utilization = _utilization(arrival_rate, service_rate, 1)
     waiting_time = utilization / (2 * service_rate * (1 - utilization))
     return _queue(arrival_rate, service_rate, utilization, utilization, waiting_time)
 
 
-def _queue(arrival_rate, service_rate, utilization, wait, waiting_time):
-    whole = waiting_time + 1 / service_rate
-    return Queue(
-        utilization,
-        wait,
-        waiting_time,
-        whole,
-        little(arrival_rate, waiting_time),
-        little(arrival_rate, whole),
-    )
+def _queue(
+    arrival_rate: float, service_rate: float, utilization: float, wait: float, waiting_time: float
+) -> Queue:
+    time_in_system = waiting_time + 1 / service_rate
+    queue_length = little(arrival_rate, waiting_time)
+    number_in_system = little(arrival_rate, time_in_system)
+    return Queue(utilization, wait, waiting_time, time_in_system, queue_length, number_in_system)
 
 
-def zipf(items, exponent=1.0):
+def zipf(items: int, exponent: float = 1.0) -> Array:
     """The probability of each of `items` things by rank, proportional to 1 / rank^exponent."""
-    weights = 1 / np.arange(1, items + 1, dtype=float) ** exponent
+    weights: Array = 1 / np.arange(1, items + 1, dtype=float) ** exponent
     return weights / weights.sum()
 
 
-def che_lru(probabilities, cache_items):
+def che_lru(probabilities: ArrayLike, cache_items: int) -> tuple[float, float]:
     """Hit ratio of an LRU cache under independent requests, and its characteristic time.
 
     Returns (hit_ratio, characteristic_time in requests). The time t solves Σ(1 - exp(-p t)) =
-    cache size. Source: H. Che, Y. Tung, Z. Wang, IEEE JSAC 20(7), 2002.
+    cache size; a size of 0 or of all items raises ValueError. Source: H. Che, Y. Tung, Z. Wang,
+    IEEE JSAC 20(7), 2002.
     """
     from scipy.optimize import brentq
 
@@ -220,12 +226,12 @@ def che_lru(probabilities, cache_items):
     return float((p * -np.expm1(-p * time)).sum()), float(time)
 
 
-def best_static_hit_ratio(probabilities, cache_items):
+def best_static_hit_ratio(probabilities: ArrayLike, cache_items: int) -> float:
     """Hit ratio of a cache that always holds the most wanted items: no policy does better."""
     return float(np.sort(np.asarray(probabilities, dtype=float))[::-1][:cache_items].sum())
 
 
-def early_refresh_probability(ttl_left, delta, beta=1.0):
+def early_refresh_probability(ttl_left: float, delta: float, beta: float = 1.0) -> float:
     """The chance that one request renews a cached value early: exp(-ttl_left / (β δ)).
 
     delta: how long the renewal takes. Source: A. Vattani and others, VLDB 8(8), 2015 (XFetch).
@@ -233,7 +239,7 @@ def early_refresh_probability(ttl_left, delta, beta=1.0):
     return math.exp(-max(0.0, ttl_left) / (beta * delta))
 
 
-def pipeline_bubble(stages, microbatches):
+def pipeline_bubble(stages: int, microbatches: int) -> float:
     """The fraction of a pipeline's time spent idle: (p - 1) / (m + p - 1). Source: GPipe, 2019."""
     if stages < 1 or microbatches < 1:
         raise ValueError(f"a pipeline needs stages and microbatches, got {stages}, {microbatches}")

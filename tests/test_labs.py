@@ -92,7 +92,7 @@ def exercises():
     for path in LABS:
         notebook = read(path)
         module = exercise_module(notebook)
-        for name, exercise in module.check.exercises.items():
+        for name, exercise in module.BOOK.exercises.items():
             cells = [
                 c for c in guards.code_cells(notebook) if f'exercise.check("{name}"' in c.source
             ]

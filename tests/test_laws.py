@@ -43,16 +43,16 @@ def test_che_agrees_with_reference(case):
 @pytest.mark.parametrize("case", cases("queueing.json", "usl"))
 def test_usl_agrees_with_reference(case):
     for workers, capacity in case["c"].items():
-        found = laws.usl(int(workers), case["sigma"], case["kappa"])
-        assert float(found) == pytest.approx(capacity, abs=1e-4)
+        by_law = laws.usl(int(workers), case["sigma"], case["kappa"])
+        assert float(by_law) == pytest.approx(capacity, abs=1e-4)
     peak = case["n_max"] if case["n_max"] is not None else math.inf
     assert laws.usl_peak(case["sigma"], case["kappa"]) == pytest.approx(peak, abs=1e-3)
 
 
 @pytest.mark.parametrize("case", cases("queueing.json", "xfetch"))
 def test_early_refresh_agrees_with_reference(case):
-    found = laws.early_refresh_probability(case["ttl_left"], case["delta"], case["beta"])
-    assert found == pytest.approx(case["p_early"])
+    probability = laws.early_refresh_probability(case["ttl_left"], case["delta"], case["beta"])
+    assert probability == pytest.approx(case["p_early"])
 
 
 @given(st.floats(0, 1), st.integers(1, 10_000))
@@ -78,7 +78,8 @@ def test_usl_fit_finds_what_made_the_numbers(contention, coherency, rate_of_one)
 
 
 def test_usl_errors_cover_the_truth_under_noise():
-    rng, workers = np.random.default_rng(1), np.array([1, 2, 3, 4, 6, 8, 12, 16])
+    rng = np.random.default_rng(1)
+    workers = np.array([1, 2, 3, 4, 6, 8, 12, 16])
     covered = 0
     for _ in range(40):
         noisy = laws.usl(workers, 0.1, 0.01) * rng.normal(1, 0.02, len(workers))

@@ -1,5 +1,14 @@
 """The exercises, one file a lab, named like its notebook.
 
-A file holds each exercise's story, hints, cases, solution and the wrong answers that people give.
-A notebook writes `from scaletoolkit.exercises import autoscaling as exercise`.
+A file holds each exercise's solution, the wrong answers that people give, story, hints and cases;
+a notebook writes `from scaletoolkit.exercises import autoscaling as exercise`. Solutions are
+printed as they stand here, so they look like the starter in the notebook: no types, and what they
+need is imported inside.
+
+start_here              lab 00
+partitioning            lab 01
+sampling_and_increments lab 02
+data_parallel           lab 03
+batching                lab 07
+autoscaling             lab 09
 """

@@ -1,12 +1,30 @@
-"""The exercises of lab 02: samples that know their error, work that is never done twice."""
+"""Exercises of lab 02: rows of a sample, allocation, an exact fold, a change feed."""
 
 import math
 
-from scaletoolkit.lab.exercises import Case, Exercise, book
+from scaletoolkit.lab.exercises import Book, Case, Exercise
 
 
 def rows_needed(relative_sd, relative_error, z):
+    import math
+
     return math.ceil((z * relative_sd / relative_error) ** 2)
+
+
+def _not_squared(relative_sd, relative_error, z):
+    return math.ceil(z * relative_sd / relative_error)
+
+
+def _z_not_squared(relative_sd, relative_error, z):
+    return math.ceil(z * (relative_sd / relative_error) ** 2)
+
+
+def _z_forgotten(relative_sd, relative_error, z):
+    return math.ceil((relative_sd / relative_error) ** 2)
+
+
+def _rounded_down(relative_sd, relative_error, z):
+    return int((z * relative_sd / relative_error) ** 2)
 
 
 ROWS_NEEDED = Exercise(
@@ -18,21 +36,14 @@ ROWS_NEEDED = Exercise(
         "(z * relative_sd / relative_error) ** 2, rounded up with math.ceil: rows come whole.",
     ),
     solution=rows_needed,
-    why=(
-        "The size of the table is not in it. Halving the error takes four times the rows, "
-        "and z is squared like everything else."
-    ),
+    why="The size of the table is not in it. Halving the error takes four times the rows, "
+    "and z is squared like everything else.",
+    wrong=(_not_squared, _z_not_squared, _z_forgotten, _rounded_down),
     cases=(
         Case("a spread of 2 and an error of 3 %, one standard error", (2.0, 0.03, 1.0), 4445),
         Case("half that error", (2.0, 0.015, 1.0), 17778),
         Case("a spread of 2 and an error of 3 % with 95 % confidence", (2.0, 0.03, 1.96), 17074),
         Case("a spread of 0.5 and an error of 5 % with 95 % confidence", (0.5, 0.05, 1.96), 385),
-    ),
-    wrong=(
-        lambda relative_sd, relative_error, z: math.ceil(z * relative_sd / relative_error),
-        lambda relative_sd, relative_error, z: math.ceil(z * (relative_sd / relative_error) ** 2),
-        lambda relative_sd, relative_error, z: math.ceil((relative_sd / relative_error) ** 2),
-        lambda relative_sd, relative_error, z: int((z * relative_sd / relative_error) ** 2),
     ),
 )
 
@@ -64,16 +75,14 @@ ALLOCATE = Exercise(
         "weights = [size * sd ...]; the answer is [n * weight / sum(weights) ...].",
     ),
     solution=allocate,
-    why=(
-        "A stratum adds (W · s)² / n to the variance, where W is its part of all rows. A row moved "
-        "from one stratum to another stops helping when W · s / n is the same in both."
-    ),
+    why="A stratum adds (W · s)² / n to the variance, where W is its part of all rows. A row moved "
+    "from one stratum to another stops helping when W · s / n is the same in both.",
+    wrong=(_by_size, _by_spread, _by_variance),
     cases=(
         Case("two equal strata", (100, [500, 500], [7.0, 7.0]), [50.0, 50.0]),
         Case("a small stratum with three times the spread", (90, [600, 400], [1.0, 3.0]), [30, 60]),
         Case("a stratum of equal values", (80, [100, 200, 300], [3.0, 0.0, 1.0]), [40, 0, 40]),
     ),
-    wrong=(_by_size, _by_spread, _by_variance),
 )
 
 
@@ -117,10 +126,9 @@ FOLD = Exercise(
         "new = {f: a for f, a in landed.items() if f not in state['ledger']}; return a new dict.",
     ),
     solution=fold,
-    why=(
-        "What is new is what the ledger does not name: a late file is just another file. And the "
-        "total grows from the total, since old files may have been archived long ago."
-    ),
+    why="What is new is what the ledger does not name: a late file is just another file. And the "
+    "total grows from the total, since old files may have been archived long ago.",
+    wrong=(_watermark, _every_time, _forgets, _from_scratch),
     cases=(
         Case(
             "an empty state and two files",
@@ -143,7 +151,6 @@ FOLD = Exercise(
             {"ledger": ["06-01", "06-02", "06-03"], "total": 37},
         ),
     ),
-    wrong=(_watermark, _every_time, _forgets, _from_scratch),
 )
 
 
@@ -177,10 +184,9 @@ FOLLOW = Exercise(
         "sign = 1 if kind in ('insert', 'update_postimage') else -1; add sign and sign * amount.",
     ),
     solution=follow,
-    why=(
-        "Adding and taking back are the same operation with another sign, so deletes and updates "
-        "need no code of their own. An update changes no count, but it may change the sum."
-    ),
+    why="Adding and taking back are the same operation with another sign, so deletes and updates "
+    "need no code of their own. An update changes no count, but it may change the sum.",
+    wrong=(_ignores_preimages, _takes_back_amounts_only, _skips_what_keeps_the_count),
     cases=(
         Case("two new rows", (0, 0, [("insert", 500), ("insert", 300)]), [2, 800]),
         Case("a deleted row", (2, 800, [("delete", 300)]), [1, 500]),
@@ -204,7 +210,10 @@ FOLLOW = Exercise(
             [5, 780],
         ),
     ),
-    wrong=(_ignores_preimages, _takes_back_amounts_only, _skips_what_keeps_the_count),
 )
 
-check, hint, solution, use = book(ROWS_NEEDED, ALLOCATE, FOLD, FOLLOW)
+BOOK = Book(ROWS_NEEDED, ALLOCATE, FOLD, FOLLOW)
+check = BOOK.check
+hint = BOOK.hint
+solution = BOOK.solution
+use = BOOK.use

@@ -7,7 +7,7 @@
 speech     predictions, claims, the summary, LabError
 tables     numbers as people write them, measured values between their marks, tables
 progress   lines that say how far something is, and then go away
-plots      pictures in the house style, sliders, live pictures
+plots/     pictures in the house style, sliders, live pictures
 exercises  what an exercise is: a Book with check, hint, solution and use
 profile    how much data a lab uses, and where it lies
 """

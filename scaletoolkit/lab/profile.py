@@ -8,8 +8,11 @@ from scaletoolkit.lab.speech import LabError
 PROFILES = {"ci": 1_000_000, "laptop": 10_000_000, "workstation": 100_000_000}
 
 
-def current():
-    """The profile that `SCALETOOLKIT_PROFILE` names, and its rows: (name, rows)."""
+def current() -> tuple[str, int]:
+    """The profile that `SCALETOOLKIT_PROFILE` names, and its rows: (name, rows).
+
+    Raises LabError where there is no such profile.
+    """
     name = os.environ.get("SCALETOOLKIT_PROFILE", "laptop")
     if name not in PROFILES:
         raise LabError(
@@ -18,6 +21,6 @@ def current():
     return name, PROFILES[name]
 
 
-def data_folder():
+def data_folder() -> Path:
     """Where generated data lives: `SCALETOOLKIT_DATA`, else `data/` of the repository."""
     return Path(os.environ.get("SCALETOOLKIT_DATA", Path(__file__).parents[2] / "data"))

@@ -5,7 +5,9 @@ kernel and it is gone, run a cell twice and its entry is replaced.
 """
 
 import math
+import subprocess
 from dataclasses import dataclass, field
+from typing import NotRequired, TypedDict
 
 import __main__
 from scaletoolkit.lab.tables import measured, quantity
@@ -14,18 +16,12 @@ from scaletoolkit.lab.tables import measured, quantity
 class LabError(Exception):
     """Something a learner can put right; a notebook shows the sentence and no traceback."""
 
-    def _render_traceback_(self):
+    def _render_traceback_(self) -> list[str]:
         return [str(self)]
 
 
 class ClaimFailed(LabError, AssertionError):
     """A sentence that a lab states does not hold here."""
-
-
-def record():
-    """The dict `lab_record` of this notebook, made when missing: predictions, claims, checks."""
-    empty = {"predictions": {}, "claims": {}, "checks": {}}
-    return __main__.__dict__.setdefault("lab_record", empty)
 
 
 @dataclass
@@ -37,18 +33,35 @@ class Prediction:
     unit: str = ""
     result: str = field(default="not compared yet", compare=False)
 
-    def __str__(self):
+    def __str__(self) -> str:
         number = f"{self.value:,}" if isinstance(self.value, int) else f"{self.value:,g}"
         return f"{number} {self.unit}".rstrip()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Prediction: {self}"
 
 
-def predict(question, value, unit=""):
+class Record(TypedDict):
+    """What a notebook remembers: predictions by question, whether claims and exercises held."""
+
+    predictions: dict[str, Prediction]
+    claims: dict[str, bool]
+    checks: dict[str, bool]
+    own_data: NotRequired[str]
+    workspaces: NotRequired[dict[str, subprocess.Popen[bytes]]]
+
+
+def record() -> Record:
+    """The dict `lab_record` of this notebook, made when missing."""
+    empty: Record = {"predictions": {}, "claims": {}, "checks": {}}
+    return __main__.__dict__.setdefault("lab_record", empty)
+
+
+def predict(question: str, value: float, unit: str = "") -> Prediction:
     """The learner's prediction, recorded and printed. Edit the value in the cell, before measuring.
 
-    Returns a Prediction (its number is `.value`), for `compare` and for the picture.
+    Returns a Prediction (its number is `.value`), for `compare` and for the picture. Raises
+    LabError where the value is no finite number.
     """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise LabError(f"A prediction is a number, for example 4; this one is {value!r}.")
@@ -58,7 +71,7 @@ def predict(question, value, unit=""):
     return prediction
 
 
-def compare(prediction, result, exact=False):
+def compare(prediction: Prediction, result: float, exact: bool = False) -> None:
     """Print the result beside the prediction; `exact` says that the result is no measurement."""
     text = quantity(result, prediction.unit) if exact else measured(result, prediction.unit)
     prediction.result = text
@@ -66,14 +79,14 @@ def compare(prediction, result, exact=False):
     print(f"You predicted {prediction}; it is {text}.")
 
 
-def claim(sentence, holds):
-    """Print the sentence when it holds; stop the lab with it when it does not.
+def claim(sentence: str, holds: object) -> None:
+    """Print the sentence when it holds; stop the lab with ClaimFailed when it does not.
 
     On a learner's own data (see `own_data`) a sentence that does not hold is printed as a finding.
     """
-    holds = bool(holds)
-    record()["claims"][sentence] = holds
-    if holds:
+    true = bool(holds)
+    record()["claims"][sentence] = true
+    if true:
         print(f"✔ {sentence}")
     elif record().get("own_data"):
         print(f"✘ Not on this data: {sentence}")
@@ -81,20 +94,20 @@ def claim(sentence, holds):
         raise ClaimFailed(f"✘ This does not hold here: {sentence}")
 
 
-def own_data(what):
+def own_data(what: str) -> None:
     """Say that the lab runs on the learner's own data, so claims inform instead of stopping."""
     record()["own_data"] = what
     print(f"This lab runs on {what}: a claim that does not hold there is a finding, not an error.")
 
 
-def summary():
+def summary() -> None:
     """Print what this notebook has shown: claims, exercises, predictions against results."""
-    seen = record()
-    held = sum(seen["claims"].values())
-    print(f"Claims held: {held} of {len(seen['claims'])}")
-    print(f"Exercises passed: {sum(seen['checks'].values())} of {len(seen['checks'])}")
-    for name, passed in sorted(seen["checks"].items()):
+    claims = record()["claims"]
+    checks = record()["checks"]
+    print(f"Claims held: {sum(claims.values())} of {len(claims)}")
+    print(f"Exercises passed: {sum(checks.values())} of {len(checks)}")
+    for name, passed in sorted(checks.items()):
         print(f"  {'●' if passed else '○'} {name}")
     print("Predictions:")
-    for question, prediction in seen["predictions"].items():
+    for question, prediction in record()["predictions"].items():
         print(f"  {question} You: {prediction}. Result: {prediction.result}.")

@@ -2,11 +2,18 @@
 
 import html
 import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+Row = Mapping[str, Any]
 
 
-def quantity(value, unit=""):
-    """A number as people write it, three significant digits: "41.2 kB", "4.2 ms", "1.9 ×"."""
+def quantity(value: float, unit: str = "") -> str:
+    """A number as people write it, three significant digits: "41.2 kB", "4.20 ms", "1.90 ×".
+
+    Seconds and bytes ("s", "B", "B/s") get their prefix. Raises ValueError for nan and inf.
+    """
     if not math.isfinite(value):
         raise ValueError(f"a quantity must be a finite number, got {value}")
     prefix, scale = _prefix(abs(value), unit)
@@ -15,25 +22,28 @@ def quantity(value, unit=""):
     return f"{_three_digits(value / scale)} {prefix}{unit}".rstrip()
 
 
-def _prefix(size, unit):
+def _prefix(size: float, unit: str) -> tuple[str, float]:
+    """The prefix that suits the size, and what it stands for: ("k", 1000)."""
     if unit == "s":
-        steps = [(1, ""), (1e-3, "m"), (1e-6, "µ"), (1e-9, "n")]
+        prefixes = {"": 1, "m": 1e-3, "µ": 1e-6, "n": 1e-9}
     elif unit.split("/")[0] == "B":
-        steps = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, "")]
+        prefixes = {"T": 1e12, "G": 1e9, "M": 1e6, "k": 1e3, "": 1}
     else:
         return "", 1
-    scale, prefix = next(((s, p) for s, p in steps if size >= s), (1, ""))
-    return prefix, scale
+    for prefix, scale in prefixes.items():
+        if size >= scale:
+            return prefix, scale
+    return "", 1
 
 
-def _three_digits(number):
+def _three_digits(number: float) -> str:
     if number == 0:
         return "0"
     places = max(0, 2 - math.floor(math.log10(abs(number))))
     return f"{number:,.{places}f}" if places <= 6 else f"{number:.2e}"
 
 
-def measured(value, unit=""):
+def measured(value: float, unit: str = "") -> str:
     """A value measured on this machine, between the marks that say so: "⟨0.42 s⟩".
 
     CI compares every stored output word for word and puts one word for what stands between the
@@ -46,66 +56,76 @@ def measured(value, unit=""):
 class Table:
     """Rows to look at: text in a terminal, a table in a notebook."""
 
-    rows: list
-    units: dict
-    measured: frozenset
+    rows: list[Row]
+    units: dict[str, str]
+    measured: frozenset[str]
 
     MEASURED_WIDTH = 10
 
-    def cell(self, column, value):
+    def cell(self, column: str, value: Any) -> str:
         """One value as text; measured ones are padded between their marks."""
+        unit = self.units.get(column, "")
         if column in self.measured:
-            text = quantity(value, self.units.get(column, ""))
-            return f"⟨{text:>{self._inside(column)}}⟩"
+            return f"⟨{quantity(value, unit):>{self._inside(column)}}⟩"
         if isinstance(value, bool) or not isinstance(value, int | float):
             return str(value)
         if isinstance(value, int):
-            return f"{value:,} {self.units.get(column, '')}".rstrip()
-        return quantity(value, self.units.get(column, ""))
+            return f"{value:,} {unit}".rstrip()
+        return quantity(value, unit)
 
-    def _inside(self, column):
+    def _inside(self, column: str) -> int:
         """The width between the marks: all padding goes there, where nothing is compared."""
         return max(self.MEASURED_WIDTH, len(column) - 2)
 
-    def _grid(self):
+    def _cells(self) -> list[dict[str, str]]:
         return [{column: self.cell(column, row[column]) for column in row} for row in self.rows]
 
-    def __repr__(self):
-        grid = self._grid()
-        wide = {
-            c: self._inside(c) + 2
-            if c in self.measured
-            else max(len(c), *(len(row[c]) for row in grid))
-            for c in grid[0]
+    def _width(self, column: str, cells: list[dict[str, str]]) -> int:
+        if column in self.measured:
+            return self._inside(column) + 2
+        return max(len(column), *(len(row[column]) for row in cells))
+
+    def _is_text(self, column: str) -> bool:
+        return isinstance(self.rows[0][column], str)
+
+    def __repr__(self) -> str:
+        cells = self._cells()
+        forms = {
+            column: f"{'<' if self._is_text(column) else '>'}{self._width(column, cells)}"
+            for column in cells[0]
         }
-        left = {c for c in wide if isinstance(self.rows[0][c], str)}
-        lines = [{c: c for c in wide}, *grid]
+        head = {column: column for column in forms}
         return "\n".join(
-            "  ".join(f"{line[c]:{'<' if c in left else '>'}{wide[c]}}" for c in wide).rstrip()
-            for line in lines
+            "  ".join(f"{row[column]:{form}}" for column, form in forms.items()).rstrip()
+            for row in [head, *cells]
         )
 
-    def _repr_html_(self):
-        numeric = {c for c, value in self.rows[0].items() if not isinstance(value, str)}
+    def _repr_html_(self) -> str:
+        head = self._html_row("th", {column: column for column in self.rows[0]})
+        body = "".join(self._html_row("td", cells) for cells in self._cells())
+        return f"<table>{head}{body}</table>"
 
-        def row(tag, cells):
-            side = {c: "right" if c in numeric else "left" for c in cells}
-            inside = (f'<{tag} align="{side[c]}">{html.escape(cells[c])}</{tag}>' for c in cells)
-            return f"<tr>{''.join(inside)}</tr>"
+    def _html_row(self, tag: str, cells: dict[str, str]) -> str:
+        inside = ""
+        for column, text in cells.items():
+            side = "left" if self._is_text(column) else "right"
+            inside += f'<{tag} align="{side}">{html.escape(text)}</{tag}>'
+        return f"<tr>{inside}</tr>"
 
-        head = row("th", {c: c for c in self.rows[0]})
-        return f"<table>{head}{''.join(row('td', cells) for cells in self._grid())}</table>"
 
+def table(
+    rows: Iterable[Row], units: Mapping[str, str] | None = None, measured: Iterable[str] = ()
+) -> Table:
+    """A table of rows (dicts with the same keys); `measured` names the measured columns.
 
-def table(rows, units=None, measured=()):
-    """A table of rows (a list of dicts with the same keys); `measured` names the measured columns.
-
-    units: {column: unit}. Bytes ("B") and seconds ("s") get their prefix.
+    units: {column: unit}. Bytes ("B") and seconds ("s") get their prefix. Raises ValueError where
+    there is no row, or a column's name is none of the first row.
     """
     rows = list(rows)
     if not rows:
         raise ValueError("a table needs at least one row, got none")
-    units, measured = dict(units or {}), frozenset(measured)
+    units = dict(units or {})
+    measured = frozenset(measured)
     unknown = (measured | set(units)) - set(rows[0])
     if unknown:
         raise ValueError(f"no column is named {sorted(unknown)[0]!r}; there are {list(rows[0])}")

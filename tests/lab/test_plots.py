@@ -6,17 +6,18 @@ import pytest
 
 from scaletoolkit.lab import plots
 from scaletoolkit.lab.plots import Series
+from scaletoolkit.lab.plots.series import look
 
 
 @pytest.fixture(autouse=True)
 def pictures(monkeypatch):
     """The axes of every picture that is shown."""
-    seen = []
-    monkeypatch.setattr(plt, "show", lambda: seen.append(plt.gca()))
+    shown = []
+    monkeypatch.setattr(plt, "show", lambda: shown.append(plt.gca()))
     with mpl.rc_context():
         plt.switch_backend("agg")
         before = plt.get_fignums()
-        yield seen
+        yield shown
         assert plt.get_fignums() == before
 
 
@@ -68,13 +69,22 @@ def test_a_series_that_cannot_be_drawn_is_a_sentence():
         Series("a", [1, 2], [1])
 
 
+def test_an_option_that_does_not_exist_is_refused(pictures):
+    with pytest.raises(TypeError, match="tick"):
+        plots.curves([Series("a", [1], [1])], "", "x", "y", tick=[1])
+    with pytest.raises(TypeError, match="show_value"):
+        plots.bars({"one day": {"CSV": 1}}, "", "MB", show_value=str)
+    assert pictures == []
+
+
 def test_a_picture_that_fails_is_closed():
     with pytest.raises(KeyError, match="Parquet"):
         plots.bars({"one day": {"CSV": 1, "Parquet": 2}, "one user": {"CSV": 1}}, "Bytes", "MB")
 
 
 def test_every_kind_has_a_look_of_its_own():
-    looks = [tuple(sorted(plots._look(kind, 0).items())) for kind in plots.KINDS]
+    series = [Series("a", [1], [1], kind) for kind in plots.KINDS]
+    looks = [tuple(sorted(look(line, number=0).items())) for line in series]
     assert len(set(looks)) == len(plots.KINDS)
 
 
@@ -94,13 +104,14 @@ def test_panels_share_an_axis_and_tell_their_series_apart(pictures):
 def test_a_live_picture_is_one_display_that_is_drawn_at_every_tick(monkeypatch):
     from IPython import display
 
-    seen, points = [], []
+    pictures = []
+    points = []
 
     class Handle:
-        update = seen.append
+        update = pictures.append
 
     def first(picture, display_id):
-        seen.append(picture)
+        pictures.append(picture)
         return Handle
 
     def draw(show):
@@ -109,5 +120,5 @@ def test_a_live_picture_is_one_display_that_is_drawn_at_every_tick(monkeypatch):
 
     monkeypatch.setattr(display, "display", first)
     plots.live(draw, iter(range(3)))
-    assert len(points) == len({picture.data for picture in seen}) == 4
-    assert all(picture.data.startswith(b"\x89PNG") for picture in seen)
+    assert len(points) == len({picture.data for picture in pictures}) == 4
+    assert all(picture.data.startswith(b"\x89PNG") for picture in pictures)

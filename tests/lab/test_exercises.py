@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import __main__
 from scaletoolkit import lab
 from scaletoolkit.lab import exercises
-from scaletoolkit.lab.exercises import Case, Exercise, book, judge, same
+from scaletoolkit.lab.exercises import Book, Case, Exercise, judge, same
 
 
 def double_all(numbers):
@@ -94,27 +94,27 @@ def test_an_exercise_may_be_proved_instead_of_compared():
 
 
 def test_a_book_checks_hints_solves_and_counts_once(record, capsys):
-    check, hint, solution, use = book(DOUBLE)
-    check("9.1", starter)
-    check("9.1", double_all)
+    book = Book(DOUBLE)
+    book.check("9.1", starter)
+    book.check("9.1", double_all)
     assert record["checks"] == {"9.1": True}
-    hint("9.1")
-    hint("9.1", 3)
-    solution("9.1")
+    book.hint("9.1")
+    book.hint("9.1", 3)
+    book.solution("9.1")
     printed = capsys.readouterr().out
     assert 'Hint 1 of 3: Go through the list.\nNext: exercise.hint("9.1", 2)' in printed
     assert "return [2 * number for number in numbers]\n\nWhy: Each number" in printed
-    assert use("9.1", double_all) is double_all
-    assert use("9.1", starter) is DOUBLE.solution
+    assert book.use("9.1", double_all) is double_all
+    assert book.use("9.1", starter) is DOUBLE.solution
     assert "(From here on this notebook uses the solution of 9.1.)" in capsys.readouterr().out
 
 
 def test_an_unknown_exercise_or_hint_is_a_sentence():
-    check, hint, _, _ = book(DOUBLE)
+    book = Book(DOUBLE)
     with pytest.raises(lab.LabError, match=r"There is no exercise '1\.1' here; there are 9\.1"):
-        check("1.1", double_all)
+        book.check("1.1", double_all)
     with pytest.raises(lab.LabError, match="Hints go from 1 to 3; there is no hint 4"):
-        hint("9.1", 4)
+        book.hint("9.1", 4)
 
 
 @given(st.lists(st.integers() | st.floats(allow_nan=False) | st.text()))
@@ -124,7 +124,7 @@ def test_an_answer_is_the_same_as_itself_in_any_sequence(values):
 
 
 @pytest.mark.parametrize(
-    ("found", "expected", "verdict"),
+    ("answer", "expected", "verdict"),
     [
         (0.1 + 0.2, 0.3, True),
         (np.float32(0.5), 0.5, True),
@@ -138,8 +138,8 @@ def test_an_answer_is_the_same_as_itself_in_any_sequence(values):
         (None, [], False),
     ],
 )
-def test_same_knows_what_a_learner_means(found, expected, verdict):
-    assert same(found, expected) is verdict
+def test_same_knows_what_a_learner_means(answer, expected, verdict):
+    assert same(answer, expected) is verdict
 
 
 def test_the_time_limit_is_generous_enough_for_a_laptop():

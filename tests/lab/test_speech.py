@@ -1,0 +1,62 @@
+"""How a lab speaks and what it remembers: predictions, claims, the summary."""
+
+import pytest
+
+import __main__
+from scaletoolkit import lab
+
+
+@pytest.fixture(autouse=True)
+def new_record(monkeypatch):
+    record = {"predictions": {}, "claims": {}, "checks": {}}
+    monkeypatch.setitem(__main__.__dict__, "lab_record", record)
+    return record
+
+
+def test_a_prediction_is_compared_and_kept_once(capsys):
+    for guess in (4, 5):
+        prediction = lab.predict("How much faster?", guess, "×")
+    lab.compare(prediction, 1.5)
+    lab.summary()
+    printed = capsys.readouterr().out
+    assert "You predicted 5 ×; it is ⟨1.50 ×⟩.\n" in printed
+    assert printed.count("How much faster? You: 5 ×. Result: ⟨1.50 ×⟩.") == 1
+
+
+def test_an_exact_result_has_no_marks(capsys):
+    lab.compare(lab.predict("How many files?", 3), 1, exact=True)
+    assert capsys.readouterr().out.endswith("You predicted 3; it is 1.\n")
+
+
+@pytest.mark.parametrize("value", ["four", None, True, float("nan")])
+def test_a_prediction_is_a_number(value):
+    with pytest.raises(lab.LabError, match="A prediction is a number"):
+        lab.predict("How many?", value)
+
+
+def test_a_claim_that_holds_is_printed_and_one_that_does_not_stops(capsys, new_record):
+    lab.claim("Two is even", 2 % 2 == 0)
+    with pytest.raises(lab.ClaimFailed, match="✘ This does not hold here: Three is even"):
+        lab.claim("Three is even", 3 % 2 == 0)
+    assert capsys.readouterr().out == "✔ Two is even\n"
+    assert new_record["claims"] == {"Two is even": True, "Three is even": False}
+
+
+def test_on_own_data_a_claim_informs(capsys):
+    lab.own_data("your own data in trips")
+    lab.claim("Most users are new", False)
+    assert capsys.readouterr().out.endswith("✘ Not on this data: Most users are new\n")
+
+
+def test_the_summary_counts_each_thing_once(capsys, new_record):
+    for _ in range(2):
+        lab.claim("It holds", True)
+    new_record["checks"] |= {"0.1": True, "0.2": False}
+    capsys.readouterr()
+    lab.summary()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:4] == ["Claims held: 1 of 1", "Exercises passed: 1 of 2", "  ● 0.1", "  ○ 0.2"]
+
+
+def test_a_lab_error_shows_no_traceback():
+    assert lab.LabError("One sentence.")._render_traceback_() == ["One sentence."]
