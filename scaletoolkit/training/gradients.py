@@ -33,12 +33,13 @@ class _Bucket(NamedTuple):
 
 
 class Exchange:
-    """A DDP hook that averages a bucket and remembers when: `ddp.register_comm_hook(None, x.hook)`.
+    """Averages DDP's buckets of gradients, and remembers how many they were and when they came.
+
+    `ddp.register_comm_hook(None, exchange.hook)` puts it to work.
 
     dtype: what gradients travel as, for example torch.float16 (half the bytes); None: as they are.
     bytes_per_s: *emulates* a link that slow: after the real exchange, one wire keeps each bucket
     for bytes / bytes_per_s. Buckets queue for the wire; computing goes on meanwhile.
-
     buckets, size_bytes: how many buckets, and how many bytes, this rank has handed over so far.
     last_ready_s: when the last of them was full, by `clock`.
     """

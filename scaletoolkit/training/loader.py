@@ -68,8 +68,8 @@ class ParquetBatches(IterableDataset[Batch]):
     worker's last batch, and the batches of a rank that has more of them than another; the next
     epoch has another order and leaves out others.
 
-    Raises FileNotFoundError for a folder without Parquet files; ValueError for a column that is
-    missing or holds no numbers, and for rows too few for one batch on every rank.
+    Raises FileNotFoundError for a folder without Parquet files; ValueError for a batch_size below
+    1, a column that is missing or holds no numbers, and too few rows for a batch on every rank.
     """
 
     def __init__(

@@ -176,8 +176,8 @@ def train(model: nn.Module, images: Tensor, labels: Tensor, epochs: int, seed: i
 def share_weight(share: int, batch: int, world_size: int) -> float:
     """What to multiply a rank's mean loss by when ranks hold unequal shares of a batch.
 
-    share, batch: how many images this rank holds, and how many all ranks hold. DDP's average
-    counts every *rank* once; with this weight every *image* counts once.
+    share, batch: how many images this rank holds, and how many all ranks hold together. DDP's
+    average counts every *rank* once; with this weight every *image* counts once.
     """
     return share * world_size / batch
 
@@ -211,7 +211,7 @@ def average_gradients(model: nn.Module, world_size: int) -> None:
 
 
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """The share of images that the model labels right; it is left in training mode."""
+    """The share of images that the model labels right. The model is left in training mode."""
     model.eval()
     with torch.no_grad():
         right = (model(images).argmax(1) == labels).double().mean().item()

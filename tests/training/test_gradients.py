@@ -42,17 +42,17 @@ def watched(rank, world_size):
 
 
 def test_hooks_change_what_travels_and_not_what_is_computed():
-    one, two = ranks.launch(watched, 2)
+    first, second = ranks.launch(watched, 2)
     size = models.gradient_bytes(models.mlp())
-    weights = {name: torch.tensor(values) for name, (values, *_) in one.items()}
-    assert all(one[name][0] == two[name][0] for name in one)
+    weights = {name: torch.tensor(values) for name, (values, *_) in first.items()}
+    assert all(first[name][0] == second[name][0] for name in first)
     assert models.distance(weights["plain"], weights["watched"]) < 1e-6
     assert models.distance(weights["plain"], weights["slow"]) < 1e-6
     assert 0 < models.distance(weights["plain"], weights["fp16"]) < 1e-3
-    assert one["watched"][1:3] == (2, 2 * size)
-    assert one["fp16"][2] == size
-    assert one["slow"][4] >= 2 * size / 1e6
-    for part in one["watched"][3]:
+    assert first["watched"][1:3] == (2, 2 * size)
+    assert first["fp16"][2] == size
+    assert first["slow"][4] >= 2 * size / 1e6
+    for part in first["watched"][3]:
         assert set(part) == {"forward", "backward", "wait", "update"}
         assert all(seconds >= 0 for seconds in part.values())
 
