@@ -3,5 +3,5 @@
 models     small models, digits, one training step
 gradients  averaged by hand, by DDP, over a slow link; where the time goes
 loader     Parquet rows for training, shared among ranks
-export     a trained model as ONNX, for the labs that serve one
+export     models as ONNX files, for the labs that serve them
 """

@@ -1,70 +1,55 @@
-"""Recipes of models: torch, trained here, exported to ONNX. Labs 07 to 09.
+"""Recipes of models that a server needs: trained or random, written as ONNX. Labs 07 to 09.
 
-A recipe leaves a folder with `model.onnx` and `model.json`; a server needs nothing else.
+A recipe leaves a folder with `model.onnx` and `model.json`; a server needs nothing else. PyTorch
+is imported by the functions, not by this module, so that a notebook that hands a recipe to another
+process need not hold PyTorch itself.
 """
+
+from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-PIXELS, CLASSES = 64, 10
-
-
-def digits(folder, hidden=512, epochs=20, seed=0):
-    """A perceptron trained on scikit-learn's handwritten digits: the folder.
-
-    64 pixels between 0 and 16 in, 10 scores out, two hidden layers. Its accuracy on the held-out
-    quarter of the images is in model.json; it is measured, so it differs a little by machine.
-    """
-    import torch
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
-
-    images, labels = load_digits(return_X_y=True)
-    split = train_test_split(images, labels, test_size=0.25, random_state=seed, stratify=labels)
-    learn_x, test_x = (torch.tensor(x, dtype=torch.float32) for x in split[:2])
-    learn_y, test_y = (torch.tensor(y) for y in split[2:])
-    model = perceptron(hidden, seed)
-    _train(model, learn_x, learn_y, epochs, seed)
-    with torch.no_grad():
-        accuracy = (model(test_x).argmax(1) == test_y).float().mean().item()
-    return export(model, (PIXELS,), folder, name=f"digits-{hidden}", accuracy=accuracy)
-
-
-def untrained(folder, hidden=4096, seed=0):
-    """The same perceptron with random weights, for timing models of any size: the folder."""
-    return export(perceptron(hidden, seed), (PIXELS,), folder, name=f"random-{hidden}")
-
-
-def perceptron(hidden, seed=0):
-    """64 inputs, two hidden layers, 10 outputs, seeded weights: a torch module."""
-    import torch
+if TYPE_CHECKING:
     from torch import nn
 
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return nn.Sequential(
-            nn.Linear(PIXELS, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, CLASSES),
-        )
+
+def digits(folder: Path | str, hidden: int = 512, epochs: int = 20, seed: int = 0) -> Path:
+    """A perceptron trained on handwritten digits, with two layers of `hidden` units: the folder.
+
+    64 pixels between 0 and 16 in, as scikit-learn's load_digits gives them; 10 scores out. Its
+    accuracy on the test images is in model.json; it is measured, so it differs a little by machine.
+    """
+    from scaletoolkit.training import models
+
+    data = models.digits()
+    model = models.seeded(lambda: models.mlp(hidden), seed)
+    models.train(model, 16 * data.images, data.labels, epochs, seed)
+    accuracy = models.accuracy(model, 16 * data.test_images, data.test_labels)
+    return export(model, (models.PIXELS,), folder, name=f"digits-{hidden}", accuracy=accuracy)
 
 
-def _train(model, images, labels, epochs, seed):
-    import torch
+def untrained(folder: Path | str, hidden: int = 4096, seed: int = 0) -> Path:
+    """The same perceptron with random weights, for timing models of any size: the folder."""
+    from scaletoolkit.training import models
 
-    generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    for _ in range(epochs):
-        for rows in torch.randperm(len(images), generator=generator).split(64):
-            optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(model(images[rows]), labels[rows]).backward()
-            optimizer.step()
+    model = models.seeded(lambda: models.mlp(hidden), seed)
+    return export(model, (models.PIXELS,), folder, name=f"random-{hidden}")
 
 
-def export(model, item_shape, folder, name="model", **facts):
-    """Write any torch module that takes (batch, *item_shape) float32 as ONNX: the folder."""
+def export(
+    model: nn.Module,
+    item_shape: tuple[int, ...],
+    folder: Path | str,
+    name: str = "model",
+    **facts: object,
+) -> Path:
+    """Write any torch module that takes (batch, *item_shape) float32 as ONNX: the folder.
+
+    name, facts: what else model.json says; facts are values that JSON can hold. The module is left
+    in evaluation mode.
+    """
     import torch
 
     folder = Path(folder)

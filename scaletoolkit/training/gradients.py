@@ -1,105 +1,169 @@
 """How gradients travel: what a step waits for, and what a slower network would cost. Lab 03.
 
 DDP collects gradients in buckets and calls a hook for each one as soon as it is full, while
-backward still computes the next; the hooks here measure and slow down real exchanges.
+backward still computes the next. The hook here measures real exchanges and can slow them down.
 """
 
 import math
 import queue
 import threading
 import time
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from typing import NamedTuple
 
 import torch
 import torch.distributed as dist
+from torch import Tensor, nn
+from torch.futures import Future
 from torch.nn.functional import cross_entropy
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
 
 from scaletoolkit.machine import measure
 
 
+class _Bucket(NamedTuple):
+    """A bucket of gradients on its way."""
+
+    work: dist.Work
+    sent: Tensor
+    gradients: Tensor
+    done: Future[Tensor]
+
+
 class Exchange:
-    """A DDP hook that averages a bucket and remembers when: `ddp.register_comm_hook(None, x.hook)`.
+    """Averages DDP's buckets of gradients, and remembers how many they were and when they came.
+
+    `ddp.register_comm_hook(None, exchange.hook)` puts it to work.
 
     dtype: what gradients travel as, for example torch.float16 (half the bytes); None: as they are.
     bytes_per_s: *emulates* a link that slow: after the real exchange, one wire keeps each bucket
     for bytes / bytes_per_s. Buckets queue for the wire; computing goes on meanwhile.
+    buckets, size_bytes: how many buckets, and how many bytes, this rank has handed over so far.
+    last_ready_s: when the last of them was full, by `clock`.
     """
 
-    def __init__(self, dtype=None, bytes_per_s=None, clock=time.perf_counter):
-        self.dtype, self.bytes_per_s, self.clock = dtype, bytes_per_s, clock
-        self.buckets, self.size_bytes, self.last_ready = 0, 0, 0.0
-        self._wire = queue.SimpleQueue()
+    def __init__(
+        self,
+        dtype: torch.dtype | None = None,
+        bytes_per_s: float | None = None,
+        clock: measure.Clock = time.perf_counter,
+    ) -> None:
+        self.dtype = dtype
+        self.bytes_per_s = bytes_per_s
+        self.clock = clock
+        self.buckets = 0
+        self.size_bytes = 0
+        self.last_ready_s = 0.0
+        self._wire: queue.SimpleQueue[_Bucket] = queue.SimpleQueue()
         threading.Thread(target=self._carry, daemon=True).start()
 
-    def hook(self, _, bucket):
+    def hook(
+        self,
+        state: object,
+        bucket: dist.GradBucket,  # type: ignore[name-defined]  # torch does not re-export it
+    ) -> Future[Tensor]:
+        """Begin to average a full bucket over all ranks: a future of the averaged gradients.
+
+        DDP calls this during backward; `state` is the None that was registered with it.
+        """
         gradients = bucket.buffer()
         sent = gradients.to(self.dtype) if self.dtype else gradients
         sent.div_(dist.get_world_size())
         self.buckets += 1
-        self.size_bytes += sent.numel() * sent.element_size()
-        self.last_ready = self.clock()
-        done = torch.futures.Future()
-        self._wire.put((dist.all_reduce(sent, async_op=True), sent, gradients, done))
+        self.size_bytes += sent.nbytes
+        self.last_ready_s = self.clock()
+        work = dist.all_reduce(sent, async_op=True)
+        done: Future[Tensor] = Future()
+        self._wire.put(_Bucket(work, sent, gradients, done))
         return done
 
-    def _carry(self):
+    def _carry(self) -> None:
+        """The wire: one bucket after the other, for ever."""
         while True:
             work, sent, gradients, done = self._wire.get()
             work.wait()
             if sent.is_cuda:
                 torch.cuda.synchronize(sent.device)  # there, wait only orders the GPU's own work
             if self.bytes_per_s:
-                time.sleep(sent.numel() * sent.element_size() / self.bytes_per_s)
+                time.sleep(sent.nbytes / self.bytes_per_s)
             done.set_result(gradients if sent is gradients else gradients.copy_(sent))
 
 
-def timed_step(ddp, optimizer, images, labels, exchange):
+def timed_step(
+    ddp: DistributedDataParallel,
+    optimizer: Optimizer,
+    images: Tensor,
+    labels: Tensor,
+    exchange: Exchange,
+) -> dict[str, float]:
     """Seconds of the parts of one step: a dict of forward, backward, wait and update.
 
-    `backward` ends when this rank's last gradient is ready; `wait` is what it then waits for
-    buckets that are still travelling, and for ranks that are late.
+    exchange: the hook that is registered with `ddp`. `backward` ends when this rank's last bucket
+    is full; `wait` is what it then waits for buckets that are still travelling, and for ranks that
+    are late.
     """
     clock = exchange.clock
     optimizer.zero_grad()
-    begun = clock()
+    begun_s = clock()
     loss = cross_entropy(ddp(images), labels)
-    forward = clock()
+    forward_s = clock()
     loss.backward()
-    averaged = clock()
+    averaged_s = clock()
     optimizer.step()
     return {
-        "forward": forward - begun,
-        "backward": exchange.last_ready - forward,
-        "wait": averaged - exchange.last_ready,
-        "update": clock() - averaged,
+        "forward": forward_s - begun_s,
+        "backward": exchange.last_ready_s - forward_s,
+        "wait": averaged_s - exchange.last_ready_s,
+        "update": clock() - averaged_s,
     }
 
 
-def step_seconds(model, ddp, images, labels, repeats=7):
-    """Seconds of a step: a dict of `one rank` (the whole batch on rank 0 alone), `strong` (each
-    rank its share of the batch) and `weak` (each rank a whole batch)."""
-    share = slice(dist.get_rank(), None, dist.get_world_size())
-    small, large = (images[share], labels[share]), (images, labels)
+def step_seconds(
+    model: nn.Module, ddp: DistributedDataParallel, images: Tensor, labels: Tensor, repeats: int = 7
+) -> dict[str, float]:
+    """The fewest seconds of a step in each of three set-ups: {name: seconds}.
+
+    `one rank`: rank 0 computes the whole batch with `model`, which has weights of its own.
+    `strong`: each rank computes its share of the batch. `weak`: each rank computes a whole batch.
+    """
+    rank = dist.get_rank()
+    share = slice(rank, None, dist.get_world_size())
+    share_images = images[share]
+    share_labels = labels[share]
+
+    def one_rank() -> None:
+        if rank == 0:
+            _step(model, images, labels)
+
     return fastest(
         {
-            "one rank": lambda: dist.get_rank() == 0 and _step(model, *large),
-            "strong": lambda: _step(ddp, *small),
-            "weak": lambda: _step(ddp, *large),
+            "one rank": one_rank,
+            "strong": lambda: _step(ddp, share_images, share_labels),
+            "weak": lambda: _step(ddp, images, labels),
         },
         repeats,
     )
 
 
-def _step(model, images, labels):
+def _step(model: nn.Module, images: Tensor, labels: Tensor) -> None:
+    """One step of plain gradient descent, without an optimizer's own costs."""
     model.zero_grad()
     cross_entropy(model(images), labels).backward()
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter -= 0.01 * parameter.grad
+            if parameter.grad is not None:
+                parameter.sub_(0.01 * parameter.grad)
 
 
-def step_parts(ddp, images, labels, repeats=7):
-    """The shortest seconds of each part of a step (see `timed_step`): a dict."""
+def step_parts(
+    ddp: DistributedDataParallel, images: Tensor, labels: Tensor, repeats: int = 7
+) -> dict[str, float]:
+    """The fewest seconds of each part of a step (see `timed_step`): a dict.
+
+    DDP takes one hook: `ddp` must not have one yet, and keeps this one.
+    """
     exchange = Exchange()
     ddp.register_comm_hook(None, exchange.hook)
     optimizer = torch.optim.SGD(ddp.parameters(), lr=0.01)
@@ -107,55 +171,65 @@ def step_parts(ddp, images, labels, repeats=7):
     return {part: min(step[part] for step in steps) for part in steps[0]}
 
 
-def four_batches(ddp, exchange, images, labels, silent=0, repeats=3):
-    """Seconds and bytes sent of forward and backward on four batches: a pair.
+def four_batches(
+    ddp: DistributedDataParallel,
+    exchange: Exchange,
+    images: Tensor,
+    labels: Tensor,
+    silent: int = 0,
+    repeats: int = 3,
+) -> tuple[float, int]:
+    """Forward and backward on four batches: (fewest seconds, bytes sent).
 
-    The first `silent` of them keep their gradients to themselves; the next exchange sends the sum.
+    The first `silent` of the four send nothing; the next batch sends the sum of their gradients
+    and its own. `exchange` becomes the hook of `ddp`, which must not have one yet.
     """
     ddp.register_comm_hook(None, exchange.hook)
 
-    def run():
+    def four() -> None:
         for number in range(4):
             with ddp.no_sync() if number < silent else nullcontext():
                 cross_entropy(ddp(images), labels).backward()
 
-    seconds = fastest({"run": run}, repeats)["run"]
+    seconds = fastest({"four": four}, repeats)["four"]
     return seconds, exchange.size_bytes // repeats
 
 
-def fastest(tasks, repeats=5):
-    """{name: seconds} of tasks that all ranks run together: the shortest of `repeats` runs each.
+def fastest(tasks: dict[str, Callable[[], object]], repeats: int = 5) -> dict[str, float]:
+    """The fewest seconds of tasks that all ranks run together: {name: seconds}.
 
-    Tasks take turns, so that a busy moment hits all of them; a run ends when the last rank has.
+    Tasks take turns, `repeats` times each, so that a busy moment hits all of them; a run ends when
+    the last rank has ended its own.
     """
 
-    def together(task):
-        def run():
-            task()
-            dist.barrier()
-
-        return run
+    def together(name: str) -> None:
+        tasks[name]()
+        dist.barrier()
 
     dist.barrier()
-    seconds = measure.timings({name: together(task) for name, task in tasks.items()}, repeats)
-    return {name: min(taken) for name, taken in seconds.items()}
+    return measure.fastest(together, tasks, repeats)
 
 
-def all_reduce_seconds(sizes, device="cpu", repeats=9):
-    """The shortest of `repeats` all-reduces over all ranks, for each size in bytes: a list."""
+def all_reduce_seconds(
+    sizes: Sequence[int], device: torch.device | str = "cpu", repeats: int = 9
+) -> list[float]:
+    """The fewest seconds of an all-reduce over all ranks, for each size in bytes: a list.
+
+    Each size gets `repeats` tries, in turns; all ranks begin each of them together.
+    """
     vectors = {size: torch.zeros(max(1, size // 4), device=device) for size in sizes}
     seconds = dict.fromkeys(sizes, math.inf)
     for _ in range(repeats):
         for size, vector in vectors.items():
             dist.barrier()
-            begun = time.perf_counter()
+            begun_s = time.perf_counter()
             dist.all_reduce(vector)
             vector[0].item()  # on a GPU the call returns before the work is done
-            seconds[size] = min(seconds[size], time.perf_counter() - begun)
+            seconds[size] = min(seconds[size], time.perf_counter() - begun_s)
     return list(seconds.values())
 
 
-def ring_seconds(size_bytes, world_size, latency_s, bytes_per_s):
+def ring_seconds(size_bytes: float, world_size: int, latency_s: float, bytes_per_s: float) -> float:
     """Seconds of a ring all-reduce: 2(p−1) messages one after the other, each of size/p bytes.
 
     Source: Patarasuk and Yuan, Bandwidth optimal all-reduce algorithms for clusters of

@@ -6,125 +6,181 @@ another one what it reads.
 """
 
 import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+Batch = tuple[Tensor, Tensor]
 
-class ParquetBatches(IterableDataset):
-    """One rank's batches: (features, b×f float32; labels, b) with b = batch_size, always full.
 
-    features, label: column names. Unit i of the epoch's order belongs to rank i mod world_size and
-    there to the workers in turns. Every rank gets the same number of steps, known from the files'
-    footers, because a rank that takes one step more would wait for ever; what is left over (less
-    than a batch for each worker, and what the poorest rank lacks) comes up in another epoch.
+@dataclass(frozen=True)
+class Share:
+    """Which rows one of several ranks reads, with how many workers, and in which order.
+
+    workers: how many DataLoader workers read for this rank; 0: the rank's own process reads.
+    seed: of the order of row groups and rows, the same on every rank.
+    Raises ValueError where there is no such rank.
     """
 
-    def __init__(self, folder, features, label, batch_size, **place):
-        self.features, self.label, self.batch_size = list(features), label, batch_size
-        self.rank, self.world_size = place.pop("rank", 0), place.pop("world_size", 1)
-        self.workers, self.seed = place.pop("workers", 0), place.pop("seed", 0)
-        self.epoch = self.step = 0
-        if place:
-            raise TypeError(f"rank, world_size, workers and seed are known; {min(place)!r} is not")
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+    rank: int = 0
+    world_size: int = 1
+    workers: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
         if not 0 <= self.rank < self.world_size:
             raise ValueError(f"there is no rank {self.rank} among {self.world_size}")
+
+    @property
+    def readers(self) -> int:
+        """How many processes read for this rank: its workers, or itself alone."""
+        return max(1, self.workers)
+
+
+ALONE = Share()
+
+
+class Unit(NamedTuple):
+    """A row group of a file, and how many rows it has."""
+
+    path: Path
+    group: int
+    rows: int
+
+
+class ParquetBatches(IterableDataset[Batch]):
+    """One rank's batches: (features, b×f float32; labels, b) with b = batch_size, always full.
+
+    features, label: column names. share: whose batches, for example `Share(rank, world_size)`.
+    Unit i of the epoch's order belongs to rank i mod world_size, and there to its workers in turns.
+
+    Every rank takes the same number of steps, known from the files' footers, because a rank that
+    took one step more would wait for ever. So an epoch leaves out the rows that do not fill a
+    worker's last batch, and the batches of a rank that has more of them than another; the next
+    epoch has another order and leaves out others.
+
+    Raises FileNotFoundError for a folder without Parquet files; ValueError for a batch_size below
+    1, a column that is missing or holds no numbers, and too few rows for a batch on every rank.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        features: Sequence[str],
+        label: str,
+        batch_size: int,
+        share: Share = ALONE,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        self.features = list(features)
+        self.label = label
+        self.batch_size = batch_size
+        self.share = share
+        self.epoch = 0
+        self.step = 0
         self.units = _units(folder, [*self.features, label])
         if self.steps() < 1:
-            rows = sum(rows for _, _, rows in self.units)
+            rows = sum(unit.rows for unit in self.units)
             raise ValueError(
-                f"{rows:,} rows in {len(self.units)} row groups give {self.world_size} ranks with "
-                f"{max(1, self.workers)} workers not one batch of {batch_size:,} each"
+                f"{rows:,} rows in {len(self.units)} row groups give {share.world_size} ranks with "
+                f"{share.readers} workers not one batch of {batch_size:,} each"
             )
 
-    def at(self, epoch, step=0):
-        """The same batches from that position on."""
+    def at(self, epoch: int, step: int = 0) -> Self:
+        """The same batches from that position on. Raises ValueError where there is no such step."""
         moved = copy.copy(self)
-        moved.epoch, moved.step = epoch, step
+        moved.epoch = epoch
+        moved.step = step
         if not 0 <= step <= moved.steps():
             raise ValueError(f"epoch {epoch} has steps 0 to {moved.steps()}, got {step}")
         return moved
 
-    def steps(self):
+    def steps(self) -> int:
         """How many steps every rank takes in this epoch."""
-        return min(sum(self._available(rank)) for rank in range(self.world_size))
+        return min(sum(self._available(rank)) for rank in range(self.share.world_size))
 
-    def __len__(self):
+    def __len__(self) -> int:
+        """How many steps are left of this epoch."""
         return self.steps() - self.step
 
-    def loader(self, **options):
+    def loader(self) -> DataLoader[Batch]:
         """A DataLoader over these batches, with the workers they were made for."""
-        return DataLoader(self, batch_size=None, num_workers=self.workers, **options)
+        return DataLoader(self, batch_size=None, num_workers=self.share.workers)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches of this process. Raises ValueError when it is not one of `share.workers`."""
         info = get_worker_info()
-        worker, workers = (info.id, info.num_workers) if info else (0, 0)
-        if workers != self.workers:
-            raise ValueError(f"made for {self.workers} workers, used by {workers}: call .loader()")
-        turns = _turns(self._available(self.rank))[: self.steps()]
-        if not turns[self.step :]:
+        worker = info.id if info else 0
+        workers = info.num_workers if info else 0
+        if workers != self.share.workers:
+            made_for = self.share.workers
+            raise ValueError(f"made for {made_for} workers, used by {workers}: call .loader()")
+        turns = _turns(self._available(self.share.rank))[: self.steps()]
+        if self.step == len(turns):
             return iter(())
         # DataLoader asks worker 0 first; after a resume that is whoever's turn it is
-        lane = (turns[self.step] + worker) % max(1, workers)
-        first, last = turns[: self.step].count(lane), turns.count(lane)
-        return self._read(self._share(self.rank)[lane], first, last)
+        reader = (turns[self.step] + worker) % self.share.readers
+        first = turns[: self.step].count(reader)
+        units = self._units_of(self.share.rank)[reader]
+        return islice(self._batches(units, first), turns.count(reader) - first)
 
-    def _share(self, rank):
-        """The units of each of a rank's workers, in reading order: a list of lists."""
-        mine = self._order()[rank :: self.world_size]
-        lanes = max(1, self.workers)
-        return [mine[lane::lanes] for lane in range(lanes)]
+    def _units_of(self, rank: int) -> list[list[int]]:
+        """For each worker of a rank, the numbers of its units in reading order."""
+        order = _generator(self.share.seed, self.epoch, 0).permutation(len(self.units))
+        mine = order[rank :: self.share.world_size].tolist()
+        return [mine[reader :: self.share.readers] for reader in range(self.share.readers)]
 
-    def _order(self):
-        order = _generator(self.seed, self.epoch, 0).permutation(len(self.units))
-        return [int(unit) for unit in order]
+    def _available(self, rank: int) -> list[int]:
+        """How many full batches each worker of a rank has."""
+        rows = [sum(self.units[unit].rows for unit in units) for units in self._units_of(rank)]
+        return [worker_rows // self.batch_size for worker_rows in rows]
 
-    def _available(self, rank):
-        """How many full batches each of a rank's workers has."""
-        rows = [[self.units[unit][2] for unit in share] for share in self._share(rank)]
-        return [sum(lane) // self.batch_size for lane in rows]
-
-    def _read(self, share, first, last):
-        """Batches number `first` up to `last` of these units' rows; units before are not read."""
-        skip, left = first * self.batch_size, last - first
-        rest = None
-        for unit in share:
-            if skip >= self.units[unit][2]:
-                skip -= self.units[unit][2]
+    def _batches(self, units: list[int], first: int) -> Iterator[Batch]:
+        """Full batches of these units' rows, from number `first` on; units before are not read."""
+        skip = first * self.batch_size
+        rest: Batch | None = None
+        for unit in units:
+            if skip >= self.units[unit].rows:
+                skip -= self.units[unit].rows
                 continue
-            if left <= 0:
-                return
-            x, y = (part[skip:] for part in self._unit(unit))
+            features, labels = self._read(unit)
+            features = features[skip:]
+            labels = labels[skip:]
             skip = 0
             if rest is not None:
-                x, y = torch.cat([rest[0], x]), torch.cat([rest[1], y])
-            full = min(left, len(y) // self.batch_size)
-            for start in range(0, full * self.batch_size, self.batch_size):
-                yield x[start : start + self.batch_size], y[start : start + self.batch_size]
-            left -= full
-            rest = x[full * self.batch_size :], y[full * self.batch_size :]
+                features = torch.cat([rest[0], features])
+                labels = torch.cat([rest[1], labels])
+            end = len(labels) - len(labels) % self.batch_size
+            for start in range(0, end, self.batch_size):
+                batch = slice(start, start + self.batch_size)
+                yield features[batch], labels[batch]
+            rest = features[end:], labels[end:]
 
-    def _unit(self, unit):
-        """A row group as tensors, its rows shuffled."""
+    def _read(self, unit: int) -> Batch:
+        """The features and labels of a unit, its rows shuffled."""
         path, group, rows = self.units[unit]
         with pq.ParquetFile(path) as file:
             table = file.read_row_group(group, [*self.features, self.label])
-        order = _generator(self.seed, self.epoch, unit + 1).permutation(rows)
-        x = np.empty((rows, len(self.features)), np.float32)
-        for place, name in enumerate(self.features):
-            x[:, place] = table.column(name).to_numpy()
-        y = table.column(self.label).to_numpy()
-        return torch.from_numpy(x.take(order, axis=0)), torch.from_numpy(y.take(order))
+        order = _generator(self.share.seed, self.epoch, unit + 1).permutation(rows)
+        features = np.empty((rows, len(self.features)), np.float32)
+        for column, name in enumerate(self.features):
+            features[:, column] = table.column(name).to_numpy()
+        labels = table.column(self.label).to_numpy()
+        return torch.from_numpy(features.take(order, axis=0)), torch.from_numpy(labels.take(order))
 
 
-def _units(folder, columns):
-    """[(path, row group, rows)] of all files, in the order of their names."""
+def _units(folder: Path | str, columns: list[str]) -> list[Unit]:
+    """The row groups of all files, in the order of the files' names."""
     files = sorted(Path(folder).rglob("*.parquet"))
     if not files:
         raise FileNotFoundError(f"no .parquet file in {folder}")
@@ -133,12 +189,12 @@ def _units(folder, columns):
         with pq.ParquetFile(path) as file:
             for column in columns:
                 _check_column(file.schema_arrow, column, path.name)
-            groups = range(file.metadata.num_row_groups)
-            units += [(path, group, file.metadata.row_group(group).num_rows) for group in groups]
+            for group in range(file.metadata.num_row_groups):
+                units.append(Unit(path, group, file.metadata.row_group(group).num_rows))
     return units
 
 
-def _check_column(schema, column, file_name):
+def _check_column(schema: pa.Schema, column: str, file_name: str) -> None:
     if column not in schema.names:
         raise ValueError(f"{file_name} has no column {column!r}; it has {', '.join(schema.names)}")
     kind = schema.field(column).type
@@ -146,11 +202,12 @@ def _check_column(schema, column, file_name):
         raise ValueError(f"{file_name}: column {column!r} holds {kind}, expected numbers")
 
 
-def _generator(seed, epoch, unit):
-    return np.random.Generator(np.random.Philox(key=[seed, epoch], counter=[0, 0, 0, unit]))
+def _generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
+    """Random numbers of an epoch: stream 0 orders its units, stream i + 1 the rows of unit i."""
+    return np.random.Generator(np.random.Philox(key=[seed, epoch], counter=[0, 0, 0, stream]))
 
 
-def _turns(available):
-    """Which worker gives each batch when they take turns until all are empty: a list of numbers."""
+def _turns(available: list[int]) -> list[int]:
+    """Which worker gives each batch when they take turns until all are empty: their numbers."""
     rounds = range(max(available))
-    return [lane for turn in rounds for lane, count in enumerate(available) if turn < count]
+    return [worker for turn in rounds for worker, count in enumerate(available) if turn < count]

@@ -1,34 +1,40 @@
-"""Small models, one training step, and the same step on several ranks. Lab 03; 04 to 06 import it.
+"""Small models, one training step, and the same step on several ranks. Lab 03.
 
 The course's images are the 1,797 handwritten digits that scikit-learn ships (8×8 grey pixels, from
 the UCI Optical Recognition of Handwritten Digits data set), so that nothing is downloaded.
 """
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, interpolate
 from torch.nn.parallel import DistributedDataParallel
+from torch.optim import Optimizer
 
+PIXELS = 64
 CLASSES = 10
+
+Model = TypeVar("Model", bound=nn.Module)
 
 
 @dataclass(frozen=True)
 class Digits:
-    """Images (n×1×size×size, from 0 to 1) and labels (n integers), for training and for testing."""
+    """Images (n×1×size×size, from 0 to 1) and labels (n int64), for training and for testing."""
 
-    images: torch.Tensor
-    labels: torch.Tensor
-    test_images: torch.Tensor
-    test_labels: torch.Tensor
+    images: Tensor
+    labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         size = self.images.shape[-1]
         return (
             f"Digits: {len(self.images):,} images to train on, {len(self.test_images):,} to test "
@@ -36,34 +42,46 @@ class Digits:
         )
 
 
-def digits(size=8, dtype=torch.float32):
-    """The digits as tensors, every fifth one kept for testing; `size` 16 or 32 enlarges them."""
-    # one row an image: 64 pixels from 0 to 16, then the label
+def digits(size: int = 8, dtype: torch.dtype = torch.float32) -> Digits:
+    """The digits as tensors, every fifth one kept for testing.
+
+    size: the pixels of a side. The originals have 8; 16 and 32 are interpolated.
+    """
+    # one row an image: its pixels, from 0 to 16, then its label
     rows = torch.from_numpy(np.loadtxt(_digits_file(), delimiter=","))
-    images = (rows[:, :64] / 16).reshape(-1, 1, 8, 8).to(dtype)
+    images = (rows[:, :PIXELS] / 16).reshape(-1, 1, 8, 8).to(dtype)
     if size != images.shape[-1]:
         images = interpolate(images, size=(size, size), mode="bilinear", align_corners=False)
-    labels = rows[:, 64].long()
+    labels = rows[:, PIXELS].long()
     test = torch.arange(len(labels)) % 5 == 4
     return Digits(images[~test], labels[~test], images[test], labels[test])
 
 
-def _digits_file():
-    """Scikit-learn's file, found without importing scikit-learn: that takes every rank 3 s."""
-    package = Path(importlib.util.find_spec("sklearn").origin).parent
-    return package / "datasets" / "data" / "digits.csv.gz"
+def _digits_file() -> Path:
+    """Where scikit-learn keeps its digits. Importing it instead would take every rank 3 s."""
+    package = importlib.util.find_spec("sklearn")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("the digits come with scikit-learn, which is not installed")
+    return Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
 
 
-def mlp(width=256, depth=2, inputs=64):
-    """A perceptron with `depth` hidden layers of `width` units: many weights, little arithmetic."""
+def mlp(width: int = 256, depth: int = 2, inputs: int = PIXELS) -> nn.Sequential:
+    """A perceptron with `depth` hidden layers of `width` units: many weights, little arithmetic.
+
+    It takes images of `inputs` pixels, flat or not, and returns one score a class: batch×10.
+    """
     widths = [inputs] + [width] * depth
-    hidden = [(nn.Linear(a, b), nn.ReLU()) for a, b in pairwise(widths)]
-    layers = [layer for pair in hidden for layer in pair]
-    return nn.Sequential(nn.Flatten(), *layers, nn.Linear(widths[-1], CLASSES))
+    layers: list[nn.Module] = [nn.Flatten()]
+    for before, after in pairwise(widths):
+        layers += [nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], CLASSES))
 
 
-def cnn(channels=32):
-    """Two convolutions and a linear layer on 8×8 images: few weights, each used on every pixel."""
+def cnn(channels: int = 32) -> nn.Sequential:
+    """Three convolutions and a linear layer: few weights, each used at every pixel.
+
+    It takes images of one channel (batch×1×8×8, or larger) and returns batch×10 scores.
+    """
     return nn.Sequential(
         nn.Conv2d(1, channels, 3, padding=1),
         nn.ReLU(),
@@ -78,48 +96,64 @@ def cnn(channels=32):
     )
 
 
-def resnet(width=16):
-    """Torchvision's residual blocks for 32×32 images, in stages of 1, 2 and 4 times `width`."""
+def resnet(width: int = 16) -> nn.Sequential:
+    """Torchvision's residual blocks, in three stages of 1, 2 and 4 times `width` channels.
+
+    It is made for images of 32×32 pixels (batch×1×32×32) and returns batch×10 scores.
+    """
     from torchvision.models.resnet import BasicBlock
 
-    def stage(inputs, outputs, stride):
-        shorter = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
-        down = nn.Sequential(shorter, nn.BatchNorm2d(outputs)) if stride > 1 else None
-        return BasicBlock(inputs, outputs, stride, down)
+    def stage(inputs: int, outputs: int, stride: int) -> nn.Module:
+        if stride == 1:
+            return BasicBlock(inputs, outputs)
+        shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+        return BasicBlock(inputs, outputs, stride, nn.Sequential(shortcut, nn.BatchNorm2d(outputs)))
 
-    first = [nn.Conv2d(1, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-    stages = [stage(width, width, 1), stage(width, 2 * width, 2), stage(2 * width, 4 * width, 2)]
-    last = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, CLASSES)]
-    return nn.Sequential(*first, *stages, *last)
+    return nn.Sequential(
+        nn.Conv2d(1, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        stage(width, width, 1),
+        stage(width, 2 * width, 2),
+        stage(2 * width, 4 * width, 2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4 * width, CLASSES),
+    )
 
 
-def seeded(build, seed=0, dtype=torch.float32):
+def seeded(build: Callable[[], Model], seed: int = 0, dtype: torch.dtype = torch.float32) -> Model:
     """The model that `build()` makes, with weights drawn from `seed`: the same on every rank."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build().to(dtype)
 
 
-def gradient_bytes(model):
+def gradient_bytes(model: nn.Module) -> int:
     """How many bytes of gradients a step on this model exchanges."""
-    return sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
+    trained = [weights for weights in model.parameters() if weights.requires_grad]
+    return sum(weights.numel() * weights.element_size() for weights in trained)
 
 
-def batches(count, batch_size, seed=0, epoch=0, drop_last=False):
+def batches(
+    count: int, batch_size: int, seed: int = 0, epoch: int = 0, drop_last: bool = False
+) -> list[Tensor]:
     """The epoch's batches of shuffled indices below `count`: a list of int64 tensors.
 
     They depend on (seed, epoch) alone, so every rank computes the same list and takes its share of
-    each: `batch[rank::world_size]`.
+    each: `batch[rank::world_size]`. drop_last leaves out a last batch that is not full.
     """
     order = np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
     cut = list(torch.from_numpy(order).split(batch_size))
     return cut[:-1] if drop_last and len(cut[-1]) < batch_size else cut
 
 
-def train_step(model, optimizer, images, labels, weight=1.0):
-    """One step: loss, gradients, new weights. Returns the loss (a float), before the step.
+def train_step(
+    model: nn.Module, optimizer: Optimizer, images: Tensor, labels: Tensor, weight: float = 1.0
+) -> float:
+    """One step: loss, gradients, new weights. Returns the loss from before the step.
 
-    weight: multiplies the mean loss, see `share_weight`.
+    weight: what the mean loss is multiplied by, see `share_weight`.
     """
     optimizer.zero_grad()
     loss = weight * cross_entropy(model(images), labels, reduction="sum") / max(1, len(labels))
@@ -128,30 +162,56 @@ def train_step(model, optimizer, images, labels, weight=1.0):
     return loss.item()
 
 
-def share_weight(share, batch, world_size):
-    """What a rank's mean loss counts for when ranks hold unequal shares of a batch (a float).
+def train(model: nn.Module, images: Tensor, labels: Tensor, epochs: int, seed: int = 0) -> None:
+    """Train the model in place, in this process alone, with Adam on batches of 64 images.
 
-    DDP averages over ranks, one vote each; times this weight, every *image* has one vote.
+    seed: of the order of the images.
+    """
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    for epoch in range(epochs):
+        for batch in batches(len(labels), 64, seed, epoch):
+            train_step(model, optimizer, images[batch], labels[batch])
+
+
+def share_weight(share: int, batch: int, world_size: int) -> float:
+    """What to multiply a rank's mean loss by when ranks hold unequal shares of a batch.
+
+    share, batch: how many images this rank holds, and how many all ranks hold together. DDP's
+    average counts every *rank* once; with this weight every *image* counts once.
     """
     return share * world_size / batch
 
 
-def data_parallel(model, device="cpu", **options):
-    """The model on its device, wrapped so that backward averages gradients over all ranks."""
+def data_parallel(
+    model: nn.Module,
+    device: torch.device | str = "cpu",
+    bucket_cap_mb: float | None = None,
+    process_group: dist.ProcessGroup | None = None,
+) -> DistributedDataParallel:
+    """The model on its device, wrapped so that backward averages gradients over all ranks.
+
+    bucket_cap_mb: the MB (2^20 bytes) of gradients that travel together; None is PyTorch's 25.
+    process_group: the ranks that take part; None is all of them.
+    """
     device = torch.device(device)
-    devices = [device] if device.type == "cuda" else None
-    return DistributedDataParallel(model.to(device), device_ids=devices, **options)
+    return DistributedDataParallel(
+        model.to(device),
+        device_ids=[device] if device.type == "cuda" else None,
+        bucket_cap_mb=bucket_cap_mb,
+        process_group=process_group,
+    )
 
 
-def average_gradients(model, world_size):
-    """What DDP does, in three lines: sum each gradient over all ranks, divide by their number."""
+def average_gradients(model: nn.Module, world_size: int) -> None:
+    """What DDP does, by hand: sum each gradient over all ranks, divide by their number."""
     for parameter in model.parameters():
-        dist.all_reduce(parameter.grad)
-        parameter.grad /= world_size
+        if parameter.grad is not None:
+            dist.all_reduce(parameter.grad)
+            parameter.grad /= world_size
 
 
-def accuracy(model, images, labels):
-    """The share of images that the model labels right (a float)."""
+def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """The share of images that the model labels right. The model is left in training mode."""
     model.eval()
     with torch.no_grad():
         right = (model(images).argmax(1) == labels).double().mean().item()
@@ -159,11 +219,11 @@ def accuracy(model, images, labels):
     return right
 
 
-def flat(model):
+def flat(model: nn.Module) -> Tensor:
     """All weights of a model as one vector on the CPU, to compare models with."""
-    return torch.cat([p.detach().flatten().cpu() for p in model.parameters()])
+    return torch.cat([weights.detach().flatten().cpu() for weights in model.parameters()])
 
 
-def distance(one, other):
-    """The largest difference between two vectors of weights (a float)."""
-    return (one - other).abs().max().item()
+def distance(first: Tensor, second: Tensor) -> float:
+    """The largest difference between two vectors of weights."""
+    return (first - second).abs().max().item()

@@ -12,8 +12,11 @@ from scaletoolkit.data import events
 from scaletoolkit.machine import measure, ranks
 
 HERE = Path(__file__).parent
-OURS, SCRIPT = "scaletoolkit", "hand-written torchrun script"
-ROWS, BATCH, REPEATS = 1_000_000, 1024, 5
+OURS = "scaletoolkit"
+SCRIPT = "hand-written torchrun script"
+ROWS = 1_000_000
+BATCH = 1024
+REPEATS = 5
 
 
 def tables():
@@ -32,17 +35,18 @@ def steps():
     """
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
         jobs = [*MAKERS, SCRIPT]
-        running = {
-            name: pool.submit(by_script if name == SCRIPT else by_library, name, folder, place)
-            for place, name in enumerate(jobs)
-        }
+        running = {}
+        for place, name in enumerate(jobs):
+            run = by_script if name == SCRIPT else by_library
+            running[name] = pool.submit(run, name, folder, place)
         seconds = {name: job.result() for name, job in running.items()}
     return [_row(name, seconds[name], seconds[OURS]) for name in jobs]
 
 
 def _row(name, seconds, ours):
-    ratios = [s / o for s, o in zip(seconds, ours, strict=True)]
-    low, high = (measure.percentile(ratios, percent) for percent in (25, 75))
+    ratios = [its_s / our_s for its_s, our_s in zip(seconds, ours, strict=True)]
+    low = measure.percentile(ratios, 25)
+    high = measure.percentile(ratios, 75)
     return {
         "step": name,
         "ms": 1e3 * measure.median(seconds),
@@ -76,10 +80,11 @@ def library_steps(rank, world_size, name, folder, place):
     from scaletoolkit.training import models
 
     device = ranks.setup_distributed(rank, world_size, timeout_s=300)
-    batch = torch.rand(256, 1, 8, 8).to(device), torch.arange(256, device=device) % 10
+    images = torch.rand(256, 1, 8, 8).to(device)
+    labels = torch.arange(256, device=device) % 10
     model = models.seeded(lambda: models.mlp(1024, 3))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-    step = MAKERS[name](model, optimizer, device, *batch)
+    step = MAKERS[name](model, optimizer, device, images, labels)
     return take_turns(step, folder, place, len(MAKERS) + 1)
 
 
@@ -130,20 +135,20 @@ def loaders():
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         source = str(events.write(Path(folder) / "events", ROWS))
-        names = {
+        tasks = {
             "scaletoolkit, from disk, shuffled": _parquet(source),
             "in memory, shuffled slices": _in_memory(source),
             "HF datasets, Arrow stream, not shuffled": _datasets(source),
             "DuckDB, Arrow stream, not shuffled": _duckdb(source),
             "default DataLoader, shuffled (a tenth of the rows)": _row_by_row(source),
         }
-        rows = {name: task() for name, task in names.items()}
-        seconds = measure.timings(names, REPEATS)
-    rate = {name: rows[name] / min(seconds[name]) for name in names}
+        rows = {name: task() for name, task in tasks.items()}
+        seconds = measure.fastest(lambda name: tasks[name](), tasks, REPEATS)
+    rate = {name: rows[name] / seconds[name] for name in tasks}
     ours = rate["scaletoolkit, from disk, shuffled"]
     return [
         {"loader": name, "million rows/s": rate[name] / 1e6, "ours ÷ it": ours / rate[name]}
-        for name in names
+        for name in tasks
     ]
 
 
@@ -174,7 +179,7 @@ def _in_memory(source):
 
     def run():
         order = torch.randperm(len(y)).split(BATCH)
-        return _rows((x[some], y[some]) for some in order)
+        return _rows((x[rows], y[rows]) for rows in order)
 
     return run
 
@@ -182,8 +187,9 @@ def _in_memory(source):
 def _row_by_row(source):
     from torch.utils.data import DataLoader, TensorDataset
 
-    x, y = (values[: ROWS // 10] for values in _whole(source))
-    return lambda: _rows(DataLoader(TensorDataset(x, y), batch_size=BATCH, shuffle=True))
+    x, y = _whole(source)
+    tenth = TensorDataset(x[: ROWS // 10], y[: ROWS // 10])
+    return lambda: _rows(DataLoader(tenth, batch_size=BATCH, shuffle=True))
 
 
 def _datasets(source):

@@ -13,8 +13,9 @@ def watched(rank, world_size):
     """Train a little with every kind of exchange: (weights, buckets, bytes, parts, seconds)."""
     ranks.setup_distributed(rank, world_size)
     data = models.digits()
-    images, labels = data.images[rank:64:world_size], data.labels[rank:64:world_size]
-    found = {}
+    images = data.images[rank:64:world_size]
+    labels = data.labels[rank:64:world_size]
+    results = {}
     for name, options in {
         "plain": None,
         "watched": {},
@@ -30,28 +31,28 @@ def watched(rank, world_size):
         begun = time.perf_counter()
         parts = [gradients.timed_step(ddp, optimizer, images, labels, exchange) for _ in range(2)]
         seconds = time.perf_counter() - begun
-        found[name] = (
+        results[name] = (
             models.flat(model).tolist(),
             exchange.buckets,
             exchange.size_bytes,
             parts,
             seconds,
         )
-    return found
+    return results
 
 
 def test_hooks_change_what_travels_and_not_what_is_computed():
-    one, two = ranks.launch(watched, 2)
+    first, second = ranks.launch(watched, 2)
     size = models.gradient_bytes(models.mlp())
-    weights = {name: torch.tensor(values) for name, (values, *_) in one.items()}
-    assert all(one[name][0] == two[name][0] for name in one)
+    weights = {name: torch.tensor(values) for name, (values, *_) in first.items()}
+    assert all(first[name][0] == second[name][0] for name in first)
     assert models.distance(weights["plain"], weights["watched"]) < 1e-6
     assert models.distance(weights["plain"], weights["slow"]) < 1e-6
     assert 0 < models.distance(weights["plain"], weights["fp16"]) < 1e-3
-    assert one["watched"][1:3] == (2, 2 * size)
-    assert one["fp16"][2] == size
-    assert one["slow"][4] >= 2 * size / 1e6
-    for part in one["watched"][3]:
+    assert first["watched"][1:3] == (2, 2 * size)
+    assert first["fp16"][2] == size
+    assert first["slow"][4] >= 2 * size / 1e6
+    for part in first["watched"][3]:
         assert set(part) == {"forward", "backward", "wait", "update"}
         assert all(seconds >= 0 for seconds in part.values())
 
@@ -59,8 +60,10 @@ def test_hooks_change_what_travels_and_not_what_is_computed():
 def timed(rank, world_size):
     ranks.setup_distributed(rank, world_size)
     data = models.digits()
-    images, labels = data.images[:32], data.labels[:32]
-    ddp, wire = models.data_parallel(models.mlp()), gradients.Exchange()
+    images = data.images[:32]
+    labels = data.labels[:32]
+    ddp = models.data_parallel(models.mlp())
+    wire = gradients.Exchange()
     alone = models.seeded(models.mlp)
     return {
         "wire": gradients.all_reduce_seconds([4, 40_000_000]),
@@ -74,12 +77,12 @@ def timed(rank, world_size):
 
 def test_steps_and_exchanges_are_timed_on_every_rank():
     first, second = ranks.launch(timed, 2)
-    for found in (first, second):
-        assert 0 < found["wire"][0] < found["wire"][1]
-        assert set(found["steps"]) == {"one rank", "strong", "weak"}
-        assert set(found["parts"]) == {"forward", "backward", "wait", "update"}
-        assert found["once in four"][1] == models.gradient_bytes(models.mlp())
-        assert found["buckets"] == 2
+    for result in (first, second):
+        assert 0 < result["wire"][0] < result["wire"][1]
+        assert set(result["steps"]) == {"one rank", "strong", "weak"}
+        assert set(result["parts"]) == {"forward", "backward", "wait", "update"}
+        assert result["once in four"][1] == models.gradient_bytes(models.mlp())
+        assert result["buckets"] == 2
     assert first["alone"] > 0  # only rank 0 trains the model that is nobody else's
     assert second["alone"] == 0
 

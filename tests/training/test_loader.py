@@ -1,5 +1,8 @@
 """Batches from Parquet: every row at most once, equal steps, the same after a resume."""
 
+import inspect
+from itertools import islice
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from scaletoolkit.training import loader
-from scaletoolkit.training.loader import ParquetBatches
+from scaletoolkit.training.loader import ParquetBatches, Share
 
 
 def write(folder, files, group_rows=40):
@@ -29,8 +32,8 @@ def folder(tmp_path_factory):
     return write(tmp_path_factory.mktemp("data") / "events", [230, 100, 70])
 
 
-def batches(folder, batch_size=16, **place):
-    return ParquetBatches(folder, ["row", "half"], "clicked", batch_size, **place)
+def batches(folder, batch_size=16, **share):
+    return ParquetBatches(folder, ["row", "half"], "clicked", batch_size, Share(**share))
 
 
 def rows(some_batches):
@@ -48,22 +51,26 @@ def test_features_and_labels_stay_together(folder):
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 4), st.integers(0, 3), st.integers(1, 30), st.integers(0, 3))
 def test_ranks_take_equal_steps_and_no_row_twice(folder, world_size, workers, batch_size, epoch):
-    places = [{"rank": r, "world_size": world_size, "workers": workers} for r in range(world_size)]
+    shares = [{"rank": r, "world_size": world_size, "workers": workers} for r in range(world_size)]
     try:
-        loaders = [batches(folder, batch_size, **place).at(epoch) for place in places]
+        of_ranks = [batches(folder, batch_size, **share).at(epoch) for share in shares]
     except ValueError:
         assume(False)
-    lanes = [read_without_processes(one) for one in loaders]
-    assert {len(lane) for lane in lanes} == {len(loaders[0])}
-    seen = [row for lane in lanes for row in rows(lane)]
-    assert len(seen) == len(set(seen)) == len(loaders[0]) * batch_size * world_size
+    read = [read_without_processes(of_rank) for of_rank in of_ranks]
+    steps = len(of_ranks[0])
+    assert {len(of_rank) for of_rank in read} == {steps}
+    all_rows = [row for of_rank in read for row in rows(of_rank)]
+    assert len(all_rows) == len(set(all_rows)) == steps * batch_size * world_size
 
 
-def read_without_processes(one):
+def read_without_processes(of_rank):
     """What DataLoader would deliver: each worker's batches, worker after worker."""
-    turns = loader._turns(one._available(one.rank))[: one.steps()]
-    lanes = enumerate(one._share(one.rank))
-    return [batch for lane, share in lanes for batch in one._read(share, 0, turns.count(lane))]
+    rank = of_rank.share.rank
+    turns = loader._turns(of_rank._available(rank))[: of_rank.steps()]
+    read = []
+    for worker, units in enumerate(of_rank._units_of(rank)):
+        read += islice(of_rank._batches(units, 0), turns.count(worker))
+    return read
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -84,12 +91,17 @@ def test_epochs_and_seeds_shuffle_files_groups_and_rows(folder):
 
 
 def test_a_step_near_the_end_reads_only_what_it_needs(folder, monkeypatch):
-    one = batches(folder)
-    read = []
-    real = ParquetBatches._unit
-    monkeypatch.setattr(ParquetBatches, "_unit", lambda self, u: read.append(u) or real(self, u))
-    assert len(list(one.at(0, one.steps() - 1))) == 1
-    assert len(read) <= 2
+    whole = batches(folder)
+    units = []
+    read = ParquetBatches._read
+
+    def noted(self, unit):
+        units.append(unit)
+        return read(self, unit)
+
+    monkeypatch.setattr(ParquetBatches, "_read", noted)
+    assert len(list(whole.at(0, whole.steps() - 1))) == 1
+    assert len(units) <= 2
 
 
 def test_wrong_folders_columns_and_places_are_sentences(folder, tmp_path):
@@ -105,10 +117,15 @@ def test_wrong_folders_columns_and_places_are_sentences(folder, tmp_path):
         (ValueError, "400 rows in 11 row groups give", lambda: batches(folder, 500)),
         (ValueError, "epoch 0 has steps 0 to", lambda: batches(folder).at(0, 10**6)),
         (ValueError, "made for 2 workers, used by 0", lambda: iter(batches(folder, workers=2))),
-        (TypeError, "'nodes' is not", lambda: batches(folder, nodes=2)),
+        (TypeError, "unexpected keyword argument 'nodes'", lambda: Share(nodes=2)),
     ]:
         with pytest.raises(error, match=words):
             make()
+
+
+def test_a_signature_names_what_makes_a_share():
+    signature = str(inspect.signature(ParquetBatches))
+    assert "Share(rank=0, world_size=1, workers=0, seed=0)" in signature
 
 
 def test_text_is_no_feature(tmp_path):

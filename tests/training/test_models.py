@@ -15,17 +15,16 @@ BATCH_SIZES = (96, 90, 479)
 
 
 def one_process(batch_size, steps=8):
-    data, model, optimizer = parts()
+    data = models.digits(dtype=torch.float64)
+    model, optimizer = model_and_optimizer()
     for batch in models.batches(len(data.images), batch_size)[-steps:]:
         models.train_step(model, optimizer, data.images[batch], data.labels[batch])
     return models.flat(model)
 
 
-def parts():
-    """Data, model and optimizer in float64; 1,438 images, so the last batch is never full."""
+def model_and_optimizer():
     model = models.seeded(models.cnn, 1, torch.float64)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-    return models.digits(dtype=torch.float64), model, optimizer
+    return model, torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 
 
 def shares(rank, world_size, batch_size, steps=8):
@@ -38,7 +37,7 @@ def shares(rank, world_size, batch_size, steps=8):
 
 
 def with_ddp(rank, world_size, batch_size, group):
-    _, model, optimizer = parts()
+    model, optimizer = model_and_optimizer()
     ddp = models.data_parallel(model, process_group=group)
     for images, labels, weight in shares(rank, world_size, batch_size):
         models.train_step(ddp, optimizer, images, labels, weight)
@@ -46,7 +45,7 @@ def with_ddp(rank, world_size, batch_size, group):
 
 
 def by_hand(rank, world_size, batch_size):
-    _, model, optimizer = parts()
+    model, optimizer = model_and_optimizer()
     optimizer.register_step_pre_hook(lambda *_: models.average_gradients(model, world_size))
     for images, labels, weight in shares(rank, world_size, batch_size):
         models.train_step(model, optimizer, images, labels, weight)
@@ -68,9 +67,9 @@ def many_worlds(rank, world_size):
 
 def test_every_number_of_ranks_computes_what_one_process_computes():
     expected = {batch_size: one_process(batch_size) for batch_size in BATCH_SIZES}
-    found = ranks.launch(many_worlds, 4)
-    assert set(found[0]) == {(b, w) for b in BATCH_SIZES for w in (*WORLD_SIZES, "by hand")}
-    for trained in found:
+    by_rank = ranks.launch(many_worlds, 4)
+    assert set(by_rank[0]) == {(b, w) for b in BATCH_SIZES for w in (*WORLD_SIZES, "by hand")}
+    for trained in by_rank:
         for (batch_size, world), weights in trained.items():
             apart = models.distance(weights, expected[batch_size])
             assert apart < 1e-12, f"{world} ranks, batches of {batch_size}"
@@ -87,8 +86,8 @@ def test_unweighted_shares_of_an_uneven_batch_are_not_the_batch():
 @given(st.integers(1, 500), st.integers(1, 80), st.integers(1, 5), st.integers(0, 9))
 def test_the_shares_of_all_ranks_are_every_index_once(count, batch_size, world_size, epoch):
     cut = models.batches(count, batch_size, epoch=epoch)
-    seen = [i for batch in cut for rank in range(world_size) for i in batch[rank::world_size]]
-    assert sorted(map(int, seen)) == list(range(count))
+    shares_of = [batch[rank::world_size] for batch in cut for rank in range(world_size)]
+    assert torch.cat(shares_of).sort().values.tolist() == list(range(count))
 
 
 def test_batches_depend_on_seed_and_epoch_alone():
@@ -121,16 +120,28 @@ def test_a_step_goes_downhill(seed):
     data = models.digits()
     model = models.seeded(models.mlp, seed)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-    images, labels = data.images[:64], data.labels[:64]
+    images = data.images[:64]
+    labels = data.labels[:64]
     losses = [models.train_step(model, optimizer, images, labels) for _ in range(10)]
     assert losses[-1] < losses[0]
 
 
 def test_training_learns_to_read_digits():
     torch.set_num_threads(1)
-    data, model = models.digits(), models.seeded(models.mlp)
-    optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    for epoch in range(8):
-        for batch in models.batches(len(data.images), 128, epoch=epoch):
-            models.train_step(model, optimizer, data.images[batch], data.labels[batch])
+    data = models.digits()
+    model = models.seeded(models.mlp)
+    models.train(model, data.images, data.labels, epochs=8)
     assert models.accuracy(model, data.test_images, data.test_labels) > 0.9
+
+
+def test_training_repeats_with_its_seed():
+    torch.set_num_threads(1)
+    data = models.digits()
+
+    def trained(seed):
+        model = models.seeded(models.mlp)
+        models.train(model, data.images[:200], data.labels[:200], epochs=1, seed=seed)
+        return models.flat(model)
+
+    assert torch.equal(trained(0), trained(0))
+    assert not torch.equal(trained(0), trained(1))

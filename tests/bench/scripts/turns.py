@@ -5,7 +5,9 @@ from pathlib import Path
 
 import torch.distributed as dist
 
-TURNS, STEPS, LOOK_EVERY_S = 40, 6, 0.002
+TURNS = 40
+STEPS = 6
+LOOK_EVERY_S = 0.002
 
 
 def take_turns(step, folder, place, jobs):
@@ -21,8 +23,10 @@ def take_turns(step, folder, place, jobs):
 
 def _turn(step, folder, turn, place, jobs):
     before = [f"ready-{job}" for job in range(jobs)]
-    before += [f"done-{turn}-{place - 1}"] if place else []
-    before += [f"done-{turn - 1}-{jobs - 1}"] if turn else []
+    if place > 0:
+        before.append(f"done-{turn}-{place - 1}")
+    if turn > 0:
+        before.append(f"done-{turn - 1}-{jobs - 1}")
     if dist.get_rank() == 0:
         while not all((Path(folder) / mark).exists() for mark in before):
             time.sleep(LOOK_EVERY_S)
