@@ -36,6 +36,8 @@ COUNTRIES = (
 DEVICES = ["phone", "laptop", "tablet", "watch"]
 FEATURES = ["f0", "f1", "f2", "f3", "f4", "f5"]
 KEYS = {"day": "2026-06-20", "country": "NG", "user_id": 12345}
+# what labs 01 and 02 read, so that a learner's own data has it too
+REQUIRED = ["event_time", "arrived_at", "country", "user_id", "price_cents"]
 SCHEMA = pa.schema(
     [
         ("event_time", pa.timestamp("ms")),
