@@ -1,0 +1,40 @@
+"""What a query must read: layouts, pruning, mergeable aggregates, stragglers. Lab 01.
+
+layouts     the same rows in other files: one file, by day, by country, by user
+queries     what one query reads of a layout
+aggregates  aggregates of parts that merge into that of the whole
+stragglers  how long many workers need when partitions differ in size
+"""
+
+from scaletoolkit.data.partitions.aggregates import merge, partial_aggregate
+from scaletoolkit.data.partitions.layouts import (
+    BUCKETS,
+    KEYS,
+    LAYOUTS,
+    LayoutError,
+    bucket_of,
+    open_layout,
+    write_layout,
+    write_partitions,
+)
+from scaletoolkit.data.partitions.queries import ScanReport, column_bytes, question, scan
+from scaletoolkit.data.partitions.stragglers import finish_time, rows_per_partition
+
+__all__ = [
+    "BUCKETS",
+    "KEYS",
+    "LAYOUTS",
+    "LayoutError",
+    "ScanReport",
+    "bucket_of",
+    "column_bytes",
+    "finish_time",
+    "merge",
+    "open_layout",
+    "partial_aggregate",
+    "question",
+    "rows_per_partition",
+    "scan",
+    "write_layout",
+    "write_partitions",
+]
