@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from scaletoolkit import lab
 from scaletoolkit.data import folders
-from scaletoolkit.data.events import CHUNK_ROWS
 from scaletoolkit.data.events.files import DESCRIPTION
+from scaletoolkit.data.events.generator import CHUNK_ROWS
 
 
 class Roles(NamedTuple):

@@ -21,9 +21,11 @@ import pytest
 
 from scaletoolkit import lab
 from scaletoolkit.data import events
+from scaletoolkit.data.events import files, generator
 from scaletoolkit.lab import profile
 
 ROWS = 40_000
+FEW = 5_000
 STARTS = int(os.environ.get("SCALETOOLKIT_STARTS", "3"))
 
 
@@ -71,28 +73,28 @@ def test_another_seed_gives_other_events(tmp_path, rows):
 
 
 def test_files_are_in_time_order_and_hold_every_row(folder, rows):
-    assert len(list(folder.glob("*.parquet"))) == events.FILES
+    assert len(list(folder.glob("*.parquet"))) == files.FILES
     assert rows.num_rows == ROWS
     times = rows["event_time"].to_numpy().astype(np.int64)
     assert np.all(np.diff(times) >= 0)
-    assert times[0] >= events.START_MS
-    assert times[-1] < events.START_MS + events.DAYS * 24 * events.HOUR_MS
+    assert times[0] >= generator.START_MS
+    assert times[-1] < generator.START_MS + generator.DAYS * 24 * generator.HOUR_MS
 
 
 def test_countries_and_users_are_skewed_and_every_key_of_the_labs_occurs(rows):
     share = pc.value_counts(rows["country"].cast(pa.string())).to_pylist()
     shares = {one["values"]: one["counts"] / ROWS for one in share}
     assert max(shares.values()) > 0.2
-    assert len(shares) == len(events.COUNTRIES)
+    assert len(shares) == len(generator.COUNTRIES)
     assert events.KEYS["country"] in shares
     assert events.KEYS["day"] in pc.strftime(rows["event_time"], "%Y-%m-%d").to_pylist()
 
 
 def test_one_event_in_twenty_arrives_hours_late(rows):
     delay = (rows["arrived_at"].to_numpy() - rows["event_time"].to_numpy()).astype(np.int64)
-    assert np.mean(delay >= events.HOUR_MS) == pytest.approx(0.05, abs=0.005)
+    assert np.mean(delay >= generator.HOUR_MS) == pytest.approx(0.05, abs=0.005)
     assert delay.min() >= 0
-    assert delay.max() < 40 * events.HOUR_MS
+    assert delay.max() < 40 * generator.HOUR_MS
 
 
 def test_prices_and_traffic_rise(rows):
@@ -100,7 +102,7 @@ def test_prices_and_traffic_rise(rows):
     price = rows["price_cents"].to_numpy()
     assert np.median(price[half:]) > 1.1 * np.median(price[:half])
     middle = rows["event_time"].to_numpy().astype(np.int64)[half]
-    assert middle > events.START_MS + events.DAYS * 12 * events.HOUR_MS
+    assert middle > generator.START_MS + generator.DAYS * 12 * generator.HOUR_MS
 
 
 def test_landing_delivers_every_event_once_by_day_of_arrival(folder, rows, tmp_path):
@@ -130,7 +132,7 @@ def test_a_folder_without_events_is_a_sentence(tmp_path):
 
 def is_whole(folder, rows):
     """Whether the folder holds so many rows, and nothing lies in it or beside it but the events."""
-    names = [f"events-{number:05}.parquet" for number in range(events.FILES)]
+    names = [f"events-{number:05}.parquet" for number in range(files.FILES)]
     assert sorted(path.name for path in folder.iterdir()) == ["_events.json", *names]
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
     return ds.dataset(folder).count_rows() == rows
@@ -153,7 +155,7 @@ class Lab:
 def first_use(folder, delay_s, rows):
     time.sleep(delay_s)
     os.environ |= {"SCALETOOLKIT_PROFILE": "ci", "SCALETOOLKIT_DATA": str(folder)}
-    profile.PROFILES["ci"] = ROWS
+    profile.PROFILES["ci"] = FEW
     prepared, _ = events.prepare()
     rows.put(ds.dataset(prepared).count_rows())
 
@@ -165,8 +167,8 @@ def test_two_first_uses_at_once_both_get_the_whole_events(tmp_path, number):
     for one in labs:
         one.process.join()
         assert one.process.exitcode == 0
-        assert one.rows.get() == ROWS
-    assert is_whole(tmp_path / "events-ci", ROWS)
+        assert one.rows.get() == FEW
+    assert is_whole(tmp_path / "events-ci", FEW)
 
 
 @pytest.mark.parametrize("number", range(STARTS))
@@ -178,8 +180,8 @@ def test_a_first_use_that_is_killed_leaves_the_next_one_whole_events(tmp_path, n
     killed.process.join()
     other.process.join()
     assert other.process.exitcode == 0
-    events.ensure(tmp_path / "events-ci", ROWS)
-    assert is_whole(tmp_path / "events-ci", ROWS)
+    events.ensure(tmp_path / "events-ci", FEW)
+    assert is_whole(tmp_path / "events-ci", FEW)
 
 
 def test_workers_end_with_a_killed_writer(tmp_path, wait_until_gone):

@@ -139,6 +139,16 @@ def test_twenty_kills_end_like_a_recompute(landing, tmp_path):
     assert state.read_bytes() == full.read_bytes()
 
 
+def test_three_updates_at_once_take_turns(landing, tmp_path):
+    state = tmp_path / "state.json"
+    job = [sys.executable, "-m", "scaletoolkit.data.incremental", landing, state]
+    jobs = [subprocess.Popen(job) for _ in range(3)]
+    assert [process.wait() for process in jobs] == [0, 0, 0]
+    incremental.recompute(landing, tmp_path / "full.json")
+    assert state.read_bytes() == (tmp_path / "full.json").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full.json", "state.json"]
+
+
 def test_a_half_written_state_is_never_read(landing, tmp_path):
     state = tmp_path / "state.json"
     incremental.update(landing, state)

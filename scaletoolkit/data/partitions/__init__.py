@@ -1,12 +1,10 @@
 """What a query must read: layouts, pruning, mergeable aggregates, stragglers. Lab 01.
 
-layouts     the same rows in other files: one file, by day, by country, by user
-queries     what one query reads of a layout
-aggregates  aggregates of parts that merge into that of the whole
-stragglers  how long many workers need when partitions differ in size
+layouts  the same rows in other files: one file, by day, by country, by user
+queries  what one query reads of a layout
+parts    aggregates of parts that merge, and when the last worker is done
 """
 
-from scaletoolkit.data.partitions.aggregates import merge, partial_aggregate
 from scaletoolkit.data.partitions.layouts import (
     BUCKETS,
     KEYS,
@@ -14,11 +12,12 @@ from scaletoolkit.data.partitions.layouts import (
     LayoutError,
     bucket_of,
     open_layout,
+    rows_per_partition,
     write_layout,
     write_partitions,
 )
+from scaletoolkit.data.partitions.parts import finish_time, merge, partial_aggregate
 from scaletoolkit.data.partitions.queries import ScanReport, column_bytes, question, scan
-from scaletoolkit.data.partitions.stragglers import finish_time, rows_per_partition
 
 __all__ = [
     "BUCKETS",

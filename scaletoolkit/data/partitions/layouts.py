@@ -129,3 +129,9 @@ def open_layout(folder: str | Path, filesystem: fs.FileSystem | None = None) -> 
     key = [field for field in KEYS.values() if first.startswith(f"{field.name}=")]
     partitioning = ds.partitioning(pa.schema(key), flavor="hive") if key else None
     return ds.dataset(str(folder), filesystem=filesystem, partitioning=partitioning)
+
+
+def rows_per_partition(folder: str | Path) -> list[int]:
+    """How many rows each file of a layout holds, from the footers alone."""
+    files = sorted(str(path) for path in Path(folder).rglob("*.parquet"))
+    return [pq.read_metadata(file).num_rows for file in files]

@@ -2,16 +2,14 @@
 
 Rows stream past in batches, so memory follows the batch and the sample, never the table.
 
-study       one file of equal row groups to draw from
-draws       uniform samples of rows
+draws       whole row groups, or a uniform sample of rows
 stratified  samples with a share for each stratum
 errors      how wrong an estimate is: formulas
 reservoirs  uniform samples that merge
 """
 
-from scaletoolkit.data.sampling.draws import take, uniform
+from scaletoolkit.data.sampling.draws import row_groups, take, uniform, write_row_groups
 from scaletoolkit.data.sampling.errors import (
-    design_effect,
     effective_n,
     row_group_error,
     sample_size,
@@ -28,12 +26,10 @@ from scaletoolkit.data.sampling.stratified import (
     take_strata,
     uniform_strata,
 )
-from scaletoolkit.data.sampling.study import row_groups, write_row_groups
 
 __all__ = [
     "Reservoir",
     "coded",
-    "design_effect",
     "effective_n",
     "merge",
     "neyman",

@@ -1,7 +1,6 @@
 """How wrong an estimate from a sample is: formulas, no data. Lab 02.
 
-Sources: W. Cochran, Sampling Techniques, 3rd edition, 1977; the design effect is L. Kish's,
-Survey Sampling, 1965.
+Source: W. Cochran, Sampling Techniques, 3rd edition, 1977.
 """
 
 import math
@@ -46,11 +45,6 @@ def effective_n(sd: float, error: float, rows: float = math.inf) -> float:
     """The size of the uniform sample of rows whose standard error is `error`."""
     endless = (sd / error) ** 2
     return endless / (1 + endless / rows)
-
-
-def design_effect(sd: float, error: float, n: float, rows: float = math.inf) -> float:
-    """How many times the variance of a uniform sample of n rows a design has (Kish's deff)."""
-    return (error / standard_error(sd, n, rows)) ** 2
 
 
 def stratified_error(sizes: npt.ArrayLike, sds: npt.ArrayLike, allocation: npt.ArrayLike) -> float:

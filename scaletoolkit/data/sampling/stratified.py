@@ -8,8 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scaletoolkit.data.sampling.draws import Numbers, Picker, Seed, Values, uniform
-from scaletoolkit.data.sampling.study import row_groups
+from scaletoolkit.data.sampling.draws import Numbers, Picker, Seed, Values, row_groups, uniform
 
 Fractions = npt.NDArray[np.float64]
 

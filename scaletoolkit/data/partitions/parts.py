@@ -1,5 +1,6 @@
-"""Aggregates of parts that merge into the aggregate of the whole. Lab 01."""
+"""Work in parts: aggregates that merge, and when the last worker is done. Lab 01."""
 
+import heapq
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -63,3 +64,18 @@ def _as_text(table: pa.Table) -> pa.Table:
     """Country as plain text: dictionaries of different files number their values differently."""
     place = table.schema.get_field_index("country")
     return table.set_column(place, "country", table["country"].cast(pa.string()))
+
+
+def finish_time(work: Iterable[float], workers: int) -> float:
+    """When the last of `workers` is done, if the largest piece left always goes to the first free.
+
+    work: sizes of the pieces (any unit). The longest-processing-time rule: at most 4/3 of the best
+    (R. Graham, SIAM J. Appl. Math. 17(2), 1969). Simulated, so no machine is needed. Raises
+    ValueError for less than one worker.
+    """
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    free_at: list[float] = [0] * workers
+    for piece in sorted(work, reverse=True):
+        heapq.heapreplace(free_at, free_at[0] + piece)
+    return max(free_at)
