@@ -233,7 +233,7 @@ def test_events_that_are_not_whole_are_written_again(tmp_path, damage, capsys):
     assert is_whole(folder, 2000)
     assert ds.dataset(folder).to_table().equals(expected)
     assert capsys.readouterr().out == (
-        "events does not hold all of its events; they are written again.\n"
+        "events is not whole or of another version; it is written again.\n"
     )
 
 

@@ -84,7 +84,7 @@ def ensure(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Pa
     with folders.alone(folder, "another lab is writing the events"):
         if not _is_whole(folder, rows, seed):  # else written while this process waited
             if folder.exists():
-                print(f"{folder.name} does not hold all of its events; they are written again.")
+                print(f"{folder.name} is not whole or of another version; it is written again.")
             _write(folder, rows, seed, workers)
     return folder
 
