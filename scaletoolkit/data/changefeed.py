@@ -1,11 +1,13 @@
-"""Totals that follow updates and deletes, on Delta Lake's change data feed. Part; lab 02.
+"""Totals that follow updates and deletes, on Delta Lake's change data feed. Lab 02.
 
 A changed row comes as two signed ones: what it was (−1) and what it is (+1). Counts and sums can
 take a row back; a HyperLogLog sketch cannot, so it stays out of here. The version up to which the
 totals count travels in the same Delta commit as the totals: exactly once, whenever the job dies.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +32,7 @@ TOTALS = pa.schema(
 )
 
 
-def append(file, events):
+def append(file: str | Path, events: str | Path) -> None:
     """Append a Parquet file of events to the Delta table `events`, made when missing.
 
     The table keeps a change data feed. Rows stream through; one append is one version.
@@ -41,18 +43,19 @@ def append(file, events):
     write_deltalake(events, rows, mode="append", configuration=feed)
 
 
-def signs(change_types):
-    """+1 for each row that came, −1 for each that went: an int64 array.
+def signs(change_types: pa.Array) -> pa.Array:
+    """+1 for each row that came, −1 for each that went.
 
-    change_types: the feed's `_change_type` column, an Arrow array of texts.
+    change_types: the feed's `_change_type` column. Raises ValueError for one of another name.
     """
-    found = pc.index_in(change_types.cast(pa.string()), pa.array(SIGN.keys()))
-    if found.null_count:
-        raise ValueError(f"a change is one of {', '.join(SIGN)}; the feed holds something else")
-    return pa.array(SIGN.values()).take(found)
+    places = pc.index_in(change_types.cast(pa.string()), pa.array(SIGN.keys()))
+    if places.null_count:
+        unknown = change_types.filter(places.is_null())[0].as_py()
+        raise ValueError(f"a change is one of {', '.join(SIGN)}; the feed holds {unknown!r}")
+    return pa.array(SIGN.values()).take(places)
 
 
-def _batch_totals(batch, sign):
+def _batch_totals(batch: pa.RecordBatch, sign: pa.Array) -> pa.Table:
     """Signed events and cents by day and country of one record batch, in TOTALS' form."""
     columns = [
         batch["event_time"].cast(pa.date32()),
@@ -63,7 +66,7 @@ def _batch_totals(batch, sign):
     return _grouped([pa.table(columns, schema=TOTALS)])
 
 
-def _grouped(parts):
+def _grouped(parts: Iterable[pa.Table]) -> pa.Table:
     """Tables in TOTALS' form as one, sorted; groups that add up to nothing are left out.
 
     An updated row adds up to no event but still to cents, so both must be zero.
@@ -75,11 +78,12 @@ def _grouped(parts):
     return left.sort_by([(key, "ascending") for key in KEYS]).cast(TOTALS)
 
 
-def done_version(totals):
+def done_version(totals: str | Path) -> int:
     """The version of the events up to which the Delta table `totals` counts; -1 where none is."""
     if not DeltaTable.is_deltatable(str(totals)):
         return -1
-    return DeltaTable(totals).transaction_version(APPLICATION)
+    version = DeltaTable(totals).transaction_version(APPLICATION)
+    return -1 if version is None else version
 
 
 @dataclass(frozen=True)
@@ -89,21 +93,22 @@ class Followed:
     versions: int
     changed_rows: int
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Followed: {self.versions} new versions, {self.changed_rows:,} changed rows"
 
 
-def follow(events, totals):
-    """Bring the Delta table `totals` up to the newest version of `events`: a Followed.
+def follow(events: str | Path, totals: str | Path) -> Followed:
+    """Bring the Delta table `totals` up to the newest version of `events`.
 
     Reads the changed rows only. The totals and the version they count to are one commit.
     """
-    done, newest = done_version(totals), DeltaTable(events).version()
+    done = done_version(totals)
+    newest = DeltaTable(events).version()
     if done == newest:
         return Followed(0, 0)
-    feed = _changes(events, done + 1, newest)
-    parts, changed_rows = [read(totals)] if done >= 0 else [], 0
-    for batch in feed:
+    parts = [read(totals)] if done >= 0 else []
+    changed_rows = 0
+    for batch in _changes(events, done + 1, newest):
         parts.append(_batch_totals(batch, signs(batch["_change_type"])))
         changed_rows += batch.num_rows
     mark = CommitProperties(app_transactions=[Transaction(APPLICATION, newest)])
@@ -111,26 +116,26 @@ def follow(events, totals):
     return Followed(newest - done, changed_rows)
 
 
-def _changes(events, first, last):
+def _changes(events: str | Path, first: int, last: int) -> pa.RecordBatchReader:
     feed = DeltaTable(events).load_cdf(
         starting_version=first, ending_version=last, columns=[*COLUMNS, "_change_type"]
     )
     return pa.RecordBatchReader.from_stream(feed)
 
 
-def read(totals):
-    """The Delta table `totals` as an Arrow table, sorted by day and country."""
+def read(totals: str | Path) -> pa.Table:
+    """The Delta table `totals`, sorted by day and country."""
     return _grouped([DeltaTable(totals).to_pyarrow_table().cast(TOTALS)])
 
 
-def sums(totals):
+def sums(totals: str | Path) -> list[int]:
     """All events and all cents that the Delta table `totals` holds: [events, cents]."""
     table = read(totals)
     return [sum(table[column].to_pylist()) for column in ("events", "cents")]
 
 
-def recompute(events):
-    """The totals from every row of `events`, as if nothing had been counted yet: an Arrow table."""
+def recompute(events: str | Path) -> pa.Table:
+    """The totals from every row of `events`, as if nothing had been counted yet."""
     rows = DeltaTable(events).to_pyarrow_dataset()
     return _grouped(
         _batch_totals(batch, pa.array(np.ones(batch.num_rows, np.int64)))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -11,68 +12,104 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from scaletoolkit import lab
-from scaletoolkit.data.events import CHUNK_ROWS
+from scaletoolkit.data import folders
+from scaletoolkit.data.events.files import DESCRIPTION
+from scaletoolkit.data.events.generator import CHUNK_ROWS
 
 
-def adopt(source, folder, time, geography, entity, value=None):
-    """Put a learner's own Parquet or CSV files in the labs' form. Returns the new folder (a Path).
+class Roles(NamedTuple):
+    """Which of a learner's columns plays which part; there may be no value."""
+
+    time: str
+    geography: str
+    entity: str
+    value: str | None
+
+
+def adopt(
+    source: str | Path,
+    folder: str | Path,
+    time: str,
+    geography: str,
+    entity: str,
+    value: str | None = None,
+) -> Path:
+    """Put a learner's own Parquet or CSV files in the labs' form. Returns the new folder.
 
     time, geography, entity: the columns that become event_time, country and user_id; value: an
     amount that becomes price_cents. Other columns keep their names. For New York's yellow taxi
     trips: time="tpep_pickup_datetime", geography="PULocationID", entity="VendorID",
-    value="total_amount". Entities that are no whole numbers become 63-bit hashes.
+    value="total_amount". Entities that are no whole numbers become 63-bit hashes. An earlier
+    adopted folder is replaced. Raises LabError for files or columns that cannot be adopted.
     """
+    roles = Roles(time, geography, entity, value)
+    folder = Path(folder)
+    _check_target(Path(source), folder)
     data = _open(source)
-    chosen = {"time": time, "geography": geography, "entity": entity}
-    chosen |= {"value": value} if value else {}
-    for role, column in chosen.items():
-        if column not in data.schema.names:
+    for role, column in roles._asdict().items():
+        if column and column not in data.schema.names:
             raise lab.LabError(
                 f"The {role} column {column!r} is not in {Path(source).name}; "
                 f"its columns are {', '.join(data.schema.names)}."
             )
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, batch in enumerate(data.to_batches(batch_size=CHUNK_ROWS)):
-        if batch.num_rows:
-            table = _adopted(pa.table(batch), **chosen).sort_by("event_time")
-            pq.write_table(table, folder / f"events-{number:05}.parquet", compression="zstd")
-    (folder / "_events.json").write_text(json.dumps({"keys": _middle_keys(folder)}))
+    label = f"another process is writing {folder.name}"
+    with folders.alone(folder, label), folders.replaced(folder) as partial:
+        _write(data, partial, roles)
     return folder
 
 
-def _open(source):
+def _check_target(source: Path, folder: Path) -> None:
+    """Raise LabError where writing the folder would remove anything but an adopted data set."""
+    there = source.resolve()
+    target = folder.resolve()
+    if there.is_relative_to(target) or target.is_relative_to(there):
+        raise lab.LabError(
+            f"The adopted data needs a folder of its own: {folder} is {source}, or one holds the "
+            "other."
+        )
+    if folder.exists() and not (folder / DESCRIPTION).exists() and any(folder.iterdir()):
+        raise lab.LabError(f"{folder} holds other files; adopted data needs a folder of its own.")
+
+
+def _open(source: str | Path) -> ds.Dataset:
     files = [str(p) for p in sorted(Path(source).rglob("*")) if p.suffix in (".parquet", ".csv")]
     kinds = {Path(file).suffix for file in files}
     if len(kinds) != 1:
-        found = "both" if kinds else "neither"
-        raise lab.LabError(f"{source} must hold Parquet files or CSV files; it holds {found}.")
+        held = "both" if kinds else "neither"
+        raise lab.LabError(f"{source} must hold Parquet files or CSV files; it holds {held}.")
     return ds.dataset(files, format=kinds.pop()[1:])
 
 
-def _adopted(table, time, geography, entity, value=None):
-    times = _cast(table, time, pa.timestamp("ms"), "a date and time")
-    places = _cast(table, geography, pa.string(), "text")
-    cents = _cast(table, value, pa.float64(), "a number") if value else None
+def _write(data: ds.Dataset, folder: Path, roles: Roles) -> None:
+    for number, batch in enumerate(data.to_batches(batch_size=CHUNK_ROWS)):
+        if batch.num_rows:
+            table = _adopted(pa.table(batch), roles).sort_by("event_time")
+            pq.write_table(table, folder / f"events-{number:05}.parquet", compression="zstd")
+    (folder / DESCRIPTION).write_text(json.dumps({"keys": _middle_keys(folder)}))
+
+
+def _adopted(table: pa.Table, roles: Roles) -> pa.Table:
+    """The batch in the labs' form: the columns of `events.REQUIRED`, then the learner's others."""
+    times = _cast(table, roles.time, pa.timestamp("ms"), "a date and time")
+    places = _cast(table, roles.geography, pa.string(), "text")
     front = {
         "event_time": times,
         "arrived_at": times,
         "country": places.combine_chunks().dictionary_encode(),
-        "user_id": _entity_ids(table[entity]),
-        "price_cents": _whole_cents(cents, table.num_rows),
+        "user_id": _entity_ids(table[roles.entity]),
+        "price_cents": _whole_cents(table, roles.value),
     }
-    others = [name for name in table.schema.names if name not in {time, *front}]
+    others = [name for name in table.schema.names if name not in {roles.time, *front}]
     return pa.table(front | {name: table[name] for name in others})
 
 
-def _cast(table, column, kind, words):
+def _cast(table: pa.Table, column: str, kind: pa.DataType, words: str) -> pa.ChunkedArray:
+    """The column as this Arrow type; LabError, with what it should hold in words, if it cannot."""
     try:
         cast = table[column].cast(kind, safe=not pa.types.is_timestamp(kind))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        found = table.schema.field(column).type
-        raise lab.LabError(
-            f"The column {column!r} should hold {words}; it holds {found}."
-        ) from None
+        held = table.schema.field(column).type
+        raise lab.LabError(f"The column {column!r} should hold {words}; it holds {held}.") from None
     if cast.null_count == len(cast):
         raise lab.LabError(
             f"The column {column!r} should hold {words}; all its values are missing."
@@ -80,13 +117,16 @@ def _cast(table, column, kind, words):
     return cast
 
 
-def _whole_cents(amounts, rows):
-    if amounts is None:
-        return pa.array(np.zeros(rows, np.int64))
+def _whole_cents(table: pa.Table, value: str | None) -> pa.Array | pa.ChunkedArray:
+    """The amounts in whole cents, a missing one as 0; all 0 where no column holds amounts."""
+    if value is None:
+        return pa.array(np.zeros(table.num_rows, np.int64))
+    amounts = _cast(table, value, pa.float64(), "a number")
     return pc.round(pc.multiply(pc.fill_null(amounts, 0.0), 100)).cast(pa.int64())
 
 
-def _entity_ids(column):
+def _entity_ids(column: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Whole numbers as they are; of anything else a hash of its text."""
     if pa.types.is_integer(column.type):
         return column.cast(pa.int64())
     texts = column.cast(pa.string()).combine_chunks().dictionary_encode()
@@ -99,14 +139,16 @@ def _entity_ids(column):
     return pa.array(hashes, pa.int64()).take(texts.indices)
 
 
-def _middle_keys(folder):
+def _middle_keys(folder: Path) -> dict[str, str | int]:
     """Keys that exist: day and user of a row in the middle, and the country of middle size."""
     data = ds.dataset(folder)
     row = data.take([data.count_rows() // 2], columns=["event_time", "user_id"]).to_pylist()[0]
-    places = data.to_table(columns=["country"]).group_by("country").aggregate([([], "count_all")])
-    places = places.sort_by("count_all")["country"].to_pylist()
+    # as text: each file numbers its places in its own way
+    places = data.to_table(columns={"country": ds.field("country").cast(pa.string())})
+    sizes = places.group_by("country").aggregate([([], "count_all")]).sort_by("count_all")
+    by_size = sizes["country"].to_pylist()
     return {
         "day": f"{row['event_time']:%Y-%m-%d}",
-        "country": places[len(places) // 2],
+        "country": by_size[len(by_size) // 2],
         "user_id": row["user_id"],
     }

@@ -16,7 +16,8 @@ from scaletoolkit.data import events, incremental
 from scaletoolkit.machine import disk, measure
 
 HISTORIES = [1_000_000, 2_000_000, 4_000_000, 8_000_000]
-FILE_ROWS, NEW_ROWS = 250_000, 100_000
+FILE_ROWS = 250_000
+NEW_ROWS = 100_000
 REPEATS = 5
 
 
@@ -61,11 +62,9 @@ def _beside(folder, history):
 
 def _history(folder, history):
     """Landed files of so many rows and one new one; the state before it: (landing, state)."""
-    landing, before, whole = (
-        folder / f"landing-{history}",
-        folder / "before.json",
-        history + NEW_ROWS,
-    )
+    landing = folder / f"landing-{history}"
+    before = folder / "before.json"
+    whole = history + NEW_ROWS
     landing.mkdir()
     for first in range(0, history, FILE_ROWS):
         _land(landing / f"{first:09}.parquet", first, first + FILE_ROWS, whole)
@@ -86,5 +85,5 @@ def _bytes_read(job):
 
 
 if __name__ == "__main__":
-    for title, found in tables():
-        print(title, lab.table(found), sep="\n")
+    for title, rows in tables():
+        print(title, lab.table(rows), sep="\n")

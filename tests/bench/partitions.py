@@ -20,8 +20,7 @@ IO = Path("/proc/self/io")
 def tables():
     """The partitioned reads, then the pruned aggregate by three engines."""
     source = profile.data_folder() / f"events-{ROWS}"
-    if not (source / "_events.json").exists():
-        events.write(source, ROWS, workers=hardware.cores())
+    events.ensure(source, ROWS, workers=hardware.cores())
     with tempfile.TemporaryDirectory() as folder:
         layouts = {name: str(Path(folder) / name) for name in partitions.LAYOUTS}
         for name, target in lab.progress(layouts.items(), len(layouts), "layouts"):
@@ -42,7 +41,8 @@ def reads(layouts):
 
 
 def _beside_one_file(about, value, layouts):
-    sizes, tasks = {}, {}
+    sizes = {}
+    tasks = {}
     for name, folder in layouts.items():
         where = partitions.question(about, value, name)
         _, report = partitions.scan(folder, ["price_cents"], where, disk.Reads())
@@ -51,7 +51,8 @@ def _beside_one_file(about, value, layouts):
             columns=["price_cents"], filter=w
         )
     seconds = {name: min(took) for name, took in measure.timings(tasks, REPEATS).items()}
-    one_bytes, one_s = sizes["one file"], seconds["one file"]
+    one_bytes = sizes["one file"]
+    one_s = seconds["one file"]
     return [
         {
             "question": about,

@@ -1,25 +1,32 @@
-"""The same events on every machine, however written; and a learner's own data in their place."""
+"""The same events on every machine, however written; whole or not there at all."""
 
 import hashlib
+import json
+import multiprocessing
+import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from datetime import datetime, timedelta
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
 from scaletoolkit import lab
-from scaletoolkit.data import events, own
+from scaletoolkit.data import events
+from scaletoolkit.data.events import files, generator
 from scaletoolkit.lab import profile
 
 ROWS = 40_000
+FEW = 5_000
+STARTS = int(os.environ.get("SCALETOOLKIT_STARTS", "3"))
 
 
 def content_hash(table):
@@ -66,28 +73,28 @@ def test_another_seed_gives_other_events(tmp_path, rows):
 
 
 def test_files_are_in_time_order_and_hold_every_row(folder, rows):
-    assert len(list(folder.glob("*.parquet"))) == events.FILES
+    assert len(list(folder.glob("*.parquet"))) == files.FILES
     assert rows.num_rows == ROWS
     times = rows["event_time"].to_numpy().astype(np.int64)
     assert np.all(np.diff(times) >= 0)
-    assert times[0] >= events.START_MS
-    assert times[-1] < events.START_MS + events.DAYS * 24 * events.HOUR_MS
+    assert times[0] >= generator.START_MS
+    assert times[-1] < generator.START_MS + generator.DAYS * 24 * generator.HOUR_MS
 
 
 def test_countries_and_users_are_skewed_and_every_key_of_the_labs_occurs(rows):
     share = pc.value_counts(rows["country"].cast(pa.string())).to_pylist()
     shares = {one["values"]: one["counts"] / ROWS for one in share}
     assert max(shares.values()) > 0.2
-    assert len(shares) == len(events.COUNTRIES)
+    assert len(shares) == len(generator.COUNTRIES)
     assert events.KEYS["country"] in shares
     assert events.KEYS["day"] in pc.strftime(rows["event_time"], "%Y-%m-%d").to_pylist()
 
 
 def test_one_event_in_twenty_arrives_hours_late(rows):
     delay = (rows["arrived_at"].to_numpy() - rows["event_time"].to_numpy()).astype(np.int64)
-    assert np.mean(delay >= events.HOUR_MS) == pytest.approx(0.05, abs=0.005)
+    assert np.mean(delay >= generator.HOUR_MS) == pytest.approx(0.05, abs=0.005)
     assert delay.min() >= 0
-    assert delay.max() < 40 * events.HOUR_MS
+    assert delay.max() < 40 * generator.HOUR_MS
 
 
 def test_prices_and_traffic_rise(rows):
@@ -95,7 +102,7 @@ def test_prices_and_traffic_rise(rows):
     price = rows["price_cents"].to_numpy()
     assert np.median(price[half:]) > 1.1 * np.median(price[:half])
     middle = rows["event_time"].to_numpy().astype(np.int64)[half]
-    assert middle > events.START_MS + events.DAYS * 12 * events.HOUR_MS
+    assert middle > generator.START_MS + generator.DAYS * 12 * generator.HOUR_MS
 
 
 def test_landing_delivers_every_event_once_by_day_of_arrival(folder, rows, tmp_path):
@@ -123,98 +130,122 @@ def test_a_folder_without_events_is_a_sentence(tmp_path):
         events.keys(tmp_path)
 
 
-def test_a_write_that_is_killed_leaves_no_folder_and_can_be_repeated(tmp_path):
+def is_whole(folder, rows):
+    """Whether the folder holds so many rows, and nothing lies in it or beside it but the events."""
+    names = [f"events-{number:05}.parquet" for number in range(files.FILES)]
+    assert sorted(path.name for path in folder.iterdir()) == ["_events.json", *names]
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    return ds.dataset(folder).count_rows() == rows
+
+
+FORKSERVER = multiprocessing.get_context("forkserver")  # imports once, so that two starts meet
+FORKSERVER.set_forkserver_preload(["scaletoolkit.data.events", "pyarrow.acero"])
+
+
+class Lab:
+    """A process that does what a lab's first cell does: it puts the rows that it then sees."""
+
+    def __init__(self, folder, delay_s):
+        self.rows = FORKSERVER.SimpleQueue()
+        arguments = (folder, delay_s, self.rows)
+        self.process = FORKSERVER.Process(target=first_use, args=arguments)
+        self.process.start()
+
+
+def first_use(folder, delay_s, rows):
+    time.sleep(delay_s)
+    os.environ |= {"SCALETOOLKIT_PROFILE": "ci", "SCALETOOLKIT_DATA": str(folder)}
+    profile.PROFILES["ci"] = FEW
+    prepared, _ = events.prepare()
+    rows.put(ds.dataset(prepared).count_rows())
+
+
+@pytest.mark.parametrize("number", range(STARTS))
+def test_two_first_uses_at_once_both_get_the_whole_events(tmp_path, number):
+    delays = random.Random(number)
+    labs = [Lab(tmp_path, delays.uniform(0, 0.3)) for _ in range(2)]
+    for one in labs:
+        one.process.join()
+        assert one.process.exitcode == 0
+        assert one.rows.get() == FEW
+    assert is_whole(tmp_path / "events-ci", FEW)
+
+
+@pytest.mark.parametrize("number", range(STARTS))
+def test_a_first_use_that_is_killed_leaves_the_next_one_whole_events(tmp_path, number):
+    killed = Lab(tmp_path, 0)
+    other = Lab(tmp_path, 0.02)
+    time.sleep(random.Random(number).uniform(0, 0.6))
+    killed.process.kill()
+    killed.process.join()
+    other.process.join()
+    assert other.process.exitcode == 0
+    events.ensure(tmp_path / "events-ci", FEW)
+    assert is_whole(tmp_path / "events-ci", FEW)
+
+
+def test_workers_end_with_a_killed_writer(tmp_path, wait_until_gone):
     code = (
-        f"from scaletoolkit.data import events; events.write({str(tmp_path / 'cut')!r}, 3_000_000)"
+        "import sys; from scaletoolkit.data import events; events.write(sys.argv[1], 10**7, 0, 2)"
     )
-    with subprocess.Popen([sys.executable, "-c", code]) as writer:
-        while not list(tmp_path.glob("cut.partial/*.parquet")):
+    with subprocess.Popen([sys.executable, "-c", code, tmp_path / "cut"]) as writer:
+        while not list(tmp_path.glob("cut.*.partial/*.parquet")):
             assert writer.poll() is None
             time.sleep(0.05)
+        workers = psutil.Process(writer.pid).children(recursive=True)
         writer.send_signal(signal.SIGKILL)
-    assert [path.name for path in tmp_path.iterdir()] == ["cut.partial"]
+    assert len(workers) >= 2
+    wait_until_gone(workers)
     events.write(tmp_path / "cut", 1000)
-    assert [path.name for path in tmp_path.iterdir()] == ["cut"]
+    assert is_whole(tmp_path / "cut", 1000)
 
 
-TRIPS = {"time": "tpep_pickup_datetime", "geography": "PULocationID", "entity": "VendorID"}
+def truncate(folder):
+    file = folder / "events-00004.parquet"
+    file.write_bytes(file.read_bytes()[:-100])
 
 
-def trips(n=3000):
-    """Rows of the shape of New York's yellow taxi trips, not in time order."""
-    random = np.random.default_rng(0)
-    start = datetime(2026, 1, 1)
-    seconds = random.integers(0, 31 * 86_400, n).tolist()
-    return pa.table(
-        {
-            "VendorID": random.integers(1, 8, n),
-            "tpep_pickup_datetime": pa.array([start + timedelta(seconds=s) for s in seconds]),
-            "trip_distance": random.uniform(0, 20, n),
-            "PULocationID": random.integers(1, 264, n).astype(np.int32),
-            "total_amount": np.round(random.uniform(3, 90, n), 2),
-        }
+DAMAGES = {
+    "a file is missing": lambda folder: (folder / "events-00003.parquet").unlink(),
+    "a file is there twice": lambda folder: shutil.copy(
+        folder / "events-00003.parquet", folder / "events-00003 (copy).parquet"
+    ),
+    "a file is cut short": truncate,
+    "a file holds other rows": lambda folder: pq.write_table(
+        events.chunk(0, 10, 10), folder / "events-00000.parquet"
+    ),
+    "the description is empty": lambda folder: (folder / "_events.json").write_text(""),
+    "there is no description": lambda folder: (folder / "_events.json").unlink(),
+    "another generator wrote it": lambda folder: (folder / "_events.json").write_text(
+        json.dumps({"rows": 2000, "seed": 0, "keys": events.KEYS})
+    ),
+    "another seed": lambda folder: events.write(folder, 2000, seed=1),
+    "another number of rows": lambda folder: events.write(folder, 3000),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_events_that_are_not_whole_are_written_again(tmp_path, damage, capsys):
+    folder = events.ensure(tmp_path / "events", 2000)
+    expected = ds.dataset(folder).to_table()
+    damage(folder)
+    events.ensure(folder, 2000)
+    assert is_whole(folder, 2000)
+    assert ds.dataset(folder).to_table().equals(expected)
+    assert capsys.readouterr().out == (
+        "events is not whole or of another version; it is written again.\n"
     )
 
 
-def write_trips(folder, kind, table):
-    folder.mkdir()
-    if kind == "csv":
-        pyarrow.csv.write_csv(table, folder / "trips.csv")
-    else:
-        pq.write_table(table, folder / "trips.parquet")
-    return folder
+def test_whole_events_are_not_written_again(tmp_path):
+    folder = events.ensure(tmp_path / "events", 2000)
+    before = folder.stat()
+    (folder / ".DS_Store").touch()  # a file manager's note is no harm
+    assert events.ensure(folder, 2000).stat().st_ino == before.st_ino
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
-def test_taxi_trips_can_stand_in_for_the_events(tmp_path, monkeypatch, kind, capsys):
-    source = write_trips(tmp_path / "trips", kind, trips())
-    adopted = own.adopt(source, tmp_path / "own", **TRIPS, value="total_amount")
-    monkeypatch.setenv("SCALETOOLKIT_EVENTS", str(adopted))
-    folder, keys = events.prepare()
-    assert "your own data in own" in capsys.readouterr().out
-    table = ds.dataset(folder).to_table()
-    assert set(events.REQUIRED) <= set(table.schema.names)
-    assert table.num_rows == 3000
-    assert np.all(np.diff(table["event_time"].to_numpy().astype(np.int64)) >= 0)
-    cents = np.round(np.array(trips()["total_amount"]) * 100).sum()
-    assert pc.sum(table["price_cents"]).as_py() == cents
-    for column, value in (("country", keys["country"]), ("user_id", keys["user_id"])):
-        assert value in table[column].to_pylist()
-
-
-def test_entities_that_are_text_become_the_same_number_each_time(tmp_path):
-    table = trips(10).set_column(0, "VendorID", pa.array(["ann", "bob"] * 5))
-    source = write_trips(tmp_path / "trips", "parquet", table)
-    ids = [
-        ds.dataset(own.adopt(source, tmp_path / name, **TRIPS)).to_table()["user_id"]
-        for name in ("first", "second")
-    ]
-    assert ids[0].equals(ids[1])
-    assert len(pc.unique(ids[0])) == 2
-    assert pc.min(ids[0]).as_py() >= 0
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"geography": "zone"}, "The geography column 'zone' is not in trips; its columns are Ven"),
-        ({"value": "fare"}, "The value column 'fare' is not in trips"),
-        ({"time": "trip_distance"}, "'trip_distance' should hold a date and time; it holds double"),
-        (
-            {"value": "store_and_fwd_flag"},
-            "'store_and_fwd_flag' should hold a number; it holds str",
-        ),
-        ({"time": "dropoff"}, "'dropoff' should hold a date and time; all its values are missing"),
-    ],
-)
-def test_a_bad_schema_is_a_sentence_that_names_the_column(tmp_path, change, sentence):
-    table = trips(20).append_column("store_and_fwd_flag", pa.array(["N"] * 20))
-    table = table.append_column("dropoff", pa.nulls(20, pa.timestamp("s")))
-    source = write_trips(tmp_path / "trips", "parquet", table)
-    with pytest.raises(lab.LabError, match=sentence):
-        own.adopt(source, tmp_path / "own", **TRIPS | change)
-
-
-def test_a_folder_of_neither_kind_or_both_is_a_sentence(tmp_path):
-    with pytest.raises(lab.LabError, match="must hold Parquet files or CSV files; it holds nei"):
-        own.adopt(tmp_path, tmp_path / "own", **TRIPS)
+def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
+    folder = events.write(tmp_path / "events", 1000)
+    with pytest.raises(ValueError, match="rows must be at least 10, got 3"):
+        events.write(folder, 3)
+    assert is_whole(folder, 1000)

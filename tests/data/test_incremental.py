@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scaletoolkit.data import events, incremental
+from scaletoolkit.data import events, incremental, sketches
 
 COLUMNS = incremental.COLUMNS
 EVENTS = events.chunk(0, 4000, 4000).select(COLUMNS)
@@ -66,14 +66,14 @@ def test_rows_with_a_gap_are_left_out():
 @settings(deadline=None)
 @given(st.integers(0, 60_000), st.integers(0, 2**62))
 def test_estimate_is_near_the_truth(n, start):
-    text = incremental.sketch(np.arange(start, start + n))
+    text = sketches.sketch(np.arange(start, start + n))
     # Five standard errors of 2.3 %; tiny counts are off by a collision or two.
-    assert incremental.estimate(text) == pytest.approx(n, rel=5 * 0.023, abs=2)
+    assert sketches.estimate(text) == pytest.approx(n, rel=5 * 0.023, abs=2)
 
 
 def test_estimates_are_unbiased_with_the_textbook_error():
     found = [
-        incremental.estimate(incremental.sketch(np.arange(i * 10**7, i * 10**7 + 8000))) / 8000
+        sketches.estimate(sketches.sketch(np.arange(i * 10**7, i * 10**7 + 8000))) / 8000
         for i in range(200)
     ]
     assert np.mean(found) == pytest.approx(1, abs=5 * 0.023 / np.sqrt(200))
@@ -83,16 +83,16 @@ def test_estimates_are_unbiased_with_the_textbook_error():
 @settings(deadline=None)
 @given(st.lists(st.lists(st.integers(-(2**63), 2**63 - 1)), min_size=1, max_size=5))
 def test_merged_sketches_are_the_sketch_of_all(lists):
-    texts = [incremental.sketch(np.array(numbers, np.int64)) for numbers in lists]
+    texts = [sketches.sketch(np.array(numbers, np.int64)) for numbers in lists]
     everything = np.array([number for numbers in lists for number in numbers], np.int64)
-    assert incremental.merge_sketches(*texts) == incremental.sketch(everything)
+    assert sketches.merge(*texts) == sketches.sketch(everything)
 
 
 def test_hashed_is_splitmix64():
     # The first outputs of the reference generator for seed 0 hash the multiples of its step.
     steps = np.array([0, 0x9E3779B97F4A7C15, 0x3C6EF372FE94F82A], np.uint64).view(np.int64)
     expected = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
-    assert incremental.hashed(steps).tolist() == expected
+    assert sketches.hashed(steps).tolist() == expected
 
 
 def test_update_is_the_recompute_and_reads_nothing_twice(landing, tmp_path):
@@ -137,6 +137,16 @@ def test_twenty_kills_end_like_a_recompute(landing, tmp_path):
     incremental.update(landing, state)
     incremental.recompute(landing, full)
     assert state.read_bytes() == full.read_bytes()
+
+
+def test_three_updates_at_once_take_turns(landing, tmp_path):
+    state = tmp_path / "state.json"
+    job = [sys.executable, "-m", "scaletoolkit.data.incremental", landing, state]
+    jobs = [subprocess.Popen(job) for _ in range(3)]
+    assert [process.wait() for process in jobs] == [0, 0, 0]
+    incremental.recompute(landing, tmp_path / "full.json")
+    assert state.read_bytes() == (tmp_path / "full.json").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["full.json", "state.json"]
 
 
 def test_a_half_written_state_is_never_read(landing, tmp_path):

@@ -51,7 +51,6 @@ def test_error_of_whole_row_groups_is_that_of_all_pairs():
 def test_effective_n_undoes_the_standard_error(sd, n, rows):
     error = sampling.standard_error(sd, n, rows)
     assert sampling.effective_n(sd, error, rows) == pytest.approx(n)
-    assert sampling.design_effect(sd, 2 * error, n, rows) == pytest.approx(4)
 
 
 @settings(deadline=None)

@@ -1,0 +1,192 @@
+"""The events on disk: written once, whole, and landed by day of arrival. Labs 01, 02 and 03."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple, TypedDict
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from scaletoolkit import lab
+from scaletoolkit.data import folders
+from scaletoolkit.data.events.generator import CHUNK_ROWS, KEYS, SCHEMA, chunk
+from scaletoolkit.lab import profile
+from scaletoolkit.machine import ranks
+
+FILES = 10
+NAMES = [f"events-{number:05}.parquet" for number in range(FILES)]
+DESCRIPTION = "_events.json"
+GENERATOR = 1  # one more whenever the generator's rows change, so that older files are replaced
+# what labs 01 and 02 read, so that a learner's own data has it too
+REQUIRED = ["event_time", "arrived_at", "country", "user_id", "price_cents"]
+
+
+class Description(TypedDict):
+    """What `_events.json` says of the files beside it."""
+
+    rows: int
+    seed: int
+    generator: int
+    keys: dict[str, str | int]
+
+
+class Piece(NamedTuple):
+    """One file to write: events number `first` to `last` (exclusive) of `rows`."""
+
+    path: Path
+    first: int
+    last: int
+    rows: int
+    seed: int
+
+
+def prepare(workers: int = 1) -> tuple[Path, dict[str, str | int]]:
+    """The events of this profile, written on first use: (folder, keys of the example queries).
+
+    Where `SCALETOOLKIT_EVENTS` names a folder that `own.adopt` wrote, that folder stands in.
+    """
+    own = os.environ.get("SCALETOOLKIT_EVENTS")
+    if own:
+        lab.own_data(f"your own data in {Path(own).name}")
+        return Path(own), keys(own)
+    name, rows = profile.current()
+    folder = ensure(profile.data_folder() / f"events-{name}", rows, workers=workers)
+    return folder, keys(folder)
+
+
+def keys(folder: str | Path) -> dict[str, str | int]:
+    """The day, country and user that the labs ask a folder of events about.
+
+    Raises LabError where the folder holds no events.
+    """
+    path = Path(folder) / DESCRIPTION
+    if not path.exists():
+        raise lab.LabError(
+            f"{folder} holds no events: it has no {DESCRIPTION}, which write and adopt leave."
+        )
+    description: Description = json.loads(path.read_text())
+    return description["keys"]
+
+
+def ensure(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Path:
+    """The folder, after writing its `rows` events if they are not all there.
+
+    Any number of processes may ask at once: one writes, the others wait and take what it wrote.
+    """
+    folder = Path(folder)
+    if _is_whole(folder, rows, seed):
+        return folder
+    with folders.alone(folder, "another lab is writing the events"):
+        if not _is_whole(folder, rows, seed):  # else written while this process waited
+            if folder.exists():
+                print(f"{folder.name} is not whole or of another version; it is written again.")
+            _write(folder, rows, seed, workers)
+    return folder
+
+
+def write(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Path:
+    """Write `rows` events as ten Parquet files in time order, in the place of what is there.
+
+    Returns the folder. Memory is bounded by the chunk, not by `rows`: about 0.3 GB a worker. A
+    write that is cut short changes nothing. Raises ValueError for fewer than ten rows.
+    """
+    folder = Path(folder)
+    with folders.alone(folder, "another lab is writing the events"):
+        _write(folder, rows, seed, workers)
+    return folder
+
+
+def _write(folder: Path, rows: int, seed: int, workers: int) -> None:
+    if rows < FILES:
+        raise ValueError(f"events come in {FILES} files: rows must be at least {FILES}, got {rows}")
+    bounds = [rows * number // FILES for number in range(FILES + 1)]
+    with folders.replaced(folder) as partial:
+        pieces = [
+            Piece(partial / name, first, last, rows, seed)
+            for name, first, last in zip(NAMES, bounds[:-1], bounds[1:], strict=True)
+        ]
+        written = _each(_write_piece, pieces, workers)
+        for _ in lab.progress(written, FILES, f"writing {rows:,} events"):
+            pass
+        (partial / DESCRIPTION).write_text(json.dumps(_description(rows, seed)))
+
+
+def _description(rows: int, seed: int) -> Description:
+    return {"rows": rows, "seed": seed, "generator": GENERATOR, "keys": KEYS}
+
+
+def _is_whole(folder: Path, rows: int, seed: int) -> bool:
+    """Whether the folder holds these events and no other, by its names and its files' footers."""
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text())
+        names = sorted(path.name for path in folder.iterdir() if path.name[0] not in "._")
+        if names != NAMES:
+            return False
+        rows_there = sum(pq.read_metadata(folder / name).num_rows for name in names)
+    except (OSError, ValueError):  # not there, not JSON, not Parquet
+        return False
+    return description == _description(rows, seed) and rows_there == rows
+
+
+def _each(function: Callable[[Piece], None], pieces: list[Piece], workers: int) -> Iterator[None]:
+    if workers == 1:
+        yield from map(function, pieces)
+        return
+    with ranks.Pool(workers) as pool:
+        yield from pool.stream(function, pieces)
+
+
+def _write_piece(piece: Piece) -> None:
+    dictionaries = ["country", "device", "item_id", "clicked"]
+    with pq.ParquetWriter(
+        piece.path, SCHEMA, compression="zstd", use_dictionary=dictionaries
+    ) as writer:
+        for first in range(piece.first, piece.last, CHUNK_ROWS):
+            last = min(first + CHUNK_ROWS, piece.last)
+            writer.write_table(chunk(first, last, piece.rows, piece.seed))
+
+
+def land(source: str | Path, folder: str | Path) -> list[Path]:
+    """Deliver events as a pipeline receives them: one file for each day of *arrival*.
+
+    Late events thus lie in a later day's file than their `event_time`. Memory is bounded by the
+    batch. Files appear whole. Returns their paths in order of arrival.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / ".partial"
+    with folders.alone(folder, "another lab is landing events"):
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir()
+        _split_by_arrival(source, partial)
+        for file in partial.iterdir():
+            file.replace(folder / file.name)
+        partial.rmdir()
+    return sorted(folder.glob("*.parquet"))
+
+
+def _split_by_arrival(source: str | Path, folder: Path) -> None:
+    writers: dict[str, pq.ParquetWriter] = {}
+    try:
+        # one row group after the other: a dataset's own reader runs gigabytes ahead
+        files = ds.dataset(source).get_fragments()
+        groups = [group for file in files for group in file.split_by_row_group()]
+        for group in lab.progress(groups, len(groups), "landing events"):
+            for batch in group.to_batches(batch_readahead=2):
+                _land_batch(batch, folder, writers)
+    finally:
+        for writer in writers.values():
+            writer.close()
+
+
+def _land_batch(batch: pa.RecordBatch, folder: Path, writers: dict[str, pq.ParquetWriter]) -> None:
+    days = pc.strftime(batch["arrived_at"], "%Y-%m-%d")
+    for day in pc.unique(days).to_pylist():
+        if day not in writers:
+            writers[day] = pq.ParquetWriter(folder / f"{day}.parquet", batch.schema)
+        writers[day].write_batch(batch.filter(pc.equal(days, day)))
