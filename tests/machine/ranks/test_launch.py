@@ -158,7 +158,7 @@ def test_a_restart_recovers_and_says_why(moment, capsys):
 LAUNCHER = """
 import time
 from pathlib import Path
-from scaletoolkit import ranks
+from scaletoolkit.machine import ranks
 def job(rank, world_size):
     Path(r"{folder}", str(rank)).touch()
     time.sleep(600)
@@ -270,7 +270,7 @@ def test_two_nodes_compute_the_same_as_one(tmp_path):
                 "GLOO_SOCKET_IFNAME": interface,
                 "RES_OPTIONS": "attempts:1 timeout:1",  # no name server answers in there
             }
-            command = line.replace("10.213.7.1", nodes[0][1]).split()[1:]
+            command = line.replace("10.213.7.1", nodes[0][1]).splitlines()[1].split()[1:]
             agents.append(
                 subprocess.Popen(
                     [*words, sys.executable, "-m", "torch.distributed.run", *command],
