@@ -106,10 +106,12 @@ def command(
 def results(folder: str | Path, world_size: int) -> list[Any]:
     """What the ranks of a finished job returned, in rank order.
 
-    RankError where a rank has not finished, or where others may write to the folder: unpickling
-    a stranger's result would run it.
+    RankError where a rank has not finished, where there is no job, or where others may write to
+    the folder: unpickling a stranger's result would run it.
     """
     place = Folder(folder)
+    if not place.job.exists():
+        raise failures.RankError(f"{folder} holds no job")
     refuse_what_others_may_write(place)
     attempt = place.last_attempt()
     returned = place.results(attempt)
