@@ -2,8 +2,8 @@
 
 torch's own way (`env://`) lets rank 0 listen on every network of the machine, without a password,
 and a torchrun agent unpickles what it reads from such a store. A file in a folder that only this
-user may enter needs no port. The way between torch and this module is narrow and not public:
-`tests/machine/ranks/test_private_apis.py` watches it.
+user may enter needs no port. What still listens, on loopback, is gloo, which carries tensors.
+The way from here into torch is not public: `tests/machine/ranks/test_private_apis.py` watches it.
 """
 
 import importlib.util
@@ -23,7 +23,7 @@ Meeting = Iterator[tuple[object, int, int]]  # a store, this rank, world_size
 
 
 def in_files(folder: Folder, attempt: int) -> None:
-    """From now on `init_process_group` meets in files of that folder, however it is called.
+    """From now on `init_process_group` meets in files of that folder, unless told otherwise.
 
     A file serves one meeting only, since its entries outlive the ranks. torch is not imported
     here: the change waits until the job imports it. Without MASTER_ADDR and MASTER_PORT a rank
