@@ -173,13 +173,13 @@ def test_a_request_is_answered_by_its_deadline(served_at_s):
 def test_a_lost_server_hands_its_batch_to_another_in_order():
     async def scenario(batcher):
         async def dies(items):
-            raise batching.ServerLost("gone")
+            raise batching.ReplicaLost("gone")
 
         async def lives(items):
             return [("lives", item) for item in items]
 
         futures = [batcher.submit(item) for item in range(3)]
-        with pytest.raises(batching.ServerLost):
+        with pytest.raises(batching.ReplicaLost):
             await batcher.serve(dies)
         server = asyncio.create_task(batcher.serve(lives))
         results = await asyncio.gather(*futures)
@@ -192,11 +192,11 @@ def test_a_lost_server_hands_its_batch_to_another_in_order():
 def test_a_batch_that_loses_two_servers_fails():
     async def scenario(batcher):
         async def dies(items):
-            raise batching.ServerLost("replica-1 ended")
+            raise batching.ReplicaLost("replica-1 ended")
 
         future = batcher.submit("deadly")
         for _ in range(2):
-            with pytest.raises(batching.ServerLost):
+            with pytest.raises(batching.ReplicaLost):
                 await batcher.serve(dies)
         return str(future.exception())
 
