@@ -54,9 +54,7 @@ class Settings:
             _at_least("accelerator_ms", value, 0)
         if self.accelerator_ms is not None and len(self.accelerator_ms) != 2:
             got = self.accelerator_ms
-            raise ValueError(
-                f"accelerator_ms is (for a call, for an item), two numbers; got {got}"
-            )
+            raise ValueError(f"accelerator_ms is (for a call, for an item), two numbers; got {got}")
         if not (Path(self.folder) / "model.json").is_file():
             raise ValueError(f"there is no model in {self.folder}: it has no model.json")
 

@@ -91,7 +91,7 @@ def test_random_kills_under_load_lose_no_request_and_answer_none_twice(digits_mo
                 clients.turn()  # so that no request meets two kills: it is tried twice, not thrice
                 victim = random.Random(kill).choice(server.replicas())
                 os.kill(victim["pid"], signal.SIGKILL)
-                until(lambda n=kill: server.metrics()["replica_deaths_total",] == n, "noticed")
+                until(lambda n=kill: server.metrics()["replica_deaths_total"] == n, "noticed")
                 server.wait_ready(3, PATIENCE_S)
             clients.turn()
         assert clients.wrong == []
@@ -106,7 +106,7 @@ def test_the_server_grows_and_shrinks_under_load(digits_model, expected):
                 server.wait_ready(size, PATIENCE_S)
                 clients.turn()
         assert clients.wrong == []
-        assert server.metrics()["replica_deaths_total",] == 0
+        assert server.metrics()["replica_deaths_total"] == 0
 
 
 def test_a_draining_replica_answers_what_it_has_in_hand(digits_model, expected):
@@ -115,11 +115,11 @@ def test_a_draining_replica_answers_what_it_has_in_hand(digits_model, expected):
         ThreadPoolExecutor(1) as pool,
     ):
         answer = pool.submit(server.predict, ITEMS[:1].tolist())
-        until(lambda: server.metrics()["inference_in_flight_now",] == 1, "in flight")
+        until(lambda: server.metrics()["inference_in_flight_now"] == 1, "in flight")
         server.resize(0)
         np.testing.assert_allclose(answer.result(), expected[:1], rtol=1e-4, atol=1e-5)
         until(lambda: server.replicas() == [], "the replica is gone")
-        assert server.metrics()["replica_deaths_total",] == 0
+        assert server.metrics()["replica_deaths_total"] == 0
 
 
 def test_a_replica_that_hangs_is_replaced_and_its_batch_tried_twice(digits_model):
@@ -128,7 +128,7 @@ def test_a_replica_that_hangs_is_replaced_and_its_batch_tried_twice(digits_model
         with pytest.raises(service.ServerError, match="tried 2 times") as caught:
             server.predict(ITEMS[:1].tolist())
         assert caught.value.status == 503
-        until(lambda: server.metrics()["replica_deaths_total",] == 2, "two deaths")
+        until(lambda: server.metrics()["replica_deaths_total"] == 2, "two deaths")
         server.wait_ready(2, PATIENCE_S)
 
 
@@ -137,7 +137,7 @@ def test_a_model_that_cannot_be_loaded_is_reported(tmp_path):
     (tmp_path / "model.json").write_text(json.dumps(facts))
     (tmp_path / "model.onnx").write_bytes(b"no model")
     with service.start(tmp_path, wait=False) as server:
-        until(lambda: server.metrics()["replica_deaths_total",] >= 1, "the replica died")
+        until(lambda: server.metrics()["replica_deaths_total"] >= 1, "the replica died")
         assert server.request("GET", "/readyz")[0] == 503
         with pytest.raises(service.ServerError, match="1 replicas were not ready") as caught:
             server.wait_ready(1, timeout_s=0.1)
@@ -153,7 +153,7 @@ def test_a_replica_keeps_to_its_cpu_budget_and_answers(digits_model, expected):
             seen = server.observe()
         assert clients.wrong == []
         assert 0 < seen.replicas[0]["cpu_milli"] * seen.period_s < 2 * 20 * (seen.period_s + 1)
-        assert server.metrics()["replica_cpu_utilization_percent",] > 0
+        assert server.metrics()["replica_cpu_utilization_percent"] > 0
 
 
 def test_an_emulated_accelerator_says_so(digits_model):

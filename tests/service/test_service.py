@@ -80,7 +80,7 @@ def test_requests_at_the_same_time_share_batches_and_keep_their_answers(server, 
         rows = list(pool.map(lambda item: server.predict([item.tolist()])[0], ITEMS))
     np.testing.assert_allclose(rows, expected, rtol=1e-4, atol=1e-5)
     after = server.metrics()
-    assert after["inference_batch_size_sum",] - before["inference_batch_size_sum",] == len(ITEMS)
+    assert after["inference_batch_size_sum"] - before["inference_batch_size_sum"] == len(ITEMS)
     assert after["inference_requests_total", "200"] == before.get(
         ("inference_requests_total", "200"), 0
     ) + len(ITEMS)
@@ -202,7 +202,7 @@ def test_a_poisoned_item_fails_alone(server, expected):
 
 def wait_for(server, name, value):
     end_s = time.monotonic() + 60
-    while server.metrics()[name,] != value:
+    while server.metrics()[name] != value:
         assert time.monotonic() < end_s, f"{name} never became {value}"
         time.sleep(0.02)
 
@@ -233,7 +233,7 @@ def test_a_request_is_answered_by_its_deadline(digits_model):
         with pytest.raises(service.ServerError, match=r"not answered within 0\.2 s") as caught:
             server.predict(ITEMS[:2].tolist())
         assert caught.value.status == 504
-        assert server.metrics()["inference_queue_length_now",] == 0
+        assert server.metrics()["inference_queue_length_now"] == 0
 
 
 def test_a_server_that_stops_answers_who_waits(empty):
