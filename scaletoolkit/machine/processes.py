@@ -4,59 +4,94 @@ A killed process cannot clean up after itself. So whatever must not outlive it h
 a pipe from it, and ends when that pipe closes: the system closes it, also after a SIGKILL.
 """
 
+import _thread
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from scaletoolkit import lab
 
-# Again when a process that is about to end has just written another file.
-WATCHER = 'cat >/dev/null; for again in 1 2 3 4 5; do rm -rf -- "$1" && exit; sleep 0.2; done'
+KEEPER = Path(__file__).with_name("keeper.sh")
 
 
 def workspace(name: str) -> Path:
-    """A new temporary folder that is removed when this process ends, however it ends.
-
-    A shell of its own waits on a pipe from this process and removes the folder when the pipe
-    closes, so that even a killed kernel leaves nothing behind.
-    """
-    folder = Path(tempfile.gettempdir()) / f"scaletoolkit-{name}-{secrets.token_hex(6)}"
-    command = ["sh", "-c", WATCHER, "watcher", str(folder)]
-    watcher = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
-    folder.mkdir(mode=0o700)  # watched before it is there
-    lab.record().setdefault("workspaces", {})[str(folder)] = watcher
+    """A new temporary folder that is removed when this process ends, however it ends."""
+    folder = temporary_path(name)
+    lab.record().setdefault("workspaces", {})[str(folder)] = keep(folder)
     return folder
 
 
 def clean_up() -> None:
-    """Remove this notebook's workspaces now, and end what watches them."""
-    for folder, watcher in lab.record().pop("workspaces", {}).items():
-        watcher.stdin.close()
-        watcher.wait()
+    """Remove this notebook's workspaces now, and end their keepers."""
+    for folder, keeper in lab.record().pop("workspaces", {}).items():
+        keeper.stdin.close()
+        keeper.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def temporary_path(name: str) -> Path:
+    """A path in the temporary folder at which nothing lies, and that nobody can guess."""
+    return Path(tempfile.gettempdir()) / f"scaletoolkit-{name}-{secrets.token_hex(6)}"
+
+
+def keep(
+    folder: Path, command: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Make a folder for this user alone; the shell that removes it when this process ends.
+
+    With a command, the shell starts it once a line comes through its stdin; stdout carries what
+    the command prints. See keeper.sh.
+    """
+    keeper = subprocess.Popen(
+        ["sh", str(KEEPER), str(folder), *command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE if command else subprocess.DEVNULL,
+        env=environment,
+        start_new_session=True,
+    )
+    folder.mkdir(mode=0o700)  # kept before it is there: a kill in between leaves nothing
+    return keeper
 
 
 def end_with(descriptor: int, status: int = 1) -> None:
     """End this process, with that exit status, when the pipe behind the descriptor closes.
 
-    The descriptor is the read end of a pipe whose write end the parent holds; what comes through
-    it is thrown away.
+    The descriptor is the read end of a pipe whose write end the parent holds, and blocks; what
+    comes through it is thrown away. Returns at once: a thread of the system waits, also where
+    gevent has replaced Python's threads (Locust), whose loop a blocking read would stop.
     """
 
     def watch() -> None:
-        while os.read(descriptor, 1 << 16):
-            pass
+        with suppress(OSError):  # closed on this side: no sign of the parent can come any more
+            while os.read(descriptor, 1 << 16):
+                pass
         os._exit(status)
 
-    threading.Thread(target=watch, daemon=True).start()
+    _start_thread(watch)
+
+
+def _start_thread(function: Callable[[], None]) -> None:
+    """Run the function in a thread of the system that does not keep the process alive."""
+    gevent = sys.modules.get("gevent.monkey")
+    if gevent:
+        start = gevent.get_original("_thread", "start_new_thread")
+    else:
+        start = _thread.start_new_thread
+    start(function, ())
+
+
+def kill_group(pid: int) -> None:
+    """Kill the process group that this process leads, where any of it is left."""
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 class Child:
@@ -103,7 +138,7 @@ class Child:
         return self._process.poll()
 
     def tell(self, line: str) -> None:
-        """Send one line to the child."""
+        """Send one line to the child. Raises BrokenPipeError where it has ended."""
         self.stdin.write(line + "\n")
         self.stdin.flush()
 
@@ -111,24 +146,24 @@ class Child:
         """What the child has written to stderr so far; "" once it has been ended."""
         if self._log.closed:
             return ""
-        size = os.fstat(self._log.fileno()).st_size
+        size_bytes = os.fstat(self._log.fileno()).st_size
         # pread leaves the place alone at which the child goes on writing
-        return os.pread(self._log.fileno(), size, 0).decode(errors="replace").strip()
+        return os.pread(self._log.fileno(), size_bytes, 0).decode(errors="replace").strip()
 
     def end(self, patience_s: float = 10) -> str:
-        """Close the child's stdin, wait until it has ended, kill it if it does not: what it said.
+        """Close the child's stdin and wait until it has ended: what it wrote to stderr.
 
-        May be called again; the second time it returns "".
+        A child that takes longer than `patience_s` is killed, and so is whatever it leaves behind
+        of the processes it started. May be called again; the second time it returns "".
         """
         if self._log.closed:
             return ""
         with suppress(BrokenPipeError):
             self.stdin.close()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             self._process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        kill_group(self.pid)
+        self._process.wait()
         self.stdout.close()
         said = self.said()
         self._log.close()
