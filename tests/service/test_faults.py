@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,8 +20,10 @@ import numpy as np
 import onnxruntime
 import psutil
 import pytest
+from tools.listeners import listeners
 
 from scaletoolkit import service
+from scaletoolkit.service import frames
 from scaletoolkit.service.gateway.starter import CAN_FORK
 
 KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "3"))
@@ -51,8 +54,11 @@ class Clients:
     """Threads that ask again and again, check every answer, and count."""
 
     def __init__(self, server, expected, count=6):
-        self.server, self.expected, self.stopped = server, expected, False
-        self.answered, self.wrong = [0] * count, []
+        self.server = server
+        self.expected = expected
+        self.stopped = False
+        self.answered = [0] * count
+        self.wrong = []
         self.threads = [threading.Thread(target=self.ask, args=[n]) for n in range(count)]
 
     def ask(self, number):
@@ -150,25 +156,22 @@ def test_a_replica_keeps_to_its_cpu_budget_and_answers(digits_model, expected):
         with Clients(server, expected, count=4) as clients:
             for _ in range(4):
                 clients.turn()
-            seen = server.observe()
+            observed = server.observe()
         assert clients.wrong == []
-        assert 0 < seen.replicas[0]["cpu_milli"] * seen.period_s < 2 * 20 * (seen.period_s + 1)
+        used_milli_s = observed.replicas[0]["cpu_milli"] * observed.period_s
+        assert 0 < used_milli_s < 2 * 20 * (observed.period_s + 1)
         assert server.metrics()["replica_cpu_utilization_percent"] > 0
 
 
 def test_an_emulated_accelerator_says_so(digits_model):
     with service.start(digits_model, accelerator_ms=(1, 0), start_up_s=0.1) as server:
-        assert {one["provider"] for one in server.replicas()} == {"emulated accelerator"}
+        providers = {replica["provider"] for replica in server.replicas()}
+        assert providers == {"emulated accelerator"}
 
 
 def test_a_stranger_is_not_taken_for_a_replica(digits_model):
-    import socket
-
-    from scaletoolkit.service import frames
-
     with service.start(digits_model, replicas=0) as server:
-        ports = {c.laddr.port for c in psutil.Process(server.pid).net_connections() if not c.raddr}
-        (door,) = ports - {server.port}
+        (door,) = {port for _, port in listeners(server.pid)} - {server.port}
         with socket.create_connection(("127.0.0.1", door)) as stranger:
             stranger.sendall(frames.pack({"name": "replica-1", "token": "guess"}))
             assert stranger.recv(1) == b""

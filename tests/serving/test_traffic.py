@@ -48,7 +48,8 @@ class EchoServer(ThreadingHTTPServer):
 @pytest.fixture
 def server():
     with EchoServer(("127.0.0.1", 0), Echo) as server:
-        server.daemon_threads, server.seen = True, []
+        server.daemon_threads = True
+        server.seen = []
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
@@ -146,11 +147,19 @@ def test_it_ticks_while_it_runs_and_knows_when_it_began(server):
     run.wait()
 
 
-def test_a_test_can_be_stopped(server):
-    run = traffic.open_loop(address(server), [(600, 5)], [0])
+@pytest.mark.parametrize("load", [traffic.open_loop, traffic.closed_loop])
+def test_a_test_can_be_stopped_twice(server, load):
+    run = load(address(server), [(600, 5)], [0])
     assert run.running
     run.stop()
+    run.stop()
     assert not run.running
+
+
+def test_a_test_that_is_waited_for_with_a_line_has_the_same_result(server):
+    result = traffic.open_loop(address(server), [(1.2, 20)], [0], seed=3).wait("open loop")
+    due_s = traffic.poisson([(1.2, 20)], seed=3)
+    np.testing.assert_allclose(np.sort(result.due_s), due_s, atol=1e-6)
 
 
 def test_a_test_that_takes_too_long_says_so(server):
@@ -183,7 +192,8 @@ def test_locust_ends_with_its_parent(server, wait_until_gone):
 
 
 def test_a_result_is_cut_into_the_steps_of_its_load():
-    due_s, latency_ms = np.array([0.1, 0.9, 1.2, 1.9, 2.1]), np.array([200.0, 300, 400, 500, 600])
+    due_s = np.array([0.1, 0.9, 1.2, 1.9, 2.1])
+    latency_ms = np.array([200.0, 300, 400, 500, 600])
     result = traffic.LoadResult(due_s, latency_ms, np.array([200, 200, 503, 200, 200]), [])
     first, second = result.by_step([(1, 4), (2, 8)], skip_s=0.25)
     assert first[0] == pytest.approx(1 / 0.75)
