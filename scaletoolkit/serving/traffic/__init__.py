@@ -13,6 +13,7 @@ tally       what became of every request: rows a second, and the whole
 runs        starts a load test, reads its rows while it runs, hands back a LoadResult
 client      HTTP/1.1 on asyncio, just enough of it
 sender      the process that sends when it is time, whatever the server does
+users       the process of Locust's users, which wait for their answers
 locustfile  what Locust runs; only its own process imports it
 """
 

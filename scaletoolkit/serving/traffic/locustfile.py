@@ -1,6 +1,6 @@
 """What Locust runs: users that post payloads, a shape from steps, a line of JSON a second. Lab 07.
 
-Only Locust's own process imports this: gevent, which it brings, rewires Python's sockets.
+Only Locust's own process (`users`) imports this: gevent, which it brings, rewires Python's sockets.
 """
 
 import itertools
@@ -17,7 +17,6 @@ import gevent
 from locust import FastHttpUser, LoadTestShape, constant, constant_throughput, events, task
 from locust.env import Environment
 
-from scaletoolkit.machine import processes
 from scaletoolkit.serving.traffic.tally import Tally, to_lines
 
 PLAN = json.loads(Path(os.environ["SCALETOOLKIT_LOAD_PLAN"]).read_text())
@@ -88,8 +87,7 @@ class Reporter:
 
 
 def prepare(environment: Environment, **_: object) -> None:
-    """End when stdin does, which the parent's end brings about; report once the test starts."""
-    processes.end_with(sys.stdin.fileno(), status=0)
+    """Report, once the test starts."""
     environment.events.test_start.add_listener(report)
 
 

@@ -217,7 +217,7 @@ def closed_loop(
         "--exit-code-on-error": 0,
         "--loglevel": "WARNING",
     }
-    command = ["locust", "--headless", "--only-summary"]
+    command = ["scaletoolkit.serving.traffic.users", "--headless", "--only-summary"]
     command += [str(part) for option in options.items() for part in option]
     return LoadRun(command, plan, home, report)
 
