@@ -140,15 +140,15 @@ def test_a_full_queue_refuses_and_a_cancelled_request_makes_room():
 
 def test_a_cancelled_request_never_reaches_the_model():
     async def scenario(batcher):
-        seen = []
+        handled = []
 
         async def handle(items):
-            seen.extend(items)
+            handled.extend(items)
             return items
 
         batcher.submit("gone").cancel()
         await served(batcher, ["here"], handle)
-        return seen
+        return handled
 
     assert on_clock(scenario) == ["here"]
 
