@@ -96,7 +96,7 @@ class Replica:
         """Two things at once: answer batches, and notice that the process has ended."""
         serving = asyncio.create_task(batcher.serve(self.call, lambda: not self.leaving))
         self._serving = serving
-        ended = asyncio.create_task(_ended(process))
+        ended = asyncio.ensure_future(process.wait())
         try:
             await asyncio.wait([serving, ended], return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -148,15 +148,10 @@ class Replica:
             await self._process.wait()
 
 
-async def _ended(process: ReplicaProcess) -> None:
-    """Return when the process has ended."""
-    await process.wait()
-
-
 async def _or_lost(awaitable: Awaitable[Outcome], process: ReplicaProcess) -> Outcome:
     """The awaitable's result; raises ReplicaLost when the process ends first."""
     step = asyncio.ensure_future(awaitable)
-    ended = asyncio.create_task(_ended(process))
+    ended = asyncio.ensure_future(process.wait())
     try:
         await asyncio.wait([step, ended], return_when=asyncio.FIRST_COMPLETED)
         if not step.done():

@@ -23,6 +23,7 @@ from scaletoolkit.serving.batching.request import (
 
 MAX_ATTEMPTS = 2
 
+Batch = list[Request[Item, Result]]
 Handle = Callable[[list[Item]], Awaitable[Sequence[Result | Exception]]]
 
 
@@ -104,7 +105,7 @@ class Batcher(Generic[Item, Result]):
             finally:
                 self.in_flight.change(-len(batch))
 
-    async def _next_batch(self) -> list[Request[Item, Result]]:
+    async def _next_batch(self) -> Batch[Item, Result]:
         async with self._forming:  # replicas form batches in the order in which they came free
             batch = self._take()
             while not batch:
@@ -121,7 +122,7 @@ class Batcher(Generic[Item, Result]):
         first = next(iter(self._queue))
         return first.enqueued_s + self.delay_s
 
-    def _take(self) -> list[Request[Item, Result]]:
+    def _take(self) -> Batch[Item, Result]:
         """The next batch, if one is due; the empty list if not."""
         due_s = self._due_s()
         if due_s is None or due_s > self._loop.time():
@@ -162,7 +163,7 @@ class Batcher(Generic[Item, Result]):
             del self._queue[request]
             self.waiting.change(-1)
 
-    def _put_back(self, batch: list[Request[Item, Result]], lost: BaseException) -> None:
+    def _put_back(self, batch: Batch[Item, Result], lost: BaseException) -> None:
         """To the head of the queue, in order, unless it was there before."""
         for request in reversed(batch):
             request.attempts += 1
@@ -175,9 +176,7 @@ class Batcher(Generic[Item, Result]):
             self._queue.move_to_end(request, last=False)
         self._changed.set()
 
-    async def _answer(
-        self, batch: list[Request[Item, Result]], handle: Handle[Item, Result]
-    ) -> None:
+    async def _answer(self, batch: Batch[Item, Result], handle: Handle[Item, Result]) -> None:
         """Set every future of the batch, halving it for as long as handle raises."""
         batch = [request for request in batch if not request.future.done()]
         if not batch:
@@ -192,7 +191,7 @@ class Batcher(Generic[Item, Result]):
             _settle(batch, results)
 
     async def _find_culprits(
-        self, batch: list[Request[Item, Result]], handle: Handle[Item, Result], error: Exception
+        self, batch: Batch[Item, Result], handle: Handle[Item, Result], error: Exception
     ) -> None:
         """Fail the one item of the batch, or try each half of it alone."""
         if len(batch) == 1:
@@ -203,7 +202,7 @@ class Batcher(Generic[Item, Result]):
         await self._answer(batch[middle:], handle)
 
 
-def _settle(batch: list[Request[Item, Result]], results: Sequence[Result | Exception]) -> None:
+def _settle(batch: Batch[Item, Result], results: Sequence[Result | Exception]) -> None:
     if len(results) != len(batch):
         results = [ValueError(f"{len(batch)} items gave {len(results)} results")] * len(batch)
     for request, result in zip(batch, results, strict=True):
