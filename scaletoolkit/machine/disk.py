@@ -1,9 +1,12 @@
 """Bytes read from disk, counted exactly. Labs 01 and 02."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 from pyarrow import fs
+
+Metadata = dict[str, str] | None
 
 
 class Reads:
@@ -14,32 +17,34 @@ class Reads:
     system's cache can hide one.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.size_bytes = 0
         self.calls = 0
         self.files = 0
         self.filesystem = fs.PyFileSystem(_CountingHandler(self))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Reads: {self.size_bytes:,} bytes in {self.calls:,} reads of {self.files:,} files"
 
 
 class _CountingFile:
     """The part of Python's file interface that `pyarrow.PythonFile` calls, with a counter."""
 
-    def __init__(self, path, reads):
+    def __init__(self, path: str, reads: Reads) -> None:
         self._file = Path(path).open("rb", buffering=0)  # noqa: SIM115 - arrow closes it
         self._reads = reads
-        self.seek, self.tell, self.close = self._file.seek, self._file.tell, self._file.close
+        self.seek = self._file.seek
+        self.tell = self._file.tell
+        self.close = self._file.close
 
-    def __del__(self):
+    def __del__(self) -> None:
         self._file.close()
 
     @property
-    def closed(self):
+    def closed(self) -> bool:
         return self._file.closed
 
-    def read(self, size=-1):
+    def read(self, size: int = -1) -> bytes:
         data = self._file.read(size)
         self._reads.size_bytes += len(data)
         self._reads.calls += 1
@@ -49,56 +54,56 @@ class _CountingFile:
 class _CountingHandler(fs.FileSystemHandler):
     """Hands reading to `_CountingFile` and everything else to pyarrow's local file system."""
 
-    def __init__(self, reads):
+    def __init__(self, reads: Reads) -> None:
         self._reads = reads
         self._local = fs.LocalFileSystem()
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         return self is other
 
     __hash__ = object.__hash__
 
-    def get_type_name(self):
+    def get_type_name(self) -> str:
         return "counting"
 
-    def normalize_path(self, path):
+    def normalize_path(self, path: str) -> str:
         return self._local.normalize_path(path)
 
-    def get_file_info(self, paths):
+    def get_file_info(self, paths: Sequence[str]) -> list[fs.FileInfo]:
         return self._local.get_file_info(paths)
 
-    def get_file_info_selector(self, selector):
+    def get_file_info_selector(self, selector: fs.FileSelector) -> list[fs.FileInfo]:
         return self._local.get_file_info(selector)
 
-    def open_input_file(self, path):
+    def open_input_file(self, path: str) -> pa.PythonFile:
         self._reads.files += 1
         return pa.PythonFile(_CountingFile(path, self._reads), mode="r")
 
     open_input_stream = open_input_file
 
-    def open_output_stream(self, path, metadata):
+    def open_output_stream(self, path: str, metadata: Metadata) -> pa.NativeFile:
         return self._local.open_output_stream(path, metadata=metadata)
 
-    def open_append_stream(self, path, metadata):
+    def open_append_stream(self, path: str, metadata: Metadata) -> pa.NativeFile:
         return self._local.open_append_stream(path, metadata=metadata)
 
-    def create_dir(self, path, recursive):
+    def create_dir(self, path: str, recursive: bool) -> None:
         self._local.create_dir(path, recursive=recursive)
 
-    def delete_dir(self, path):
+    def delete_dir(self, path: str) -> None:
         self._local.delete_dir(path)
 
-    def delete_dir_contents(self, path, missing_dir_ok=False):
+    def delete_dir_contents(self, path: str, missing_dir_ok: bool = False) -> None:
         self._local.delete_dir_contents(path, missing_dir_ok=missing_dir_ok)
 
-    def delete_root_dir_contents(self):
+    def delete_root_dir_contents(self) -> None:
         raise OSError("deleting everything below the root folder is refused")
 
-    def delete_file(self, path):
+    def delete_file(self, path: str) -> None:
         self._local.delete_file(path)
 
-    def move(self, source, target):
+    def move(self, source: str, target: str) -> None:
         self._local.move(source, target)
 
-    def copy_file(self, source, target):
+    def copy_file(self, source: str, target: str) -> None:
         self._local.copy_file(source, target)

@@ -8,20 +8,20 @@ from pathlib import Path
 GPU_DRIVERS = ["/dev/nvidiactl", "/dev/kfd", "/dev/dxg"]  # NVIDIA, AMD, Windows' Linux
 
 
-def cores():
-    """How many processor cores this process may use (an int)."""
+def cores() -> int:
+    """How many processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def memory_bytes():
-    """The machine's main memory in bytes (an int)."""
+def memory_bytes() -> int:
+    """The machine's main memory in bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def gpus():
-    """How many CUDA devices torch can use here (an int; 0 where torch is not installed).
+def gpus() -> int:
+    """How many CUDA devices torch can use here; 0 where torch is not installed.
 
     torch takes seconds and half a gigabyte to import, so it is asked only where a driver is.
     """
@@ -34,7 +34,7 @@ def gpus():
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
-def device(local_rank=0):
+def device(local_rank: int = 0) -> str:
     """Where tensors should live: "cuda:<n>" where there is a GPU, else "cpu".
 
     Ranks that outnumber the GPUs share them, one after the other.
@@ -43,7 +43,7 @@ def device(local_rank=0):
     return f"cuda:{local_rank % count}" if count else "cpu"
 
 
-def backend(world_size):
+def backend(world_size: int) -> str:
     """What carries messages between ranks: "nccl" where each rank has its own GPU, else "gloo".
 
     NCCL refuses two ranks on one GPU; gloo takes CPU tensors and shared GPUs.
@@ -53,7 +53,7 @@ def backend(world_size):
     return "nccl" if gpus() >= world_size else "gloo"
 
 
-def package_version(name):
+def package_version(name: str) -> str | None:
     """The installed version of a package as text, or None where it is not installed."""
     try:
         return version(name)
@@ -61,7 +61,7 @@ def package_version(name):
         return None
 
 
-def machine(*packages):
+def machine(*packages: str) -> str:
     """One line for a lab's first cell: device, cores, memory, Python, the packages' versions."""
     parts = [
         device(),

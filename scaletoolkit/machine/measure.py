@@ -33,8 +33,8 @@ def timings(
     seconds: dict[Name, list[float]] = {name: [] for name in tasks}
     for _ in range(repeats):
         for name, task in tasks.items():
-            _, task_s = timed(task, clock=clock)
-            seconds[name].append(task_s)
+            _, call_s = timed(task, clock=clock)
+            seconds[name].append(call_s)
     return seconds
 
 
@@ -53,15 +53,15 @@ def fastest(
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, got {repeats}")
     inputs = list(inputs)
-    seconds: dict[Input, list[float]] = {one: [] for one in inputs}
+    seconds: dict[Input, list[float]] = {value: [] for value in inputs}
     rounds: Iterable[int] = range(repeats)
     if label:
         rounds = lab.progress(rounds, repeats, label)
     for _ in rounds:
-        for one in inputs:
-            _, one_s = timed(function, one, clock=clock)
-            seconds[one].append(one_s)
-    return {one: min(taken) for one, taken in seconds.items()}
+        for value in inputs:
+            _, call_s = timed(function, value, clock=clock)
+            seconds[value].append(call_s)
+    return {value: min(calls_s) for value, calls_s in seconds.items()}
 
 
 def timed(

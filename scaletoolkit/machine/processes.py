@@ -66,7 +66,8 @@ def end_with(descriptor: int, status: int = 1) -> None:
 
     The descriptor is the read end of a pipe whose write end the parent holds, and blocks; what
     comes through it is thrown away. Returns at once: a thread of the system waits, also where
-    gevent has replaced Python's threads (Locust), whose loop a blocking read would stop.
+    gevent has replaced Python's threads (Locust), whose loop a blocking read would stop. A call
+    into C that keeps Python's lock is let finish first.
     """
 
     def watch() -> None:

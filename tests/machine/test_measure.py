@@ -65,7 +65,8 @@ def test_orc_is_counted_too(tmp_path):
 
 def test_the_counting_file_system_can_do_what_the_local_one_can(tmp_path):
     files = disk.Reads().filesystem
-    folder, file = str(tmp_path / "new"), str(tmp_path / "new" / "one")
+    folder = str(tmp_path / "new")
+    file = str(tmp_path / "new" / "one")
     files.create_dir(folder)
     with files.open_output_stream(file) as stream:
         stream.write(b"12345")
@@ -87,7 +88,8 @@ def test_reads_say_what_they_counted(file):
 
 
 def test_timings_take_turns():
-    order, ticks = [], iter(range(100))
+    order = []
+    ticks = iter(range(100))
     tasks = {name: lambda name=name: order.append(name) for name in "ab"}
     seconds = measure.timings(tasks, repeats=3, clock=lambda: next(ticks))
     assert order == ["a", "b"] * 3

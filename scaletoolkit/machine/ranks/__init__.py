@@ -6,7 +6,9 @@ through torchrun, so what runs in a cell runs unchanged on many GPUs and machine
 launch    setup_distributed, launch, command, results
 pool      Pool
 job       starts, follows and ends torchrun
+folder    every file by which a job's launcher and ranks know of each other
 rank      what each rank runs
+meeting   where the ranks of one machine find each other: in a file, not at a port
 failures  finds out which rank failed first
 """
 

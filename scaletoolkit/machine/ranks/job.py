@@ -1,123 +1,138 @@
-"""A job of several ranks: written to a folder, started through torchrun, followed, stopped.
-Ground, beside `ranks`.
-"""
+"""A job of several ranks: written to a folder, started through torchrun, followed, stopped."""
 
 import contextlib
 import fcntl
 import linecache
 import os
 import pickle
+import secrets
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import FrameType
+from typing import IO, Any
 
 import cloudpickle
 
 from scaletoolkit import lab
+from scaletoolkit.machine import processes
 from scaletoolkit.machine.ranks import failures
+from scaletoolkit.machine.ranks.folder import Folder
 
 LOOK_EVERY_S = 0.2
 GRACE_S = 8
 LOOPBACK = "127.0.0.1"
 
-# A shell stays beside the job: it starts torchrun when told to, says how it ended and removes the
-# folder once this process lets go of the pipe: even a killed kernel leaves no process and no file.
-KEEPER = 'trap : TERM; read _ && "$@"; echo $? >"$0/exit"; exec >&-; cat >/dev/null; rm -rf -- "$0"'
 
-
-def torchrun(folder, ranks_per_node, nodes=1, host="localhost:0", restarts=0):
-    """Torchrun's arguments for the job in `folder`: a list of words."""
+def torchrun(
+    folder: Folder, nodes: int, ranks_per_node: int, meeting: list[str], restarts: int = 0
+) -> list[str]:
+    """Torchrun's arguments for the job in `folder`; `meeting`: how the agents of the nodes meet."""
     return [
         f"--nnodes={nodes}",
         f"--nproc-per-node={ranks_per_node}",
         "--rdzv-backend=c10d",
-        f"--rdzv-endpoint={host}",
-        f"--rdzv-id={folder.name}",
+        *meeting,
+        f"--rdzv-id={folder.path.name}",
         f"--max-restarts={restarts}",
-        f"--log-dir={folder / 'logs'}",
+        f"--log-dir={folder.logs}",
         "-m",
         "scaletoolkit.machine.ranks.rank",
-        str(folder),
+        str(folder.path),
     ]
 
 
-def write(folder, function, arguments):
-    """Put the function by value, its arguments and the source of a notebook's cells in a folder."""
+def write(folder: Folder, function: Callable[..., object], arguments: Mapping[str, Any]) -> None:
+    """Put the function by value, its arguments and the source of a notebook's cells in the folder.
+
+    What an older job has left there goes. RankError where others may write there, or where the
+    job cannot be pickled.
+    """
     cells = {name: entry[2] for name, entry in linecache.cache.items() if len(entry) == 4}
     sources = {name: lines for name, lines in cells.items() if not Path(name).exists()}
     try:
-        job = {"call": cloudpickle.dumps((function, arguments)), "sources": sources}
+        call = cloudpickle.dumps((function, arguments))
     except (TypeError, AttributeError, pickle.PicklingError) as error:
         raise failures.RankError(f"The job cannot travel to its ranks: {error}") from error
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "job").write_bytes(pickle.dumps(job))
+    folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.clear()
+    refuse_what_others_may_write(folder)
+    job = {"identity": secrets.token_hex(8), "call": call, "sources": sources}
+    folder.job.write_bytes(pickle.dumps(job))
+
+
+def refuse_what_others_may_write(folder: Folder) -> None:
+    """Raise RankError where another user may write to the job: its pickles are run."""
+    if folder.others_may_write():
+        raise failures.RankError(
+            f"Others may write to {folder.path}, and what lies there is run. Take that right away: "
+            f"chmod -R go-w {folder.path}"
+        )
 
 
 @contextlib.contextmanager
-def interrupts_held_back():
-    """A function that raises KeyboardInterrupt where one has come; it comes nowhere else in here.
+def interrupts_held_back() -> Iterator[Callable[[], None]]:
+    """Delay Ctrl-C: inside the block, KeyboardInterrupt is raised only by the function this yields.
 
     An interrupt in the middle of Popen.poll leaves Popen's lock taken, and the next wait would
     never end. Only a main thread is ever interrupted.
     """
-    came = []
+    came = threading.Event()
 
-    def check():
-        if came:
+    def check() -> None:
+        if came.is_set():
             raise KeyboardInterrupt
 
-    main = threading.current_thread() is threading.main_thread()
-    before = main and signal.signal(signal.SIGINT, lambda *_: came.append(True))
+    def note(number: int, frame: FrameType | None) -> None:
+        came.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield check
+        return
+    before = signal.signal(signal.SIGINT, note)
     try:
         yield check
     finally:
-        if main:
-            signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
     check()
 
 
 class Job:
-    """Torchrun and its ranks: started, followed, stopped."""
+    """Torchrun and its ranks on this machine: started, followed, stopped."""
 
-    def __init__(self, folder, world_size, detail, restarts):
-        self.folder, self.world_size, self.restarts = folder, world_size, restarts
-        self.detail = detail
-        self.keeper, self.half_line, self.attempt = None, b"", 0
+    def __init__(self, world_size: int, restarts: int) -> None:
+        self.folder = Folder(processes.temporary_path("ranks"))
+        self._world_size = world_size
+        self._restarts = restarts
+        self._half_line = b""
+        self._attempt = 0
+        self._keeper = processes.keep(self.folder.path, self._command(), _environment())
+        os.set_blocking(self._stdout.fileno(), False)
 
-    def start(self, function, arguments):
-        """Let a shell watch over the folder, write the job into it, then start torchrun."""
-        words = torchrun(self.folder, self.world_size, restarts=self.restarts)
-        words = [f"--local-addr={LOOPBACK}", *words, "--watched"]
-        torchrun_module = [sys.executable, "-m", "torch.distributed.run"]
-        with (self.folder / "agent.log").open("wb") as log:
-            self.keeper = subprocess.Popen(
-                ["sh", "-c", KEEPER, str(self.folder), *torchrun_module, *words],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=_environment(),
-                start_new_session=True,
-            )
-        os.set_blocking(self.keeper.stdout.fileno(), False)
+    def start(self, function: Callable[..., object], arguments: Mapping[str, Any]) -> None:
+        """Write the job, then let the keeper of its folder start torchrun."""
         write(self.folder, function, arguments)
-        self.keeper.stdin.write(b"start\n")
-        self.keeper.stdin.flush()
+        assert self._keeper.stdin is not None
+        self._keeper.stdin.write(b"start\n")
+        self._keeper.stdin.flush()
 
-    def follow(self, timeout_s, check=lambda: None):
-        """Pass on the ranks' lines until torchrun has ended; raise when it takes too long.
+    def follow(self, detail: str, timeout_s: float, check: Callable[[], None]) -> None:
+        """Pass on the ranks' lines until torchrun has ended; RankError when it takes too long.
 
-        check: called every round; what it raises ends the wait.
+        detail: what a line says beside the number of ranks. check: called every round; what it
+        raises ends the wait.
         """
-        begun = time.monotonic()
-        with _live_line(f"{self.world_size} ranks, started by torchrun", self.detail) as show:
+        begun_s = time.monotonic()
+        with _live_line(f"{self._world_size} ranks, started by torchrun", detail) as show:
             while self._running():
                 self._pass_lines()
                 self._tell_restart()
-                age_s = time.monotonic() - begun
+                age_s = time.monotonic() - begun_s
                 if age_s > timeout_s:
                     raise self._too_late(timeout_s)
                 show(f"{age_s:.0f} s · {self._exchanges()} exchanges")
@@ -125,53 +140,67 @@ class Job:
                 check()
             self._pass_lines()
 
-    def stop(self):
+    def stop(self) -> None:
         """End whatever still runs, wait until it is gone, remove the folder."""
-        if self.keeper is not None:
-            alive = [path.open() for path in self.folder.glob("alive-*")]
-            self.keeper.stdin.close()
-            if self._running():
-                os.killpg(self.keeper.pid, signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.keeper.wait(GRACE_S)
-            if self.keeper.poll() != 0:
-                _kill_group(self.keeper.pid)
-            self.keeper.wait()
-            self.keeper.stdout.close()
-            for lock in alive:
-                _see_off(lock)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        alive = [path.open() for path in self.folder.path.glob("alive-*")]
+        assert self._keeper.stdin is not None
+        self._keeper.stdin.close()
+        if self._running():
+            os.killpg(self._keeper.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._keeper.wait(GRACE_S)
+        if self._keeper.poll() != 0:
+            processes.kill_group(self._keeper.pid)
+        self._keeper.wait()
+        self._stdout.close()
+        for lock in alive:
+            _wait_for_release(lock)
+        shutil.rmtree(self.folder.path, ignore_errors=True)
 
-    def _running(self):
-        return self.keeper.poll() is None and not (self.folder / "exit").exists()
+    def _command(self) -> list[str]:
+        meeting = [
+            "--rdzv-conf=store_type=file",
+            f"--rdzv-endpoint={self.folder.meeting}",
+            f"--local-addr={LOOPBACK}",
+        ]
+        words = torchrun(self.folder, 1, self._world_size, meeting, self._restarts)
+        return [sys.executable, "-m", "torch.distributed.run", *words, "--launched"]
 
-    def _pass_lines(self):
-        new = self.keeper.stdout.read() or b""
-        *lines, self.half_line = (self.half_line + new).split(b"\n")
+    @property
+    def _stdout(self) -> IO[bytes]:
+        assert self._keeper.stdout is not None
+        return self._keeper.stdout
+
+    def _running(self) -> bool:
+        return self._keeper.poll() is None and not self.folder.exit.exists()
+
+    def _pass_lines(self) -> None:
+        new = self._stdout.read() or b""
+        *lines, self._half_line = (self._half_line + new).split(b"\n")
         for line in lines:
             print(line.decode(errors="replace"))
 
-    def _tell_restart(self):
-        attempt = failures.last_attempt(self.folder)
-        if attempt > self.attempt:
-            cause = failures.diagnose(self.folder, self.world_size, self.attempt)
-            print(f"{cause}\nRestart {attempt} of {self.restarts}: every rank begins anew.")
-            self.attempt = attempt
+    def _tell_restart(self) -> None:
+        attempt = self.folder.last_attempt()
+        if attempt > self._attempt:
+            cause = failures.diagnose(self.folder, self._world_size, self._attempt)
+            print(f"{cause}\nRestart {attempt} of {self._restarts}: every rank begins anew.")
+            self._attempt = attempt
 
-    def _exchanges(self):
-        seen = failures.states(self.folder, self.attempt).values()
-        return max((state["collectives"] for state in seen), default=0)
+    def _exchanges(self) -> int:
+        last = self.folder.states(self._attempt).values()
+        return max((state["collectives"] for state in last), default=0)
 
-    def _too_late(self, timeout_s):
-        finished = failures.marks(self.folder, "result", self.attempt)
-        suspects = set(failures.states(self.folder, self.attempt)) - set(finished)
+    def _too_late(self, timeout_s: float) -> failures.RankError:
+        finished = self.folder.marks("result", self._attempt)
+        suspects = set(self.folder.states(self._attempt)) - set(finished)
         if not suspects:
-            return failures.diagnose(self.folder, self.world_size, self.attempt)
-        reason = failures.held_up(self.folder, self.attempt, suspects)
+            return failures.diagnose(self.folder, self._world_size, self._attempt)
+        reason = failures.held_up(self.folder, self._attempt, suspects)
         return failures.RankError(f"Not done after {timeout_s:g} s. {reason}")
 
 
-def _environment():
+def _environment() -> dict[str, str]:
     """What the ranks' processes inherit: this process's import path, loopback only."""
     loopback = "lo0" if sys.platform == "darwin" else "lo"
     return os.environ | {
@@ -179,13 +208,13 @@ def _environment():
         "OMP_NUM_THREADS": "1",
         "GLOO_SOCKET_IFNAME": loopback,
         "NCCL_SOCKET_IFNAME": loopback,
-        # with one store for all attempts, a restarted rank finds the addresses of dead ones
+        # else the agent opens a store on all networks for its ranks, who meet in files
         "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1",
     }
 
 
 @contextlib.contextmanager
-def _live_line(title, detail):
+def _live_line(title: str, detail: str) -> Iterator[Callable[[str], object]]:
     """A function that puts news behind the title; in the end the title stands alone again.
 
     Only a notebook can replace a line; elsewhere title and detail are printed once.
@@ -203,18 +232,13 @@ def _live_line(title, detail):
         handle.update({"text/plain": title}, raw=True)
 
 
-def _see_off(lock):
-    """Wait until nobody holds this file any more; kill the rank that named itself in it."""
-    deadline = time.monotonic() + GRACE_S
+def _wait_for_release(lock: IO[str]) -> None:
+    """Wait until no rank holds this `alive` file any more; kill the one that holds on to it."""
+    deadline_s = time.monotonic() + GRACE_S
     with lock:
-        while True:
+        while time.monotonic() < deadline_s:
             with contextlib.suppress(BlockingIOError):
-                return fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if time.monotonic() > deadline:
-                return _kill_group(int(lock.read()))
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
             time.sleep(LOOK_EVERY_S / 4)
-
-
-def _kill_group(pid):
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
+        processes.kill_group(int(lock.read()))

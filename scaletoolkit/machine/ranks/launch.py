@@ -1,19 +1,33 @@
 """Ranks that talk to each other, started through torchrun. Labs 03 to 05."""
 
+from __future__ import annotations
+
 import os
-import pickle
 import shlex
-import tempfile
+from collections.abc import Callable
 from datetime import timedelta
 from numbers import Integral
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from scaletoolkit.machine import hardware
 from scaletoolkit.machine.ranks import failures
-from scaletoolkit.machine.ranks.job import Job, interrupts_held_back, torchrun, write
+from scaletoolkit.machine.ranks.folder import Folder
+from scaletoolkit.machine.ranks.job import (
+    Job,
+    interrupts_held_back,
+    refuse_what_others_may_write,
+    torchrun,
+    write,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+Result = TypeVar("Result")
 
 
-def setup_distributed(rank, world_size, timeout_s=60):
+def setup_distributed(rank: int, world_size: int, timeout_s: float = 60) -> torch.device:
     """Join the group of ranks and return this rank's torch device.
 
     NCCL where every rank of this machine has a GPU of its own, else gloo. `timeout_s` limits every
@@ -31,12 +45,18 @@ def setup_distributed(rank, world_size, timeout_s=60):
     return device
 
 
-def choice(world_size):
+def choice(world_size: int) -> str:
     """Which backend and device that many ranks get on this machine: "gloo on cpu"."""
     return f"{hardware.backend(world_size)} on {hardware.device()}"
 
 
-def launch(function, world_size, timeout_s=300, restarts=0, **arguments):
+def launch(
+    function: Callable[..., Result],
+    world_size: int,
+    timeout_s: float = 300,
+    restarts: int = 0,
+    **arguments: Any,
+) -> list[Result]:
     """What function(rank, world_size, **arguments) returned on each rank: a list in rank order.
 
     The function may stand in a notebook's cell; results travel as pickles, so return plain values
@@ -47,35 +67,54 @@ def launch(function, world_size, timeout_s=300, restarts=0, **arguments):
     for name, value, least in (("world_size", world_size, 1), ("restarts", restarts, 0)):
         if not isinstance(value, Integral) or value < least:
             raise ValueError(f"{name} must be a whole number, at least {least}, got {value!r}")
+    detail = choice(world_size)
     with interrupts_held_back() as check:
-        folder = Path(tempfile.mkdtemp(prefix="scaletoolkit-ranks-"))
-        job = Job(folder, world_size, choice(world_size), restarts)
+        job = Job(world_size, restarts)
         try:
             job.start(function, arguments)
-            job.follow(timeout_s, check)
-            return results(folder, world_size)
+            job.follow(detail, timeout_s, check)
+            return results(job.folder.path, world_size)
         finally:
             job.stop()
 
 
-def command(function, world_size, nodes, host, folder, **arguments):
-    """The line that starts the same job on several nodes, to be run once on each of them.
+def command(
+    function: Callable[..., object],
+    world_size: int,
+    nodes: int,
+    host: str,
+    folder: str | Path,
+    **arguments: Any,
+) -> str:
+    """What starts the same job on several nodes: a comment and a line, to be run on each of them.
 
     Writes the job to `folder`, which all nodes must see; `results(folder, world_size)` reads what
     comes back. host: "name:port" of the first node. world_size is a multiple of `nodes`.
+
+    Whoever reaches that port or the folder can run code as you: use it only in a network that you
+    trust. torchrun's store asks for no password, and its agents unpickle what they read there.
     """
     if world_size % nodes:
         raise ValueError(f"{world_size} ranks cannot be spread evenly over {nodes} nodes")
-    folder = Path(folder)
-    write(folder, function, arguments)
-    line = torchrun(folder, world_size // nodes, nodes, host)
-    return shlex.join(["torchrun", *line])
+    place = Folder(folder)
+    write(place, function, arguments)
+    words = torchrun(place, nodes, world_size // nodes, [f"--rdzv-endpoint={host}"])
+    line = shlex.join(["torchrun", *words])
+    return f"# Only in a network that you trust: {host} will ask for no password.\n{line}"
 
 
-def results(folder, world_size):
-    """What the ranks of a finished job returned, in rank order."""
-    attempt = failures.last_attempt(folder)
-    found = failures.marks(folder, "result", attempt)
-    if set(found) != set(range(world_size)):
-        raise failures.diagnose(folder, world_size, attempt)
-    return [pickle.loads(found[rank].read_bytes()) for rank in range(world_size)]
+def results(folder: str | Path, world_size: int) -> list[Any]:
+    """What the ranks of a finished job returned, in rank order.
+
+    RankError where a rank has not finished, where there is no job, or where others may write to
+    the folder: unpickling a stranger's result would run it.
+    """
+    place = Folder(folder)
+    if not place.job.exists():
+        raise failures.RankError(f"{folder} holds no job")
+    refuse_what_others_may_write(place)
+    attempt = place.last_attempt()
+    returned = place.results(attempt)
+    if set(returned) != set(range(world_size)):
+        raise failures.diagnose(place, world_size, attempt)
+    return [returned[rank] for rank in range(world_size)]

@@ -1,60 +1,79 @@
 """A pool of worker processes for functions that stand in a notebook's cells. Labs 00 and 01."""
 
 import multiprocessing
-import os
-import threading
-from concurrent.futures import ProcessPoolExecutor
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import Any, Self, TypeVar
 
 import cloudpickle
+
+from scaletoolkit.machine import processes
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 class Pool:
     """A pool of worker processes that runs functions defined in a notebook's cells.
 
-    Use it as a context manager. Workers end with this process, however it ends: each waits in a
-    thread for its parent.
+    Use it as a context manager. Workers end with this process, however it ends, and go on when a
+    cell is interrupted.
     """
 
-    def __init__(self, world_size):
-        if world_size < 1:
-            raise ValueError(f"a pool needs at least 1 worker, got {world_size}")
+    def __init__(self, workers: int) -> None:
+        if workers < 1:
+            raise ValueError(f"a pool needs at least 1 worker, got {workers}")
         self._executor = ProcessPoolExecutor(
-            world_size, multiprocessing.get_context("spawn"), initializer=_end_with_parent
+            workers, multiprocessing.get_context("spawn"), initializer=_begin
         )
-        list(self._executor.map(_nap, range(world_size)))
+        self._start_workers(workers)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self):
+    def close(self) -> None:
         """End the workers; work that has not begun is dropped."""
         self._executor.shutdown(cancel_futures=True)
 
-    def map(self, function, items):
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """function(item) for every item, in order, each on the next free worker: a list."""
         return list(self.stream(function, items))
 
-    def stream(self, function, items):
+    def stream(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """The same as `map`, one result at a time as they come due."""
-        packed = cloudpickle.dumps(function)
-        futures = [self._executor.submit(_call, packed, item) for item in items]
-        return (future.result() for future in futures)
+        pickled = cloudpickle.dumps(function)
+        return _results([self._executor.submit(_call, pickled, item) for item in items])
+
+    def _start_workers(self, workers: int) -> None:
+        """Start all workers now: the executor alone would start each with the first work for it.
+
+        So many short waits at once need that many workers.
+        """
+        list(self._executor.map(time.sleep, [0.05] * workers))
 
 
-def _call(packed, item):
-    return cloudpickle.loads(packed)(item)
+def _results(futures: list[Future[Result]]) -> Iterator[Result]:
+    """The results in order; who stops asking, as an interrupt does, drops the work not begun."""
+    try:
+        for future in futures:
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
-def _nap(_):
-    threading.Event().wait(0.05)
+def _call(pickled: bytes, item: object) -> Any:
+    return cloudpickle.loads(pickled)(item)
 
 
-def _end_with_parent():
-    def watch():
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+def _begin() -> None:
+    """What a worker does first: an interrupted cell's Ctrl-C reaches the whole process group."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    processes.end_with(parent.sentinel)

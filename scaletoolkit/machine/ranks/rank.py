@@ -1,104 +1,86 @@
 """What every rank runs: `torchrun … -m scaletoolkit.machine.ranks.rank FOLDER`.
 
-A rank reads its job from the folder, calls the function and leaves marks of how it went, named
-<mark>-<attempt>-<rank>: `alive` is locked while the rank lives, `state` says every half second
-where it stands, `result` or `failure` ends it, `stopped` is what a termination signal leaves.
-Marks instead of messages, because a rank that is killed or hangs can send none.
+A rank reads its job from the folder, calls the function and leaves marks of how it went; `folder`
+lists them.
 """
 
 import contextlib
 import faulthandler
-import fcntl
-import json
-import linecache
 import os
-import pickle
 import re
-import select
 import signal
 import sys
 import sysconfig
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO, cast
+
+from scaletoolkit.machine import processes
+from scaletoolkit.machine.ranks import meeting
+from scaletoolkit.machine.ranks.folder import Failure, Folder, Marks
 
 HEARTBEAT_S = 0.5
 ECHO_GRACE_S = 1.5
 # Errors that a rank gets because another one has a problem: lost connections, waits in vain.
 ECHO_TYPES = ("DistError", "DistBackendError", "DistNetworkError", "DistStoreError")
 ECHO_MESSAGE = re.compile(r"gloo/|NCCL|c10d")
-LIBRARIES = ("<frozen", *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
-
-
-class Marks:
-    """This rank's files in the job's folder; each appears whole or not at all."""
-
-    def __init__(self, folder, attempt, rank):
-        self.folder, self.ending = Path(folder), f"{attempt}-{rank}"
-
-    def path(self, mark):
-        return self.folder / f"{mark}-{self.ending}"
-
-    def save(self, mark, data):
-        half = self.path(f"writing-{mark}")
-        half.write_bytes(data)
-        half.replace(self.path(mark))
-
-    def save_json(self, mark, **values):
-        self.save(mark, json.dumps(values).encode())
-
-    def hold(self):
-        """Lock `alive` until this process and its children have ended."""
-        alive = self.path("alive").open("w")
-        fcntl.flock(alive, fcntl.LOCK_EX)
-        alive.write(str(os.getpid()))
-        alive.flush()
-        return alive
+LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
+OURS = tuple(str(Path(__file__).with_name(f"{name}.py")) for name in ("rank", "meeting", "folder"))
 
 
 class Lines:
     """A stdout whose lines carry the rank; whole lines, so that those of two ranks never mix."""
 
-    def __init__(self, rank, descriptor):
-        self.prefix, self.descriptor, self.rest = f"rank {rank} │ ", descriptor, ""
+    def __init__(self, rank: int, descriptor: int) -> None:
+        self._prefix = f"rank {rank} │ "
+        self._descriptor = descriptor
+        self._rest = ""
 
-    def write(self, text):
-        *lines, self.rest = (self.rest + text).split("\n")
+    def write(self, text: str) -> int:
+        """Write the lines that this text ends; the rest waits for its end."""
+        *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            os.write(self.descriptor, f"{self.prefix}{line}\n".encode())
+            os.write(self._descriptor, f"{self._prefix}{line}\n".encode())
         return len(text)
 
-    def flush(self):
+    def flush(self) -> None:
         """Nothing to do: a line is written when it ends."""
 
-    def end(self):
+    def end(self) -> None:
         """Write what is left of a line that never ended."""
-        if self.rest:
+        if self._rest:
             self.write("\n")
 
-    def isatty(self):
+    def isatty(self) -> bool:
+        """No terminal shows these lines directly."""
         return False
 
 
-def main(folder, watched):
-    """Run the job in `folder` as the rank that torchrun's environment names."""
-    rank, world_size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+def main(folder: Folder, launched: bool) -> None:
+    """Run the job in `folder` as the rank that torchrun's environment names.
+
+    launched: by `launch`, on this machine alone. The rank then ends with the launcher, whose pipe
+    is its stdin, and meets the others in files.
+    """
+    rank = int(os.environ["RANK"])
     attempt = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+    if launched:
+        processes.end_with(sys.stdin.fileno())
+        meeting.in_files(folder, attempt)
     marks = Marks(folder, attempt, rank)
-    lock, stopped = marks.hold(), marks.path("stopped").open("w")
-    marks.save_json("state", pid=os.getpid(), collectives=-1, where="its start")
-    faulthandler.register(signal.SIGTERM, stopped, all_threads=False, chain=True)
-    with marks.path("stderr").open("w") as stderr:
-        os.dup2(stderr.fileno(), 2)
-    threading.Thread(target=_beat, args=(marks, watched), daemon=True).start()
-    sys.stdout = lines = Lines(rank, os.dup(1))
+    lock = marks.hold()
+    _say_where_it_ends(marks)
+    threading.Thread(target=_beat, args=(marks,), daemon=True).start()
+    lines = Lines(rank, os.dup(1))
+    sys.stdout = cast("TextIO", lines)
     try:
-        function, arguments = load_job(folder)
-        marks.save("result", pickle.dumps(function(rank, world_size, **arguments)))
+        _call(folder, marks, rank)
     except BaseException as error:
         failure = describe(error)
-        marks.save_json("failure", **failure)
+        marks.save_failure(failure)
         if failure["echo"]:
             time.sleep(ECHO_GRACE_S)  # so that torchrun sees the cause end before its echo
         lines.end()
@@ -108,18 +90,25 @@ def main(folder, watched):
     lock.close()
 
 
-def load_job(folder):
-    """The job's (function, arguments); tracebacks get to know the cells' source lines."""
-    job = pickle.loads((Path(folder) / "job").read_bytes())
-    for name, lines in job["sources"].items():
-        linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
-    return pickle.loads(job["call"])
+def _say_where_it_ends(marks: Marks) -> None:
+    """Let a termination signal and stderr leave their marks."""
+    marks.save_state({"pid": os.getpid(), "collectives": -1, "where": "its start"})
+    stopped = marks.path("stopped").open("w")
+    faulthandler.register(signal.SIGTERM, stopped, all_threads=False, chain=True)
+    with marks.path("stderr").open("w") as stderr:
+        os.dup2(stderr.fileno(), 2)
 
 
-def describe(error):
-    """An exception as plain values: type, message, the caller's own lines, the whole traceback;
-    `echo` says that another rank's trouble caused it."""
-    name, message = type(error).__name__, str(error)
+def _call(folder: Folder, marks: Marks, rank: int) -> None:
+    call = folder.read_job()
+    result = call.function(rank, int(os.environ["WORLD_SIZE"]), **call.arguments)
+    marks.save_result(call.identity, result)
+
+
+def describe(error: BaseException) -> Failure:
+    """An exception as plain values: type, message, the caller's own lines, the whole traceback."""
+    name = type(error).__name__
+    message = str(error)
     frames = traceback.extract_tb(error.__traceback__)
     return {
         "time_ns": time.time_ns(),
@@ -131,36 +120,34 @@ def describe(error):
     }
 
 
-def own(frames):
-    """The frames outside libraries and outside this module."""
-    return [f for f in frames if f.filename != __file__ and not f.filename.startswith(LIBRARIES)]
+def own(frames: Sequence[traceback.FrameSummary]) -> list[traceback.FrameSummary]:
+    """The frames outside libraries and outside what runs a rank."""
+    return [f for f in frames if not f.filename.startswith(("<frozen", *LIBRARIES, *OURS))]
 
 
-def line_of(frame):
+def line_of(frame: traceback.FrameSummary) -> str:
     """A frame as a person reads it: "cell, line 4, in train: loss.backward()"."""
     file = Path(frame.filename)
-    return f"{file.name if file.exists() else 'cell'}, line {frame.lineno}, in {frame.name}: " + (
-        frame.line or "(source not known)"
-    )
+    name = file.name if file.exists() else "cell"
+    return f"{name}, line {frame.lineno}, in {frame.name}: {frame.line or '(source not known)'}"
 
 
-def _beat(marks, watched):
+def _beat(marks: Marks) -> None:
+    """Write where this rank stands, every half second."""
     while True:
-        if watched and select.select([0], [], [], HEARTBEAT_S)[0]:
-            os._exit(1)  # whoever launched this rank is gone
-        if not watched:
-            time.sleep(HEARTBEAT_S)
+        time.sleep(HEARTBEAT_S)
         with contextlib.suppress(FileNotFoundError):
-            marks.save_json("state", pid=os.getpid(), collectives=_collectives(), where=_where())
+            marks.save_state({"pid": os.getpid(), "collectives": _collectives(), "where": _where()})
 
 
-def _where():
-    frame = sys._current_frames().get(threading.main_thread().ident)
-    frames = own(traceback.extract_stack(frame))
+def _where() -> str:
+    main_thread = threading.main_thread().ident
+    assert main_thread is not None
+    frames = own(traceback.extract_stack(sys._current_frames().get(main_thread)))
     return line_of(frames[-1]) if frames else "its start"
 
 
-def _collectives():
+def _collectives() -> int:
     """How many collectives this rank has begun, over all its groups; -1 before it joins one.
 
     The rank that has begun fewest is the one that the others wait for.
@@ -172,11 +159,11 @@ def _collectives():
     return sum(group._get_sequence_number_for_group() for group in groups)
 
 
-def _leave_group():
+def _leave_group() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], "--watched" in sys.argv[2:])
+    main(Folder(sys.argv[1]), launched="--launched" in sys.argv[2:])

@@ -6,14 +6,15 @@ import os
 import pytest
 
 from scaletoolkit.machine.ranks import failures
+from scaletoolkit.machine.ranks.folder import Folder
 
 
-class Folder:
+class Written:
     """A job's folder after an attempt, with the marks written by hand."""
 
     def __init__(self, path):
         self.path = path
-        (path / "agent.log").write_text("")
+        self.job = Folder(path)
 
     def mark(self, name, rank, content="", attempt=0):
         (self.path / f"{name}-{attempt}-{rank}").write_text(content)
@@ -29,12 +30,12 @@ class Folder:
         )
 
     def diagnosis(self, world_size=2):
-        return str(failures.diagnose(self.path, world_size, 0))
+        return str(failures.diagnose(self.job, world_size, 0))
 
 
 @pytest.fixture
 def folder(tmp_path):
-    return Folder(tmp_path)
+    return Written(tmp_path)
 
 
 def test_the_first_that_raised_is_named_and_echoes_are_not(folder):
@@ -52,7 +53,7 @@ def test_a_rank_that_left_no_mark_was_killed_and_those_that_were_stopped_were_no
     folder.failure(0, 1, "connection lost", echo=True)
     folder.mark("stopped", 1, "stack")
     log = "failed (exitcode: -11) local_rank: 2 (pid: 102) of binary: python"
-    (folder.path / "agent.log").write_text(log)
+    folder.job.log.write_text(log)
     assert folder.diagnosis(3) == "rank 2 was killed by signal 11 (SIGSEGV)"
 
 
@@ -65,7 +66,7 @@ def test_a_rank_that_left_by_itself(folder, code, words):
     folder.mark("result", 0)
     folder.state(1)
     if code:
-        (folder.path / "agent.log").write_text(f"  exitcode  : {code} (pid: 101)")
+        folder.job.log.write_text(f"  exitcode  : {code} (pid: 101)")
     assert words in folder.diagnosis()
 
 
@@ -81,7 +82,7 @@ def test_a_silent_rank_with_fewest_exchanges_hung(folder):
 def test_ranks_that_wait_for_nobody_are_still_at_work(folder):
     folder.state(0)
     folder.state(1)
-    said = failures.held_up(folder.path, 0, {0, 1})
+    said = failures.held_up(folder.job, 0, {0, 1})
     assert said.startswith("No rank waits for another; each is still at work:\n  rank 0 at cell")
 
 
@@ -89,14 +90,14 @@ def test_a_rank_that_gives_no_sign_is_said_to(folder):
     folder.state(0)
     folder.state(1)
     os.utime(folder.path / "state-0-1", (0, 0))
-    assert failures.states(folder.path, 0)[1]["where"].endswith("(and has given no sign since)")
-    assert failures.states(folder.path, 0)[0]["where"] == "cell, line 1, in f: g()"
+    assert failures.states(folder.job, 0)[1]["where"].endswith("(and has given no sign since)")
+    assert failures.states(folder.job, 0)[0]["where"] == "cell, line 1, in f: g()"
 
 
 def test_ranks_that_never_began_leave_the_launcher_s_last_words(folder):
     folder.state(0)
     folder.mark("stopped", 0, "stack")
-    (folder.path / "agent.log").write_text("line\n" * 9 + "no space left on device\n")
+    folder.job.log.write_text("line\n" * 9 + "no space left on device\n")
     assert folder.diagnosis().startswith("rank 1 never began; torchrun's last lines:")
     assert folder.diagnosis().endswith("no space left on device")
 
@@ -104,4 +105,4 @@ def test_ranks_that_never_began_leave_the_launcher_s_last_words(folder):
 def test_only_the_newest_attempt_counts(folder):
     folder.state(0)
     folder.mark("state", 0, "{}", attempt=2)
-    assert failures.last_attempt(folder.path) == 2
+    assert folder.job.last_attempt() == 2

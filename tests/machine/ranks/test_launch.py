@@ -59,8 +59,10 @@ def own_temporary_folder(tmp_path_factory, monkeypatch):
 def leftovers():
     """Folders of jobs, and processes that mention one."""
     folder = tempfile.gettempdir()
-    found = subprocess.run(["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True)
-    processes = [line for line in found.stdout.splitlines() if f"{folder}/scaletoolkit-" in line]
+    listed = subprocess.run(
+        ["ps", "axww", "-o", "args"], capture_output=True, text=True, check=True
+    )
+    processes = [line for line in listed.stdout.splitlines() if f"{folder}/scaletoolkit-" in line]
     return processes + list(Path(folder).glob("*"))
 
 
@@ -94,7 +96,8 @@ def test_a_rank_that_raises_is_named_with_its_line(moment):
 
 @at_many_moments
 def test_a_rank_that_hangs_is_named_with_where_it_stands(moment, monkeypatch, tmp_path):
-    hangs, clock = tmp_path / "hangs", time.monotonic
+    hangs = tmp_path / "hangs"
+    clock = time.monotonic
 
     def fault():
         hangs.touch()
@@ -114,7 +117,8 @@ def test_a_rank_that_hangs_is_named_with_where_it_stands(moment, monkeypatch, tm
 
 @at_many_moments
 def test_a_killed_rank_is_named(moment):
-    victim, after_s = moment % 2, random.Random(moment).uniform(0, 6)
+    victim = moment % 2
+    after_s = random.Random(moment).uniform(0, 6)
     killer = threading.Thread(target=kill_rank, args=(victim, after_s))
     killer.start()
     error = failure(steps=10**6)
@@ -158,7 +162,7 @@ def test_a_restart_recovers_and_says_why(moment, capsys):
 LAUNCHER = """
 import time
 from pathlib import Path
-from scaletoolkit import ranks
+from scaletoolkit.machine import ranks
 def job(rank, world_size):
     Path(r"{folder}", str(rank)).touch()
     time.sleep(600)
@@ -270,7 +274,7 @@ def test_two_nodes_compute_the_same_as_one(tmp_path):
                 "GLOO_SOCKET_IFNAME": interface,
                 "RES_OPTIONS": "attempts:1 timeout:1",  # no name server answers in there
             }
-            command = line.replace("10.213.7.1", nodes[0][1]).split()[1:]
+            command = line.replace("10.213.7.1", nodes[0][1]).splitlines()[1].split()[1:]
             agents.append(
                 subprocess.Popen(
                     [*words, sys.executable, "-m", "torch.distributed.run", *command],
@@ -279,12 +283,6 @@ def test_two_nodes_compute_the_same_as_one(tmp_path):
                 )
             )
         assert [agent.wait(90) for agent in agents] == [0, 0]
-    found = ranks.results(tmp_path / "job", 2)
-    assert {node for _, node in found} == {"0", "1"}
-    assert [result for result, _ in found] == ranks.launch(exchange, 2, steps=4)
-
-
-def test_a_pool_runs_functions_of_a_cell_in_order():
-    offset = 10
-    with ranks.Pool(2) as pool:
-        assert pool.map(lambda x: x + offset, range(5)) == [10, 11, 12, 13, 14]
+    returned = ranks.results(tmp_path / "job", 2)
+    assert {node for _, node in returned} == {"0", "1"}
+    assert [result for result, _ in returned] == ranks.launch(exchange, 2, steps=4)

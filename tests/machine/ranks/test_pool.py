@@ -1,7 +1,11 @@
 """A pool of processes that runs functions defined in cells, and never outlives its parent."""
 
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 
 import psutil
 import pytest
@@ -29,14 +33,8 @@ def test_a_function_takes_what_it_refers_to_along(pool):
 
 
 def test_the_work_is_done_by_other_processes(pool):
-    def process_id(_):
-        import os
-
-        return os.getpid()
-
-    workers = set(pool.map(process_id, range(20)))
-    assert psutil.Process().pid not in workers
-    assert workers <= {child.pid for child in psutil.Process().children(recursive=True)}
+    process_ids = set(pool.map(lambda _: os.getpid(), range(20)))
+    assert process_ids <= {worker.pid for worker in workers()}
 
 
 def test_an_error_in_a_worker_arrives_as_itself(pool):
@@ -45,18 +43,38 @@ def test_an_error_in_a_worker_arrives_as_itself(pool):
     assert pool.map(abs, [-1]) == [1]
 
 
+def test_an_interrupted_cell_leaves_a_pool_that_works(pool):
+    def interrupt():
+        time.sleep(0.5)
+        for worker in workers():
+            worker.send_signal(signal.SIGINT)  # a terminal sends it to the whole group
+        signal.raise_signal(signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    begun_s = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        pool.map(time.sleep, [1.0] * 100)
+    assert pool.map(abs, [-1, -2]) == [1, 2]
+    assert time.monotonic() - begun_s < 20, "what the cell no longer waits for is still worked on"
+
+
 def test_a_pool_needs_a_worker():
     with pytest.raises(ValueError, match="at least 1 worker, got 0"):
         ranks.Pool(0)
 
 
-def test_no_worker_is_left_when_the_pool_closes():
-    with ranks.Pool(1) as pool:
-        before = psutil.Process().children(recursive=True)
-        pool.map(abs, [1])
-    assert [
-        child for child in before if child.is_running() and "spawn_main" in child.cmdline()
-    ] == []
+def workers():
+    """The running workers of all pools of this process."""
+    children = psutil.Process().children(recursive=True)
+    return {child for child in children if "spawn_main" in " ".join(child.cmdline())}
+
+
+def test_all_workers_start_with_the_pool_and_none_is_left_when_it_closes():
+    before = workers()
+    with ranks.Pool(3):
+        started = workers() - before
+        assert len(started) == 3
+    assert psutil.wait_procs(started, timeout=10)[1] == []
 
 
 def test_workers_end_when_their_parent_is_killed():

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from scaletoolkit.machine.ranks import rank
+from scaletoolkit.machine.ranks.folder import Folder, Marks
 
 
 def test_lines_carry_the_rank_and_appear_when_they_end():
@@ -20,9 +21,11 @@ def test_lines_carry_the_rank_and_appear_when_they_end():
 
 
 def test_marks_appear_whole_and_the_lock_lasts_as_long_as_the_rank(tmp_path):
-    marks = rank.Marks(tmp_path, 1, 2)
-    marks.save_json("state", pid=7)
-    assert json.loads((tmp_path / "state-1-2").read_text()) == {"pid": 7}
+    marks = Marks(Folder(tmp_path), 1, 2)
+    state = {"pid": 7, "collectives": 3, "where": "its start"}
+    marks.save_state(state)
+    assert json.loads((tmp_path / "state-1-2").read_text()) == state
+    assert Folder(tmp_path).states(1) == {2: state}
     held = marks.hold()
     with (tmp_path / "alive-1-2").open() as other:
         assert int(other.read()) == os.getpid()
@@ -43,11 +46,11 @@ def test_a_failure_keeps_the_caller_s_own_lines():
     def parse():
         return json.loads("{")
 
-    found = failure_of(parse)
-    assert found["type"] == "JSONDecodeError"
-    assert found["lines"][-1].endswith('in parse: return json.loads("{")')
-    assert "json/decoder.py" in found["traceback"]
-    assert not found["echo"]
+    failure = failure_of(parse)
+    assert failure["type"] == "JSONDecodeError"
+    assert failure["lines"][-1].endswith('in parse: return json.loads("{")')
+    assert "json/decoder.py" in failure["traceback"]
+    assert not failure["echo"]
 
 
 def test_lost_connections_are_echoes():

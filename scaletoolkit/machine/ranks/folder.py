@@ -1,0 +1,186 @@
+"""The folder of one job, and every file by which its launcher and its ranks know of each other.
+
+job              what to run, as a pickle (`write_job` in `job`, `read_job` here)
+log, exit        what torchrun says, and its exit status: its keeper writes both
+logs, meeting    torchrun's own
+store-<attempt>-<number>   where the ranks of one machine meet (`meeting`)
+<mark>-<attempt>-<rank>    what a rank leaves:
+    alive    locked while the rank lives; holds its process id
+    state    where it stands, written again every half second
+    result   what its function returned; ends the rank
+    failure  what it raised; ends the rank
+    stopped  where it stood when a termination signal came
+    stderr   what it wrote to stderr
+
+Marks instead of messages, because a rank that is killed or hangs can send none.
+"""
+
+import fcntl
+import json
+import linecache
+import os
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, NamedTuple, TypedDict
+
+MARKS = ("alive", "state", "result", "failure", "stopped", "stderr")
+OF_ONE_JOB = (
+    "job",
+    "log",
+    "exit",
+    "logs",
+    "meeting",
+    "store-*",
+    "writing-*",
+    *(f"{mark}-*-*" for mark in MARKS),
+)
+
+
+class State(TypedDict):
+    """Where a rank stands: its process id, how many exchanges it has begun, its line of code."""
+
+    pid: int
+    collectives: int
+    where: str
+
+
+class Failure(TypedDict):
+    """What a rank raised; `echo` says that another rank's trouble caused it."""
+
+    time_ns: int
+    type: str
+    message: str
+    echo: bool
+    lines: list[str]
+    traceback: str
+
+
+class Call(NamedTuple):
+    """What every rank of a job does; `identity` tells the job from others in the same folder."""
+
+    identity: str
+    function: Callable[..., object]
+    arguments: dict[str, Any]
+
+
+class Folder:
+    """A job's folder, as its launcher sees it."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.job = self.path / "job"
+        self.log = self.path / "log"
+        self.exit = self.path / "exit"
+        self.logs = self.path / "logs"
+        self.meeting = self.path / "meeting"
+
+    def store(self, attempt: int, number: int) -> Path:
+        """Where the ranks of one attempt meet; a second meeting of theirs has another number."""
+        return self.path / f"store-{attempt}-{number}"
+
+    def mark(self, mark: str, attempt: int, rank: int) -> Path:
+        """Where a rank leaves a mark of one kind."""
+        return self.path / f"{mark}-{attempt}-{rank}"
+
+    def marks(self, mark: str, attempt: int) -> dict[int, Path]:
+        """{rank: path} of the marks of one kind that the ranks of an attempt have left."""
+        paths = self.path.glob(f"{mark}-{attempt}-*")
+        return {int(path.name.rsplit("-", 1)[1]): path for path in paths}
+
+    def last_attempt(self) -> int:
+        """The number of the newest attempt, from 0; 0 before any rank has begun."""
+        states = self.path.glob("state-*-*")
+        return max((int(path.name.split("-")[1]) for path in states), default=0)
+
+    def states(self, attempt: int) -> dict[int, State]:
+        """{rank: its last state}."""
+        marks = self.marks("state", attempt).items()
+        return {rank: json.loads(path.read_text()) for rank, path in marks}
+
+    def failures(self, attempt: int) -> dict[int, Failure]:
+        """{rank: what it raised}, for the ranks that raised something."""
+        marks = self.marks("failure", attempt).items()
+        return {rank: json.loads(path.read_text()) for rank, path in marks}
+
+    def results(self, attempt: int) -> dict[int, Any]:
+        """{rank: what its function returned}, for the ranks of this job that have finished.
+
+        A rank of an older job may have ended only now; its result does not count.
+        """
+        identity = pickle.loads(self.job.read_bytes())["identity"]
+        marks = self.marks("result", attempt).items()
+        loaded = {rank: pickle.loads(path.read_bytes()) for rank, path in marks}
+        return {rank: result for rank, (job, result) in loaded.items() if job == identity}
+
+    def said(self) -> str:
+        """What torchrun has written to its log; "" where none was kept."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def read_job(self) -> Call:
+        """What to run; tracebacks get to know the source lines of the notebook's cells.
+
+        Raises PermissionError where others may have written the job: unpickling it runs it.
+        """
+        if self.others_may_write():
+            raise PermissionError(f"others may write to {self.path}, so its job is not run")
+        job = pickle.loads(self.job.read_bytes())
+        for name, lines in job["sources"].items():
+            linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
+        function, arguments = pickle.loads(job["call"])
+        return Call(job["identity"], function, arguments)
+
+    def others_may_write(self) -> bool:
+        """Whether another user could have put a pickle of his own here."""
+        results = self.path.glob("result-*-*")
+        there = [path.stat() for path in (self.path, self.job, *results) if path.exists()]
+        return any(s.st_mode & 0o022 or s.st_uid not in (0, os.geteuid()) for s in there)
+
+    def clear(self) -> None:
+        """Remove what an older job has left; other files stay."""
+        for pattern in OF_ONE_JOB:
+            for path in self.path.glob(pattern):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+
+
+class Marks:
+    """One rank's own files in its job's folder; each appears whole or not at all."""
+
+    def __init__(self, folder: Folder, attempt: int, rank: int) -> None:
+        self._folder = folder
+        self._attempt = attempt
+        self._rank = rank
+
+    def path(self, mark: str) -> Path:
+        """Where this rank's mark of one kind lies."""
+        return self._folder.mark(mark, self._attempt, self._rank)
+
+    def save(self, mark: str, data: bytes) -> None:
+        """Leave a mark."""
+        half = self.path(f"writing-{mark}")
+        half.write_bytes(data)
+        half.replace(self.path(mark))
+
+    def save_state(self, state: State) -> None:
+        """Say where this rank stands."""
+        self.save("state", json.dumps(state).encode())
+
+    def save_failure(self, failure: Failure) -> None:
+        """Say what this rank raised."""
+        self.save("failure", json.dumps(failure).encode())
+
+    def save_result(self, identity: str, result: object) -> None:
+        """Keep what this rank's function returned, for the job of that identity."""
+        self.save("result", pickle.dumps((identity, result)))
+
+    def hold(self) -> IO[str]:
+        """The file `alive`, locked until this process and its children have ended."""
+        alive = self.path("alive").open("w")
+        fcntl.flock(alive, fcntl.LOCK_EX)
+        alive.write(str(os.getpid()))
+        alive.flush()
+        return alive

@@ -1,0 +1,111 @@
+"""A job's folder: results are those of its newest job, and nobody else may have written them."""
+
+import os
+import pickle
+
+import pytest
+
+from scaletoolkit.machine import ranks
+from scaletoolkit.machine.ranks import job
+from scaletoolkit.machine.ranks.folder import Folder, Marks
+
+
+def add(rank, world_size, number):
+    return rank + number
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path / "job")
+
+
+def run(folder, rank, attempt=0):
+    """What a rank does, without a process of its own."""
+    call = folder.read_job()
+    marks = Marks(folder, attempt, rank)
+    marks.save_state({"pid": 1, "collectives": -1, "where": "its start"})
+    marks.save_result(call.identity, call.function(rank, 2, **call.arguments))
+
+
+def test_results_come_in_rank_order(folder):
+    job.write(folder, add, {"number": 5})
+    for rank in (1, 0):
+        run(folder, rank)
+    assert ranks.results(folder.path, 2) == [5, 6]
+
+
+def test_a_job_that_failed_does_not_return_an_older_one_s_results(folder):
+    job.write(folder, add, {"number": 5})
+    for rank in (0, 1):
+        run(folder, rank, attempt=1)
+    (folder.path / "notes").write_text("a learner's own")
+    job.write(folder, add, {"number": 7})
+    with pytest.raises(ranks.RankError, match="ranks 0, 1 never began"):
+        ranks.results(folder.path, 2)
+    assert sorted(path.name for path in folder.path.iterdir()) == ["job", "notes"]
+
+
+def test_a_late_rank_of_an_older_job_does_not_count(folder):
+    job.write(folder, add, {"number": 5})
+    old = folder.read_job()
+    job.write(folder, add, {"number": 7})
+    run(folder, 0)
+    Marks(folder, 0, 1).save_result(old.identity, 6)
+    with pytest.raises(ranks.RankError):
+        ranks.results(folder.path, 2)
+    run(folder, 1)
+    assert ranks.results(folder.path, 2) == [7, 8]
+
+
+class Trap:
+    """Unpickling it leaves a file."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+def test_a_folder_that_others_may_write_is_refused_before_anything_is_read(folder, tmp_path):
+    job.write(folder, add, {"number": 5})
+    assert folder.path.stat().st_mode & 0o777 == 0o700
+    (folder.path / "result-0-0").write_bytes(pickle.dumps(Trap(tmp_path / "ran")))
+    folder.path.chmod(0o777)
+    with pytest.raises(ranks.RankError, match=r"Others may write to .* chmod -R go-w"):
+        ranks.results(folder.path, 1)
+    with pytest.raises(ranks.RankError, match="Others may write to"):
+        job.write(folder, add, {"number": 5})
+    with pytest.raises(PermissionError, match="so its job is not run"):
+        folder.read_job()
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("name", ["job", "result-0-1"])
+def test_a_file_that_others_may_write_is_refused(folder, name):
+    job.write(folder, add, {"number": 5})
+    (folder.path / name).touch()
+    (folder.path / name).chmod(0o666)
+    with pytest.raises(ranks.RankError, match="Others may write to"):
+        ranks.results(folder.path, 2)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+def test_a_stranger_s_file_is_refused(folder):
+    job.write(folder, add, {"number": 5})
+    (folder.path / "result-0-0").touch()
+    os.chown(folder.path / "result-0-0", 65534, 65534)
+    with pytest.raises(ranks.RankError, match="Others may write to"):
+        ranks.results(folder.path, 1)
+
+
+def test_a_folder_without_a_job_is_a_sentence(tmp_path):
+    with pytest.raises(ranks.RankError, match="holds no job"):
+        ranks.results(tmp_path, 2)
+
+
+def test_the_line_for_several_nodes_says_whom_it_trusts(tmp_path):
+    line = ranks.command(add, 4, nodes=2, host="first:29400", folder=tmp_path / "job", number=1)
+    comment, command = line.splitlines()
+    assert comment == "# Only in a network that you trust: first:29400 will ask for no password."
+    assert command.startswith("torchrun --nnodes=2 --nproc-per-node=2 --rdzv-backend=c10d ")

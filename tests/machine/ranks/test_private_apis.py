@@ -1,0 +1,62 @@
+"""What ranks use of torch that torch does not promise: each test names the one that has moved."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch.distributed as dist
+from torch.distributed import distributed_c10d
+from torch.distributed.elastic.rendezvous import c10d_rendezvous_backend, dynamic_rendezvous
+
+from scaletoolkit.machine.ranks import meeting
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """A group of one rank."""
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+def test_rendezvous_handlers_are_a_dict_by_scheme():
+    module = sys.modules[meeting.RENDEZVOUS]
+    assert callable(module._rendezvous_handlers["env"])
+
+
+def test_world_lists_the_groups_and_each_counts_its_exchanges(alone):
+    (group,) = distributed_c10d._world.pg_map
+    before = group._get_sequence_number_for_group()
+    dist.barrier()
+    assert group._get_sequence_number_for_group() == before + 1
+
+
+@pytest.mark.parametrize(
+    ("module", "word"),
+    [
+        (dynamic_rendezvous, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"),
+        (c10d_rendezvous_backend, 'params.get("store_type"'),
+    ],
+)
+def test_torchrun_still_reads_what_keeps_it_from_listening(module, word):
+    assert word in Path(module.__file__).read_text()
+
+
+def test_the_change_is_made_when_torch_is_imported(tmp_path):
+    code = (
+        "import sys\n"
+        "from scaletoolkit.machine.ranks import meeting\n"
+        "from scaletoolkit.machine.ranks.folder import Folder\n"
+        "meeting.in_files(Folder(sys.argv[1]), 0)\n"
+        "assert 'torch' not in sys.modules\n"
+        "import torch.distributed as dist\n"
+        "dist.init_process_group('gloo', rank=0, world_size=1)\n"
+        "from pathlib import Path\n"
+        "print([path.name for path in Path(sys.argv[1]).iterdir()])\n"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert said.stdout.splitlines()[-1] == "['store-0-0']"
