@@ -1,4 +1,4 @@
-"""What we use of uvicorn without its promise: the test that fails names what has moved."""
+"""What the gateway uses of uvicorn without its promise: a failure names what has moved."""
 
 import asyncio
 import importlib
