@@ -2,6 +2,8 @@
 
 import json
 
+from scaletoolkit.service.settings import Settings
+
 CONFIG = """\
 name: {name}
 backend: "onnxruntime"
@@ -37,7 +39,7 @@ DROPPED = {
 }
 
 
-def config(settings):
+def config(settings: Settings) -> tuple[str, list[str]]:
     """Settings as Triton's config.pbtxt: (text, losses), the sentences that say what is lost.
 
     The text belongs beside a folder `1` that holds model.onnx. KIND_AUTO takes a GPU where there is
@@ -45,7 +47,9 @@ def config(settings):
     """
     model = settings.model
     text = CONFIG.format(
-        **{field: json.dumps(model[field]) for field in ("name", "input", "output")},
+        name=json.dumps(model["name"]),
+        input=json.dumps(model["input"]),
+        output=json.dumps(model["output"]),
         dims=", ".join(map(str, model["shape"])),
         max_batch_size=settings.max_batch_size,
         replicas=settings.replicas,
@@ -53,6 +57,7 @@ def config(settings):
         max_queue_size=settings.max_queue_size,
         timeout_microseconds=round(settings.timeout_s * 1e6),
     )
-    dropped = [f"{name} is dropped: {why}." for name, why in DROPPED.items()
-               if getattr(settings, name)]  # fmt: skip
+    dropped = [
+        f"{name} is dropped: {why}." for name, why in DROPPED.items() if getattr(settings, name)
+    ]
     return text, [*LOSSES, *dropped]

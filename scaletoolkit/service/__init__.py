@@ -5,24 +5,21 @@
         server.predict([[0.0] * 64])
         server.resize(5)
 
-settings   what a server is told, checked
-server     starts a gateway from a notebook or a test and talks to it
-models     torch to ONNX: recipes of models, made here
-autoscaler Kubernetes' controller beside a running server; imported by its own name, for every
-           replica imports this page and should be there soon
+Runs in the notebook's process:
+server       starts a gateway and talks to it
 observation  what happened between two readings of /metrics
-gateway    the process that speaks HTTP
-asgi       the little HTTP between uvicorn and a batch: one write, a short way
-payloads   what a request must look like; every mistake is one sentence
-metrics    what /metrics says, in Prometheus' format
-fleet      keeps as many replicas alive as are wanted
-member     one replica, seen from the gateway
-nursery    starts the processes of replicas
-template   the warm process that forks them
-replica    the process that runs the model
-budget     a CPU limit for a process, as a token bucket
-frames     what gateway and replica say to each other
-exports    the same settings for Triton, and what does not translate
+autoscaler   Kubernetes' controller beside a running server; imported by its own name, for every
+             replica imports this page and should be there soon
+
+Runs in a process of its own:
+gateway      a folder: what speaks HTTP
+replica      a folder: what runs the model
+
+Is shared by them:
+settings     what a server is told, checked
+frames       what gateway and replica say to each other
+counters     averages as differences of counters
+providers    what a model runs on
 """
 
 from scaletoolkit.service.observation import Observation

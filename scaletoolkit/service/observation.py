@@ -1,6 +1,27 @@
 """What happened to a server between two readings of /metrics. Lab 09."""
 
 from dataclasses import dataclass, field
+from typing import TypedDict
+
+from scaletoolkit.service.counters import Change
+
+Sample = str | tuple[str, ...]  # a name; or, where it has labels, (name, label value, …)
+Page = dict[Sample, float]
+
+
+class ReplicaFacts(TypedDict):
+    """What a page says of a replica. state: starting, ready or draining."""
+
+    name: str
+    pid: int
+    state: str
+    provider: str
+
+
+class ObservedReplica(ReplicaFacts):
+    """The same, and the thousandths of a core that it used since the last sync."""
+
+    cpu_milli: float
 
 
 @dataclass(frozen=True)
@@ -16,47 +37,42 @@ class Observation:
     queue_length: float
     in_flight: float
     wanted: int
-    replicas: list = field(repr=False)
+    replicas: list[ObservedReplica] = field(repr=False)
 
     @property
-    def ready(self):
+    def ready(self) -> int:
         """How many replicas can take a batch."""
-        return sum(one["state"] == "ready" for one in self.replicas)
+        return sum(replica["state"] == "ready" for replica in self.replicas)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"Observation: {self.ready} of {self.wanted} replicas ready, {self.queue_length:.1f} "
             f"items waited and {self.in_flight:.1f} were in flight over {self.period_s:.1f} s"
         )
 
 
-def between(before, after):
+def between(before: Page, after: Page) -> Observation:
     """The Observation between two pages, each as `Server.metrics` returns it."""
-    seconds = _change(before, after, "gateway_clock_seconds")
+    change = Change(before, after, "gateway_clock_seconds")
 
-    def average(name):
-        return _change(before, after, name) / seconds
+    def observed(facts: ReplicaFacts) -> ObservedReplica:
+        cores = change.per_second(("replica_cpu_seconds_total", facts["name"]))
+        return {**facts, "cpu_milli": 1000 * cores}
 
-    found = replicas(after)
-    for one in found:
-        used_s = _change(before, after, "replica_cpu_seconds_total", one["name"])
-        one["cpu_milli"] = 1000 * used_s / seconds
     return Observation(
-        period_s=seconds,
-        queue_length=average("inference_queue_length_seconds_total"),
-        in_flight=average("inference_in_flight_seconds_total"),
-        wanted=int(after["replicas_wanted",]),
-        replicas=found,
+        period_s=change.seconds,
+        queue_length=change.per_second("inference_queue_length_seconds_total"),
+        in_flight=change.per_second("inference_in_flight_seconds_total"),
+        wanted=int(after["replicas_wanted"]),
+        replicas=[observed(facts) for facts in replicas(after)],
     )
 
 
-def _change(before, after, *key):
-    return after[key] - before.get(key, 0.0)
-
-
-def replicas(page):
+def replicas(page: Page) -> list[ReplicaFacts]:
     """What a page says of each replica: a list of dicts with name, pid, state, provider."""
-    keys = ("pid", "provider", "name", "state")  # the order of their labels
-    infos = [key[1:] for key in page if key[0] == "replica_info"]
-    found = [dict(zip(keys, info, strict=True)) for info in infos]
-    return [one | {"pid": int(one["pid"])} for one in found]
+    labelled = [sample for sample in page if isinstance(sample, tuple)]
+    infos = [labels for name, *labels in labelled if name == "replica_info"]
+    return [
+        {"name": name, "pid": int(pid), "state": state, "provider": provider}
+        for pid, provider, name, state in infos  # in alphabetical order of the labels
+    ]

@@ -2,32 +2,36 @@
 
 import http.client
 import json
-import os
-import subprocess
-import sys
-import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
+from email.message import Message
+from pathlib import Path
+from typing import Any
 
 from scaletoolkit import lab
+from scaletoolkit.machine import processes
 from scaletoolkit.service import observation
 from scaletoolkit.service.settings import Settings
 
 PATIENCE_S = 60.0
+SHOWN_CHARACTERS = 500  # of what a server wrote to stderr
 
 
 class ServerError(lab.LabError):
     """What the server answered instead of a result: its sentence; `status` is HTTP's."""
 
-    def __init__(self, sentence, status=0, retry_after_s=None):
+    def __init__(self, sentence: str, status: int = 0, retry_after_s: int | None = None) -> None:
         super().__init__(sentence)
-        self.status, self.retry_after_s = status, retry_after_s
+        self.status = status
+        self.retry_after_s = retry_after_s
 
 
-def start(folder, wait=True, **options):
+def start(folder: str | Path, wait: bool = True, **options: Any) -> "Server":
     """A running model server: a Server, its replicas ready unless `wait` is False.
 
-    folder: of a model, see `models`. options: those of `Settings`. It ends with this process.
+    folder: of a model, see `training.export`. options: those of `Settings`. It ends with this
+    process. Raises ValueError for a wrong option, ServerError when it does not start.
     """
     server = Server(Settings(str(folder), **options))
     if wait:
@@ -38,56 +42,53 @@ def start(folder, wait=True, **options):
 class Server:
     """A model server in processes of its own; a context manager that closes it."""
 
-    def __init__(self, settings):
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
-        self._gateway = subprocess.Popen(
-            [sys.executable, "-m", "scaletoolkit.service.gateway"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            start_new_session=True,
-        )
-        self._order(asdict(settings))
+        self._gateway = processes.Child(["-m", "scaletoolkit.service.gateway"])
+        self._gateway.tell(json.dumps(asdict(settings)))
         line = self._gateway.stdout.readline()
         if not line:
-            raise ServerError(f"The server did not start: {self.close()[-500:]}")
-        self.port = json.loads(line)["port"]
+            raise ServerError(f"The server did not start: {self.close()[-SHOWN_CHARACTERS:]}")
+        self.port: int = json.loads(line)["port"]
         self.url = f"http://127.0.0.1:{self.port}"
         self._page = self.metrics()
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Server at {self.url}: {self.settings!r}"
 
-    def __enter__(self):
+    def __enter__(self) -> "Server":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
-    def pid(self):
+    def pid(self) -> int:
         """The gateway's process id."""
         return self._gateway.pid
 
-    def predict(self, items):
-        """The model's results for a list of items: a list, in the same order."""
-        return self.ask("POST", "/v1/predict", items)
+    def predict(self, items: Sequence[object]) -> list[Any]:
+        """The model's results for a list of items: a list, in the same order.
 
-    def ask(self, method, path, value=None):
-        """The JSON that the server answers; a ServerError when it is not a success."""
-        status, headers, body = self.request(
-            method, path, None if value is None else json.dumps(value)
-        )
+        Raises ServerError when the server answers with a mistake, 422, 503 or 504.
+        """
+        results: list[Any] = self.ask("POST", "/v1/predict", items)
+        return results
+
+    def ask(self, method: str, path: str, value: object = None) -> Any:
+        """The JSON that the server answers; raises ServerError when it is not a success."""
+        sent = None if value is None else json.dumps(value)
+        status, headers, body = self.request(method, path, sent)
         answer = json.loads(body)
         if status >= 400:
             sentence = answer["error"] if "error" in answer else body.decode()
-            after = headers.get("retry-after")
-            raise ServerError(sentence, status, after and int(after))
+            after_s = headers.get("retry-after")
+            raise ServerError(sentence, status, int(after_s) if after_s else None)
         return answer
 
-    def request(self, method, path, body=None):
+    def request(
+        self, method: str, path: str, body: str | bytes | None = None
+    ) -> tuple[int, Message, bytes]:
         """One HTTP request on a connection of its own: (status, headers, body)."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
@@ -97,57 +98,47 @@ class Server:
         finally:
             connection.close()
 
-    def resize(self, replicas):
+    def resize(self, replicas: int) -> None:
         """Want so many replicas from now on; returns at once."""
         if not isinstance(replicas, int) or replicas < 0:
             raise ValueError(f"replicas must be a whole number of 0 or more, got {replicas!r}")
-        self._order({"replicas": replicas})
+        self._gateway.tell(json.dumps({"replicas": replicas}))
 
-    def _order(self, order):
-        self._gateway.stdin.write(json.dumps(order) + "\n")
-        self._gateway.stdin.flush()
+    def metrics(self) -> observation.Page:
+        """The page /metrics: {name: value}, where there are labels {(name, label value, …): value}.
 
-    def metrics(self):
-        """The page /metrics: {(name, label value, …): value}, labels in alphabetical order."""
+        Label values stand in the alphabetical order of their labels.
+        """
         from prometheus_client.parser import text_string_to_metric_families as parse
 
         _, _, text = self.request("GET", "/metrics")
         samples = [sample for family in parse(text.decode()) for sample in family.samples]
-        return {(sample.name, *sample.labels.values()): sample.value for sample in samples}
+        return {
+            (sample.name, *sample.labels.values()) if sample.labels else sample.name: sample.value
+            for sample in samples
+        }
 
-    def replicas(self):
+    def replicas(self) -> list[observation.ReplicaFacts]:
         """What is known of each replica: a list of dicts with name, pid, state, provider."""
         return observation.replicas(self.metrics())
 
-    def wait_ready(self, replicas, timeout_s=PATIENCE_S):
-        """Wait until exactly so many replicas are there, all ready."""
+    def wait_ready(self, replicas: int, timeout_s: float = PATIENCE_S) -> None:
+        """Wait until exactly so many replicas are there, all ready; raises ServerError if not."""
         end_s = time.monotonic() + timeout_s
-        while [one["state"] for one in self.replicas()] != ["ready"] * replicas:
+        while [replica["state"] for replica in self.replicas()] != ["ready"] * replicas:
             if time.monotonic() > end_s:
-                said = self._said()[-500:] or "They gave no reason."
-                raise ServerError(f"{replicas} replicas were not ready in {timeout_s:g} s. {said}")
+                reason = self._gateway.said()[-SHOWN_CHARACTERS:] or "They gave no reason."
+                raise ServerError(
+                    f"{replicas} replicas were not ready in {timeout_s:g} s. {reason}"
+                )
             time.sleep(0.05)
 
-    def observe(self):
+    def observe(self) -> observation.Observation:
         """What happened since the last call (the first time: since the start): an Observation."""
-        before, self._page = self._page, self.metrics()
+        before = self._page
+        self._page = self.metrics()
         return observation.between(before, self._page)
 
-    def close(self):
+    def close(self) -> str:
         """Stop the server and wait until its processes are gone: what it had written to stderr."""
-        if self._log.closed:
-            return ""
-        self._gateway.stdin.close()
-        try:
-            self._gateway.wait(10)
-        except subprocess.TimeoutExpired:
-            self._gateway.kill()
-            self._gateway.wait()
-        self._gateway.stdout.close()
-        with self._log:
-            return self._said()
-
-    def _said(self):
-        """What the server has written to stderr so far. Its own place in the file is another."""
-        size = os.fstat(self._log.fileno()).st_size
-        return os.pread(self._log.fileno(), size, 0).decode(errors="replace").strip()
+        return self._gateway.end()

@@ -4,6 +4,16 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
+
+
+class ModelFacts(TypedDict):
+    """What a model's folder says of it in model.json: its name, its tensors, an item's shape."""
+
+    name: str
+    input: str
+    output: str
+    shape: list[int]
 
 
 @dataclass(frozen=True)
@@ -16,7 +26,7 @@ class Settings:
     milliseconds as that device would take. start_up_s: how long a replica, its model loaded, waits
     until it is ready, as if an image had to be fetched: emulated, too. warm: fork replicas from a
     process that has started Python before, where the system can (Linux). period_s: over how long
-    the averages on /metrics go; the autoscaler's sync period.
+    the averages on /metrics go; the autoscaler's sync period. Raises ValueError for what cannot be.
     """
 
     folder: str
@@ -27,12 +37,12 @@ class Settings:
     timeout_s: float = 30.0
     batch_timeout_s: float = 60.0
     cpu_milli: int | None = None
-    accelerator_ms: tuple | None = None
+    accelerator_ms: tuple[float, float] | None = None
     start_up_s: float = 0.0
     warm: bool = True
     period_s: float = 15.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("max_batch_size", "max_queue_size", "timeout_s", "batch_timeout_s"):
             _at_least(name, getattr(self, name), 1 if name.startswith("max") else 1e-3)
         for name in ("replicas", "max_queue_delay_microseconds", "start_up_s"):
@@ -43,11 +53,12 @@ class Settings:
         for value in self.accelerator_ms or ():
             _at_least("accelerator_ms", value, 0)
         if self.accelerator_ms is not None and len(self.accelerator_ms) != 2:
-            raise ValueError("accelerator_ms is (for a call, for an item), two numbers")
+            got = self.accelerator_ms
+            raise ValueError(f"accelerator_ms is (for a call, for an item), two numbers; got {got}")
         if not (Path(self.folder) / "model.json").is_file():
             raise ValueError(f"there is no model in {self.folder}: it has no model.json")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         kind = "emulated accelerator" if self.accelerator_ms else f"{self.cpu_milli or 'all'} m CPU"
         return (
             f"Settings: {self.replicas} replicas ({kind}), batches of at most "
@@ -55,13 +66,14 @@ class Settings:
         )
 
     @property
-    def model(self):
-        """What the model's folder says of it: name, input, shape, output, file."""
-        return json.loads((Path(self.folder) / "model.json").read_text())
+    def model(self) -> ModelFacts:
+        """What the model's folder says of it: name, input, output, shape."""
+        facts: ModelFacts = json.loads((Path(self.folder) / "model.json").read_text())
+        return facts
 
 
-def _at_least(name, value, least):
+def _at_least(name: str, value: object, least: float) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= least:
         raise ValueError(f"{name} must be at least {least}, got {value!r}")
     if math.isinf(value):
-        raise ValueError(f"{name} must be finite")
+        raise ValueError(f"{name} must be finite, got {value}")

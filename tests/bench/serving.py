@@ -27,8 +27,12 @@ from scaletoolkit import service
 from scaletoolkit.training import export
 
 HERE = Path(__file__).parent / "serving_peers"
-ROUNDS, SECONDS, ALONE_S, WARM_UP_S = 3, 2.5, 1.0, 0.5
-CONNECTIONS, PIXELS = 32, 64
+ROUNDS = 3
+SECONDS = 2.5
+ALONE_S = 1.0
+WARM_UP_S = 0.5
+CONNECTIONS = 32
+PIXELS = 64
 START_S = 120
 NOTHING = "–"
 
@@ -89,25 +93,26 @@ def client_ceiling():
 
 def compare(folder, pythons):
     """Rows of a table: the rounds of every server, in turn, and their medians."""
-    found, reasons = {}, {}
+    rounds = {}
+    reasons = {}
     items = np.random.default_rng(0).random((64, PIXELS), np.float32).round(5)
     for turn in range(ROUNDS):
         servers = [OURS, *pythons]
         for peer in servers[turn:] + servers[:turn]:
             try:
                 figures = measure(peer, pythons.get(peer), folder, items)
-                found.setdefault(peer, []).append(figures)
+                rounds.setdefault(peer, []).append(figures)
             except Exception as error:  # whatever is wrong with another server is its row
                 if peer is OURS:
                     raise
                 reasons[peer] = str(error)
                 print(f"… {peer.name}: {error}", file=sys.stderr, flush=True)
-    rows = {peer: _medians(found[peer]) for peer in found}
+    rows = {peer: _medians(rounds[peer]) for peer in rounds}
     return [_row(peer, rows.get(peer), rows[OURS], reasons.get(peer)) for peer in [OURS, *pythons]]
 
 
 def _medians(rounds):
-    return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+    return {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
 
 
 def _row(peer, figures, ours, reason):
@@ -133,14 +138,14 @@ def measure(peer, python, folder, items):
         start_up_s = time.monotonic() - start_s
         _check(port, peer.path, bodies, _expected(folder, items))
         cpu_s = family.cpu_s()
-        many = load(port, peer.path, bodies, CONNECTIONS, SECONDS)
+        crowd = load(port, peer.path, bodies, CONNECTIONS, SECONDS)
         cpu_s = family.cpu_s() - cpu_s
         memory_mb = family.memory_mb()
-        one = load(port, peer.path, bodies, 1, ALONE_S)
+        alone = load(port, peer.path, bodies, 1, ALONE_S)
     return {
-        **{name: many[name] for name in ("req/s", "p50 ms", "p99 ms")},
-        "p50 ms alone": one["p50 ms"],
-        "CPU µs a request": 1e6 * cpu_s / many["answered"],
+        **{name: crowd[name] for name in ("req/s", "p50 ms", "p99 ms")},
+        "p50 ms alone": alone["p50 ms"],
+        "CPU µs a request": 1e6 * cpu_s / crowd["answered"],
         "MB": memory_mb,
         "s to start": start_up_s,
     }
@@ -208,7 +213,9 @@ def load(port, path, bodies, connections, seconds):
         check=True,
         timeout=60,
     )
-    found = json.loads(run.stdout)
-    if found["wrong"] or not found["req/s"]:
-        raise RuntimeError(f"{found['wrong']} requests of {found['answered']} failed under load")
-    return found
+    figures = json.loads(run.stdout)
+    if figures["wrong"] or not figures["req/s"]:
+        raise RuntimeError(
+            f"{figures['wrong']} requests of {figures['answered']} failed under load"
+        )
+    return figures

@@ -19,8 +19,8 @@ def folder(tmp_path):
 
 def field(text, name):
     """What stands after a field's name, once."""
-    (found,) = re.findall(rf"\b{name}: ([^\s,}}]+)", text)
-    return found
+    (value,) = re.findall(rf"\b{name}: ([^\s,}}]+)", text)
+    return value
 
 
 def test_every_setting_has_its_field(folder):

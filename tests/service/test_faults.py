@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,8 +20,10 @@ import numpy as np
 import onnxruntime
 import psutil
 import pytest
+from tools.listeners import listeners
 
 from scaletoolkit import service
+from scaletoolkit.service import frames
 from scaletoolkit.service.gateway.starter import CAN_FORK
 
 KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "3"))
@@ -51,8 +54,11 @@ class Clients:
     """Threads that ask again and again, check every answer, and count."""
 
     def __init__(self, server, expected, count=6):
-        self.server, self.expected, self.stopped = server, expected, False
-        self.answered, self.wrong = [0] * count, []
+        self.server = server
+        self.expected = expected
+        self.stopped = False
+        self.answered = [0] * count
+        self.wrong = []
         self.threads = [threading.Thread(target=self.ask, args=[n]) for n in range(count)]
 
     def ask(self, number):
@@ -91,7 +97,7 @@ def test_random_kills_under_load_lose_no_request_and_answer_none_twice(digits_mo
                 clients.turn()  # so that no request meets two kills: it is tried twice, not thrice
                 victim = random.Random(kill).choice(server.replicas())
                 os.kill(victim["pid"], signal.SIGKILL)
-                until(lambda n=kill: server.metrics()["replica_deaths_total",] == n, "noticed")
+                until(lambda n=kill: server.metrics()["replica_deaths_total"] == n, "noticed")
                 server.wait_ready(3, PATIENCE_S)
             clients.turn()
         assert clients.wrong == []
@@ -106,7 +112,7 @@ def test_the_server_grows_and_shrinks_under_load(digits_model, expected):
                 server.wait_ready(size, PATIENCE_S)
                 clients.turn()
         assert clients.wrong == []
-        assert server.metrics()["replica_deaths_total",] == 0
+        assert server.metrics()["replica_deaths_total"] == 0
 
 
 def test_a_draining_replica_answers_what_it_has_in_hand(digits_model, expected):
@@ -115,11 +121,11 @@ def test_a_draining_replica_answers_what_it_has_in_hand(digits_model, expected):
         ThreadPoolExecutor(1) as pool,
     ):
         answer = pool.submit(server.predict, ITEMS[:1].tolist())
-        until(lambda: server.metrics()["inference_in_flight_now",] == 1, "in flight")
+        until(lambda: server.metrics()["inference_in_flight_now"] == 1, "in flight")
         server.resize(0)
         np.testing.assert_allclose(answer.result(), expected[:1], rtol=1e-4, atol=1e-5)
         until(lambda: server.replicas() == [], "the replica is gone")
-        assert server.metrics()["replica_deaths_total",] == 0
+        assert server.metrics()["replica_deaths_total"] == 0
 
 
 def test_a_replica_that_hangs_is_replaced_and_its_batch_tried_twice(digits_model):
@@ -128,7 +134,7 @@ def test_a_replica_that_hangs_is_replaced_and_its_batch_tried_twice(digits_model
         with pytest.raises(service.ServerError, match="tried 2 times") as caught:
             server.predict(ITEMS[:1].tolist())
         assert caught.value.status == 503
-        until(lambda: server.metrics()["replica_deaths_total",] == 2, "two deaths")
+        until(lambda: server.metrics()["replica_deaths_total"] == 2, "two deaths")
         server.wait_ready(2, PATIENCE_S)
 
 
@@ -137,7 +143,7 @@ def test_a_model_that_cannot_be_loaded_is_reported(tmp_path):
     (tmp_path / "model.json").write_text(json.dumps(facts))
     (tmp_path / "model.onnx").write_bytes(b"no model")
     with service.start(tmp_path, wait=False) as server:
-        until(lambda: server.metrics()["replica_deaths_total",] >= 1, "the replica died")
+        until(lambda: server.metrics()["replica_deaths_total"] >= 1, "the replica died")
         assert server.request("GET", "/readyz")[0] == 503
         with pytest.raises(service.ServerError, match="1 replicas were not ready") as caught:
             server.wait_ready(1, timeout_s=0.1)
@@ -150,25 +156,22 @@ def test_a_replica_keeps_to_its_cpu_budget_and_answers(digits_model, expected):
         with Clients(server, expected, count=4) as clients:
             for _ in range(4):
                 clients.turn()
-            seen = server.observe()
+            observed = server.observe()
         assert clients.wrong == []
-        assert 0 < seen.replicas[0]["cpu_milli"] * seen.period_s < 2 * 20 * (seen.period_s + 1)
-        assert server.metrics()["replica_cpu_utilization_percent",] > 0
+        used_milli_s = observed.replicas[0]["cpu_milli"] * observed.period_s
+        assert 0 < used_milli_s < 2 * 20 * (observed.period_s + 1)
+        assert server.metrics()["replica_cpu_utilization_percent"] > 0
 
 
 def test_an_emulated_accelerator_says_so(digits_model):
     with service.start(digits_model, accelerator_ms=(1, 0), start_up_s=0.1) as server:
-        assert {one["provider"] for one in server.replicas()} == {"emulated accelerator"}
+        providers = {replica["provider"] for replica in server.replicas()}
+        assert providers == {"emulated accelerator"}
 
 
 def test_a_stranger_is_not_taken_for_a_replica(digits_model):
-    import socket
-
-    from scaletoolkit.service import frames
-
     with service.start(digits_model, replicas=0) as server:
-        ports = {c.laddr.port for c in psutil.Process(server.pid).net_connections() if not c.raddr}
-        (door,) = ports - {server.port}
+        (door,) = {port for _, port in listeners(server.pid)} - {server.port}
         with socket.create_connection(("127.0.0.1", door)) as stranger:
             stranger.sendall(frames.pack({"name": "replica-1", "token": "guess"}))
             assert stranger.recv(1) == b""

@@ -20,11 +20,13 @@ from tools.strict import MARK
 
 NOT_OURS = {".ses"}  # ONNX Runtime keeps a note for all its processes among temporary files
 KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "2"))
-LONGEST_S, GRACE_S, PATIENCE_S = 8, 5, 90
+LONGEST_S = 8
+GRACE_S = 5
+PATIENCE_S = 90
 CELL = """
-import threading
 from scaletoolkit import service
 from scaletoolkit.machine import processes
+from scaletoolkit.service.autoscaler import Autoscaler
 from scaletoolkit.serving import autoscaling, traffic
 
 MANIFEST = '''
@@ -45,17 +47,10 @@ spec = autoscaling.parse(MANIFEST)
 (processes.workspace("model-server") / "notes").write_text("mine")
 server = service.start(MODEL, max_batch_size=1, accelerator_ms=(50, 0))
 run = traffic.closed_loop(server.url + "/v1/predict", [(600, 20)], [[[0.5] * 64]])
-
-def read(now):
-    seen = server.observe()
-    each = int(1000 * seen.queue_length / seen.ready)
-    pods = [autoscaling.Pod(one["name"]) for one in seen.replicas]
-    return pods, {spec.metrics[0].key: {pod.name: each for pod in pods}}
-
-controller = autoscaling.Controller(spec, autoscaling.FLAGS._replace(sync_period_s=0.5))
-for decision in autoscaling.live(controller, read, server.resize, threading.Event().wait):
-    if decision.replicas == 4 and run.rows():
-        print("under load", flush=True)
+with Autoscaler(server, spec, speed=30) as autoscaler:
+    for _ in run.ticks(0.5):
+        if autoscaler.decisions and autoscaler.decisions[-1].replicas == 4 and run.rows():
+            print("under load", flush=True)
 """
 
 
@@ -63,7 +58,8 @@ class Kernel:
     """A kernel whose processes carry a mark and whose temporary files lie in one folder."""
 
     def __init__(self, model, folder):
-        self.token, self.temporary = uuid.uuid4().hex, folder / "tmp"
+        self.token = uuid.uuid4().hex
+        self.temporary = folder / "tmp"
         self.temporary.mkdir()
         own = {
             MARK: self.token,
@@ -90,7 +86,7 @@ class Kernel:
 
     def kill(self):
         """SIGKILL to the kernel alone: the ports that its processes had been listening on."""
-        ports = [port for one in self.marked() for port in _ports(one)]
+        ports = [port for process in self.marked() for port in _ports(process)]
         os.kill(self.manager.provisioner.pid, signal.SIGKILL)
         with suppress(Empty):  # nothing more was said
             while True:
@@ -99,21 +95,21 @@ class Kernel:
 
     def marked(self):
         """Processes that carry the mark."""
-        return [one for one in psutil.process_iter() if _mark(one) == self.token]
+        return [process for process in psutil.process_iter() if _mark(process) == self.token]
 
     def left(self, ports):
         """What is still there: a list of sentences."""
-        found = [f"the process {' '.join(_command(one))[:150]}" for one in self.marked()]
-        found += [f"the port {port}" for port in ports if _answers(port)]
+        sentences = [f"the process {' '.join(_command(p))[:150]}" for p in self.marked()]
+        sentences += [f"the port {port}" for port in ports if _answers(port)]
         names = {path.name for path in self.temporary.iterdir()} - NOT_OURS
-        return found + [f"the temporary {name}" for name in sorted(names)]
+        return sentences + [f"the temporary {name}" for name in sorted(names)]
 
     def close(self):
         """End what the test itself had started, and whatever else is left."""
         self.client.stop_channels()
-        for one in self.marked():
+        for process in self.marked():
             with suppress(psutil.Error):
-                one.kill()
+                process.kill()
         self.manager.cleanup_resources()
 
 
@@ -132,8 +128,8 @@ def _command(process):
 
 def _ports(process):
     with suppress(psutil.Error):
-        connections = process.net_connections(kind="tcp")
-        return [one.laddr.port for one in connections if one.status == psutil.CONN_LISTEN]
+        sockets = process.net_connections(kind="tcp")
+        return [tcp.laddr.port for tcp in sockets if tcp.status == psutil.CONN_LISTEN]
     return []
 
 
@@ -151,9 +147,10 @@ def test_a_killed_kernel_leaves_nothing_behind(kill, digits_model, tmp_path):
             kernel.under_load()
         else:
             time.sleep(random.Random(kill).uniform(0, LONGEST_S))
-        ports, end_s = kernel.kill(), time.monotonic() + GRACE_S
-        while (left := kernel.left(ports)) and time.monotonic() < end_s:
+        ports = kernel.kill()
+        end_s = time.monotonic() + GRACE_S
+        while kernel.left(ports) and time.monotonic() < end_s:
             time.sleep(0.1)
-        assert left == []
+        assert kernel.left(ports) == []
     finally:
         kernel.close()

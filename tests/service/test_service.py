@@ -76,7 +76,7 @@ def test_requests_at_the_same_time_share_batches_and_keep_their_answers(server, 
         rows = list(pool.map(lambda item: server.predict([item.tolist()])[0], ITEMS))
     np.testing.assert_allclose(rows, expected, rtol=1e-4, atol=1e-5)
     after = server.metrics()
-    assert after["inference_batch_size_sum",] - before["inference_batch_size_sum",] == len(ITEMS)
+    assert after["inference_batch_size_sum"] - before["inference_batch_size_sum"] == len(ITEMS)
     assert after["inference_requests_total", "200"] == before.get(
         ("inference_requests_total", "200"), 0
     ) + len(ITEMS)
@@ -158,6 +158,13 @@ def test_a_mistake_is_named(value, sentence):
     assert str(caught.value) == sentence
 
 
+def test_a_tensor_that_does_not_fill_its_shape_is_named():
+    tensor = {"name": "input", "datatype": "FP32", "shape": [3, 2], "data": [1, 2, 3, 4]}
+    with pytest.raises(payloads.BadRequest) as caught:
+        payloads.tensor(json.dumps({"inputs": [tensor]}).encode(), MODEL)
+    assert str(caught.value) == "inputs[0].data has 4 numbers, its shape asks for 6"
+
+
 @pytest.mark.parametrize("body", [b"[" * 100_000, b"1" * 10_000, b"\xff\xfe", b""])
 def test_hostile_json_is_a_bad_request(body):
     with pytest.raises(payloads.BadRequest):
@@ -169,8 +176,8 @@ def test_hostile_json_is_a_bad_request(body):
     [("GET", "/nothing", 404), ("GET", "/v1/predict", 405), ("POST", "/v2/models/x/infer", 404)],
 )
 def test_an_unknown_address_is_a_sentence(server, method, path, status):
-    found, _, body = server.request(method, path)
-    assert found == status
+    got, _, body = server.request(method, path)
+    assert got == status
     assert json.loads(body)["error"].startswith(path)
 
 
@@ -198,7 +205,7 @@ def test_a_poisoned_item_fails_alone(server, expected):
 
 def wait_for(server, name, value):
     end_s = time.monotonic() + 60
-    while server.metrics()[name,] != value:
+    while server.metrics()[name] != value:
         assert time.monotonic() < end_s, f"{name} never became {value}"
         time.sleep(0.02)
 
@@ -229,7 +236,7 @@ def test_a_request_is_answered_by_its_deadline(digits_model):
         with pytest.raises(service.ServerError, match=r"not answered within 0\.2 s") as caught:
             server.predict(ITEMS[:2].tolist())
         assert caught.value.status == 504
-        assert server.metrics()["inference_queue_length_now",] == 0
+        assert server.metrics()["inference_queue_length_now"] == 0
 
 
 def test_a_server_that_stops_answers_who_waits(empty):
@@ -256,12 +263,14 @@ def test_an_observation_averages_between_two_looks(empty):
         empty.resize(1)
         waiting.result()
     empty.wait_ready(1)
-    assert [one["state"] for one in empty.observe().replicas] == ["ready"]
+    assert [replica["state"] for replica in empty.observe().replicas] == ["ready"]
 
 
 @given(st.lists(st.tuples(st.floats(0, 0.5), st.floats(0, 0.3)), max_size=50), st.integers(1, 2000))
 def test_a_budget_never_grants_more_than_its_share(work, cpu_milli):
-    now_s, used_s, budget = 0.0, 0.0, CpuBudget(cpu_milli, 0.0)
+    now_s = 0.0
+    used_s = 0.0
+    budget = CpuBudget(cpu_milli, now_s)
     for idle_s, cpu_s in work:
         now_s += idle_s + cpu_s
         used_s += cpu_s

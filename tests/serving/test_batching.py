@@ -45,10 +45,10 @@ def test_the_batcher_forms_the_simulated_batches(gaps, rules, fixed, each):
 @settings(deadline=None)
 def test_every_request_is_in_one_batch_or_refused(gaps, rules):
     run = batching.simulate(times(gaps), service(20, 2), **rules)
-    seen = [number for batch in run.batches for number in batch]
-    assert sorted(seen) == seen == [i for i in range(len(gaps)) if not np.isnan(run.latencies_s[i])]
+    batched = [number for batch in run.batches for number in batch]
+    assert batched == sorted(batched) == np.flatnonzero(~np.isnan(run.latencies_s)).tolist()
     assert max(map(len, run.batches), default=0) <= rules["max_batch_size"]
-    assert len(seen) + run.refused == len(gaps)
+    assert len(batched) + run.refused == len(gaps)
 
 
 def test_a_lonely_request_waits_for_the_whole_delay():
@@ -126,7 +126,8 @@ def test_a_wrong_number_of_results_fails_every_item():
 
 def test_a_full_queue_refuses_and_a_cancelled_request_makes_room():
     async def scenario(batcher):
-        first, _ = batcher.submit(1), batcher.submit(2)
+        first = batcher.submit(1)
+        batcher.submit(2)
         with pytest.raises(batching.QueueFull, match="2 requests wait"):
             batcher.submit(3)
         first.cancel()
@@ -139,15 +140,15 @@ def test_a_full_queue_refuses_and_a_cancelled_request_makes_room():
 
 def test_a_cancelled_request_never_reaches_the_model():
     async def scenario(batcher):
-        seen = []
+        handled = []
 
         async def handle(items):
-            seen.extend(items)
+            handled.extend(items)
             return items
 
         batcher.submit("gone").cancel()
         await served(batcher, ["here"], handle)
-        return seen
+        return handled
 
     assert on_clock(scenario) == ["here"]
 
@@ -170,16 +171,16 @@ def test_a_request_is_answered_by_its_deadline(served_at_s):
     assert on_clock(scenario, max_batch_size=1) == expected
 
 
-def test_a_lost_server_hands_its_batch_to_another_in_order():
+def test_a_lost_replica_hands_its_batch_to_another_in_order():
     async def scenario(batcher):
         async def dies(items):
-            raise batching.ServerLost("gone")
+            raise batching.ReplicaLost("gone")
 
         async def lives(items):
             return [("lives", item) for item in items]
 
         futures = [batcher.submit(item) for item in range(3)]
-        with pytest.raises(batching.ServerLost):
+        with pytest.raises(batching.ReplicaLost):
             await batcher.serve(dies)
         server = asyncio.create_task(batcher.serve(lives))
         results = await asyncio.gather(*futures)
@@ -189,21 +190,21 @@ def test_a_lost_server_hands_its_batch_to_another_in_order():
     assert on_clock(scenario) == [("lives", 0), ("lives", 1), ("lives", 2)]
 
 
-def test_a_batch_that_loses_two_servers_fails():
+def test_a_batch_that_loses_two_replicas_fails():
     async def scenario(batcher):
         async def dies(items):
-            raise batching.ServerLost("replica-1 ended")
+            raise batching.ReplicaLost("replica-1 ended")
 
         future = batcher.submit("deadly")
         for _ in range(2):
-            with pytest.raises(batching.ServerLost):
+            with pytest.raises(batching.ReplicaLost):
                 await batcher.serve(dies)
         return str(future.exception())
 
     assert on_clock(scenario) == "tried 2 times: replica-1 ended"
 
 
-def test_a_cancelled_server_loses_nothing():
+def test_a_cancelled_replica_loses_nothing():
     async def scenario(batcher):
         async def slow(items):
             await asyncio.sleep(10)

@@ -21,14 +21,14 @@ steps = st.lists(st.tuples(st.floats(0.1, 20), st.floats(0, 50)), min_size=1, ma
 
 
 class Echo(BaseHTTPRequestHandler):
-    """Answers 200 to an even number, 503 to an odd one; remembers what it saw."""
+    """Answers 200 to an even number, 503 to an odd one; remembers the bodies."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.server.seen.append(body)
+        self.server.bodies.append(body)
         right = 200 if body % 2 == 0 else 503
         self.send_response(right if self.path == "/v1/predict" else 404)
         self.send_header("Content-Length", "2")
@@ -48,7 +48,8 @@ class EchoServer(ThreadingHTTPServer):
 @pytest.fixture
 def server():
     with EchoServer(("127.0.0.1", 0), Echo) as server:
-        server.daemon_threads, server.seen = True, []
+        server.daemon_threads = True
+        server.bodies = []
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
@@ -99,10 +100,10 @@ def test_an_open_loop_sends_exactly_what_is_due(server):
     result = run.wait()
     due = traffic.poisson([(1.5, 40)], seed=3)
     np.testing.assert_allclose(np.sort(result.due_s), due, atol=1e-6)
-    assert sorted(server.seen) == sorted(n % 3 for n in range(len(due)))
+    assert sorted(server.bodies) == sorted(n % 3 for n in range(len(due)))
     totals = result.totals
     assert totals["requests"] == len(due) == totals["answered"] + totals["refused"]
-    assert totals["refused"] == server.seen.count(1)
+    assert totals["refused"] == server.bodies.count(1)
     assert (result.latency_ms > 0).all()
 
 
@@ -128,9 +129,9 @@ def test_locust_follows_the_steps_and_keeps_its_report(server, tmp_path):
     )
     result = run.wait()
     assert max(row["users"] for row in result.rows) == 3
-    assert result.totals["requests"] == len(server.seen) > 0
-    assert result.totals["refused"] == sum(server.seen)
-    assert result.totals["answered"] == server.seen.count(0)
+    assert result.totals["requests"] == len(server.bodies) > 0
+    assert result.totals["refused"] == sum(server.bodies)
+    assert result.totals["answered"] == server.bodies.count(0)
     assert "html" in result.report.read_text().lower()
     assert (tmp_path / "locust_stats.csv").exists()
     assert "locust" not in sys.modules
@@ -146,11 +147,19 @@ def test_it_ticks_while_it_runs_and_knows_when_it_began(server):
     run.wait()
 
 
-def test_a_test_can_be_stopped(server):
-    run = traffic.open_loop(address(server), [(600, 5)], [0])
+@pytest.mark.parametrize("load", [traffic.open_loop, traffic.closed_loop])
+def test_a_test_can_be_stopped_twice(server, load):
+    run = load(address(server), [(600, 5)], [0])
     assert run.running
     run.stop()
+    run.stop()
     assert not run.running
+
+
+def test_a_test_that_is_waited_for_with_a_line_has_the_same_result(server):
+    result = traffic.open_loop(address(server), [(1.2, 20)], [0], seed=3).wait("open loop")
+    due_s = traffic.poisson([(1.2, 20)], seed=3)
+    np.testing.assert_allclose(np.sort(result.due_s), due_s, atol=1e-6)
 
 
 def test_a_test_that_takes_too_long_says_so(server):
@@ -174,16 +183,17 @@ def test_locust_ends_with_its_parent(server, wait_until_gone):
     with subprocess.Popen(command, stdout=subprocess.PIPE) as parent:
         assert parent.stdout.readline() == b"ready\n"
         until = time.monotonic() + 60
-        while not server.seen and time.monotonic() < until:
+        while not server.bodies and time.monotonic() < until:
             time.sleep(0.05)
-        assert server.seen
+        assert server.bodies
         children = psutil.Process(parent.pid).children(recursive=True)
         parent.kill()
     wait_until_gone(children)
 
 
 def test_a_result_is_cut_into_the_steps_of_its_load():
-    due_s, latency_ms = np.array([0.1, 0.9, 1.2, 1.9, 2.1]), np.array([200.0, 300, 400, 500, 600])
+    due_s = np.array([0.1, 0.9, 1.2, 1.9, 2.1])
+    latency_ms = np.array([200.0, 300, 400, 500, 600])
     result = traffic.LoadResult(due_s, latency_ms, np.array([200, 200, 503, 200, 200]), [])
     first, second = result.by_step([(1, 4), (2, 8)], skip_s=0.25)
     assert first[0] == pytest.approx(1 / 0.75)

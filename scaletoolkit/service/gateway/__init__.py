@@ -1,10 +1,12 @@
 """The process that speaks HTTP: `python -m scaletoolkit.service.gateway`.
 
-__main__  queue, batches, answers
-asgi      the little HTTP between uvicorn and a batch: one write, a short way
-payloads  what a request must look like; every mistake is one sentence
-metrics   what /metrics says, in Prometheus' format
-fleet     keeps as many replicas alive as are wanted
-replicas  one replica, seen from the gateway
-starter   starts the processes of replicas
+__main__     its settings, its orders, its end
+application  queue, batches, answers
+asgi         the little HTTP between uvicorn and a batch
+payloads     what a request must look like; every mistake is one sentence
+metrics      what /metrics says, in Prometheus' format
+fleet        keeps as many replicas alive as are wanted
+replicas     one replica, seen from the gateway
+door         where replicas connect back
+starter      starts the processes of replicas
 """

@@ -1,12 +1,15 @@
 """The little HTTP that the gateway needs between uvicorn and a batch. Lab 07.
 
 Starlette would build a Request, a Response and four layers of routing and exceptions for each
-prediction: as much processor time as all that the gateway does with it. So predictions take a
-short way in, and everything else goes through Starlette.
+prediction: as much processor time as all that the gateway does with it. So a POST of a prediction
+goes straight to its endpoint, and everything else through Starlette.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from scaletoolkit.service.gateway.payloads import BadRequest
@@ -14,83 +17,96 @@ from scaletoolkit.service.gateway.payloads import BadRequest
 MOST_BODY_BYTES = 16 << 20
 JSON = (b"content-type", b"application/json")
 
+Headers = Sequence[tuple[bytes, bytes]]
+Endpoint = Callable[[Receive, Send], Awaitable[None]]
+
 
 class ClientGone(Exception):
     """Nobody waits for the answer any more."""
 
 
-class OneWrite:
+class JoiningTransport:
     """A transport that sends what is written in one turn of the event loop at the turn's end.
 
     uvicorn writes the head of an answer and then its body. Sent one by one they cost two system
-    calls, and wake the client twice.
+    calls, and wake the client twice. All but `write` and `close` is the real transport's.
     """
 
-    def __init__(self, transport):
-        self._transport, self._parts = transport, []
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._parts: list[bytes] = []
         self._call_soon = asyncio.get_running_loop().call_soon
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
-    def write(self, data):
+    def write(self, data: bytes) -> None:
         """Keep the bytes until the end of this turn."""
         if not self._parts:
             self._call_soon(self._flush)
         self._parts.append(data)
 
-    def _flush(self):
+    def _flush(self) -> None:
         if self._parts:
-            parts, self._parts = self._parts, []
+            parts = self._parts
+            self._parts = []
             self._transport.write(b"".join(parts))
 
-    def close(self):
+    def close(self) -> None:
         """Send what is left, then close."""
         self._flush()
         self._transport.close()
 
 
-class OneWriteProtocol(HttpToolsProtocol):
+class JoiningProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol, on a transport that writes once a turn."""
 
-    def connection_made(self, transport):
+    # As uvicorn's own: asyncio hands transports that can be written to protocols of streams.
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
-        super().connection_made(OneWrite(transport))
+        # What JoiningTransport does not have itself, it takes from the transport.
+        super().connection_made(JoiningTransport(transport))  # type: ignore[arg-type]
 
 
-class ShortWay:
-    """An ASGI application: POST to one of these paths is answered here, the rest by `others`.
+class Router:
+    """An ASGI application: a POST to one of the endpoints is answered by it, the rest by `pages`.
 
     endpoints: {path: a coroutine function of ASGI's receive and send}.
     """
 
-    def __init__(self, endpoints, others):
-        self.endpoints, self.others = endpoints, others
+    def __init__(self, endpoints: Mapping[str, Endpoint], pages: ASGIApp) -> None:
+        self.endpoints = endpoints
+        self.pages = pages
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        endpoint = self.endpoints.get(scope.get("path"))
+        endpoint = self.endpoints.get(scope.get("path", ""))
         if endpoint and scope.get("method") == "POST":
             await endpoint(receive, send)
         else:
-            await self.others(scope, receive, send)
+            await self.pages(scope, receive, send)
 
 
-async def body_of(receive):
-    """The whole body of a request, bytes; BadRequest when it is too long."""
-    body, more = b"", True
+async def body_of(receive: Receive) -> bytes:
+    """The whole body of a request.
+
+    Raises BadRequest when it is too long, ClientGone when the client has gone meanwhile.
+    """
+    body = b""
+    more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        piece, more = message.get("body", b""), message.get("more_body", False)
+        piece: bytes = message.get("body", b"")
+        more = message.get("more_body", False)
         if len(body) + len(piece) > MOST_BODY_BYTES:
             raise BadRequest(f"the body has more than {MOST_BODY_BYTES:,} bytes", 413)
         body = body + piece if body else piece
     return body
 
 
-async def reply(send, body, status=200, headers=()):
+async def reply(send: Send, body: bytes, status: int = 200, headers: Headers = ()) -> None:
     """Send one answer, its body bytes of JSON; headers: pairs of bytes."""
     length = (b"content-length", b"%d" % len(body))
     start = {"type": "http.response.start", "status": status, "headers": [JSON, length, *headers]}
@@ -98,16 +114,24 @@ async def reply(send, body, status=200, headers=()):
     await send({"type": "http.response.body", "body": body})
 
 
-def cancel_when_gone(receive, futures):
+def cancel_when_gone(receive: Receive, futures: Sequence[asyncio.Future[Any]]) -> None:
     """From now on, cancel what was asked for when the client goes."""
 
-    async def watch():
+    async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
         for future in futures:
             future.cancel()
 
-    if not all(future.done() for future in futures):
+    def stop_when_answered(_: asyncio.Future[Any]) -> None:
+        if _all_done(futures):
+            task.cancel()
+
+    if not _all_done(futures):
         task = asyncio.create_task(watch())
         for future in futures:
-            future.add_done_callback(lambda _: all(one.done() for one in futures) and task.cancel())
+            future.add_done_callback(stop_when_answered)
+
+
+def _all_done(futures: Sequence[asyncio.Future[Any]]) -> bool:
+    return all(future.done() for future in futures)

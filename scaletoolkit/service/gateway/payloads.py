@@ -1,32 +1,39 @@
 """What a request must look like, and what an answer does; every mistake is one sentence. Lab 07."""
 
 import math
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
 
-NUMBERS = "iuf"
+from scaletoolkit.service.settings import ModelFacts
+
+Kind = TypeVar("Kind", str, list[Any])
+NUMBERS = "iuf"  # kinds of arrays: signed, unsigned, floating
 TOO_LARGE = 2.0**128 - 2.0**103  # from here on a number rounds to infinity in 32 bits
 
 
 class BadRequest(Exception):
     """A request that cannot be answered, whatever the model: a sentence, and the HTTP status."""
 
-    def __init__(self, sentence, status=400):
+    def __init__(self, sentence: str, status: int = 400) -> None:
         super().__init__(sentence)
         self.status = status
 
 
-def parse(body):
-    """The JSON value of a body (bytes)."""
+def parse(body: bytes) -> Any:
+    """The JSON value of a body; raises BadRequest when it is none."""
     try:
         return orjson.loads(body)
     except ValueError as error:
         raise BadRequest(f"the body is not JSON: {error}") from None
 
 
-def numbers(value, what):
-    """The value as a float32 array; `what` names it in the sentence that says what is wrong."""
+def numbers(value: object, what: str) -> np.ndarray:
+    """The value as a float32 array.
+
+    Raises BadRequest with a sentence that says what is wrong with it, and calls it `what`.
+    """
     try:
         array = np.array(value)
     except (ValueError, TypeError, OverflowError, RecursionError):
@@ -38,13 +45,16 @@ def numbers(value, what):
     return array.astype(np.float32)
 
 
-def encode(value):
-    """A value as JSON, bytes."""
+def encode(value: object) -> bytes:
+    """A value as JSON."""
     return orjson.dumps(value)
 
 
-def items(body, model):
-    """The items of a `/v1/predict` body, a JSON list of them: a list of float32 arrays."""
+def items(body: bytes, model: ModelFacts) -> list[np.ndarray]:
+    """The items of a `/v1/predict` body, a JSON list of them: a list of float32 arrays.
+
+    Raises BadRequest.
+    """
     value = parse(body)
     if not isinstance(value, list):
         raise BadRequest(f"the body must be a list of items, got {_kind(value)}")
@@ -53,8 +63,11 @@ def items(body, model):
     return list(_shaped(numbers(value, "the body"), model, "the body"))
 
 
-def tensor(body, model):
-    """(id or None, items) of an Open Inference Protocol request, with JSON data."""
+def tensor(body: bytes, model: ModelFacts) -> tuple[str | None, list[np.ndarray]]:
+    """(id or None, items) of an Open Inference Protocol request, with JSON data.
+
+    Raises BadRequest.
+    """
     value = parse(body)
     inputs = _field(value, "inputs", list, "the body")
     if len(inputs) != 1:
@@ -71,37 +84,41 @@ def tensor(body, model):
     return identity, list(_shaped(_reshaped(data, shape), model, "inputs[0]"))
 
 
-def _field(value, name, kind, where):
+def _field(value: object, name: str, kind: type[Kind], where: str) -> Kind:
     if not isinstance(value, dict) or name not in value:
         raise BadRequest(f"{where} must be an object with the field {name!r}")
-    if not isinstance(value[name], kind):
-        expected, got = {list: "a list", str: "text"}[kind], _kind(value[name])
-        raise BadRequest(f"{name} in {where} must be {expected}, got {got}")
-    return value[name]
+    field: object = value[name]
+    if not isinstance(field, kind):
+        expected = "text" if kind is str else "a list"
+        raise BadRequest(f"{name} in {where} must be {expected}, got {_kind(field)}")
+    return field
 
 
-def _reshaped(data, shape):
+def _reshaped(data: np.ndarray, shape: list[Any]) -> np.ndarray:
     if not all(type(size) is int and 0 <= size < 2**31 for size in shape):
         raise BadRequest("inputs[0].shape must hold whole numbers of 0 or more")
     if math.prod(shape) != data.size:
-        raise BadRequest(f"inputs[0].data has {data.size} numbers, its shape asks for other")
+        raise BadRequest(
+            f"inputs[0].data has {data.size} numbers, its shape asks for {math.prod(shape)}"
+        )
     return data.reshape(shape)
 
 
-def _shaped(array, model, what):
+def _shaped(array: np.ndarray, model: ModelFacts, what: str) -> np.ndarray:
     expected = tuple(model["shape"])
     if array.ndim != 1 + len(expected) or array.shape[1:] != expected:
-        wanted, got = ("×".join(map(str, shape)) for shape in (("n", *expected), array.shape))
+        wanted = "×".join(map(str, ("n", *expected)))
+        got = "×".join(map(str, array.shape))
         raise BadRequest(f"{what} must have the shape {wanted}, got {got}")
     return array
 
 
-def _kind(value):
+def _kind(value: object) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
     return names.get(type(value), "null" if value is None else "a number")
 
 
-def answer(identity, rows, model):
+def answer(identity: str | None, rows: list[np.ndarray], model: ModelFacts) -> dict[str, object]:
     """The Open Inference Protocol's answer: a dict."""
     array = np.array(rows)
     output = {
@@ -110,11 +127,13 @@ def answer(identity, rows, model):
         "shape": list(array.shape),
         "data": array.ravel().tolist(),
     }
-    head = {"model_name": model["name"], "model_version": "1"}
-    return head | ({} if identity is None else {"id": identity}) | {"outputs": [output]}
+    whole: dict[str, object] = {"model_name": model["name"], "model_version": "1"}
+    if identity is not None:
+        whole["id"] = identity
+    return whole | {"outputs": [output]}
 
 
-def metadata(model):
+def metadata(model: ModelFacts) -> dict[str, object]:
     """What the Open Inference Protocol says about a model: a dict."""
     return {
         "name": model["name"],

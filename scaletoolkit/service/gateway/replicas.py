@@ -3,107 +3,124 @@
 import asyncio
 import contextlib
 import sys
+from collections.abc import Awaitable, Callable
+from typing import Literal, TypeVar
 
 import numpy as np
 
 from scaletoolkit.service import frames
-from scaletoolkit.serving.batching import ServerLost
+from scaletoolkit.service.gateway.door import Streams
+from scaletoolkit.service.gateway.starter import ReplicaProcess, Starter
+from scaletoolkit.serving.batching import Batcher, ReplicaLost
 
 PATIENCE_S = 2.0
+
+ItemBatcher = Batcher[np.ndarray, np.ndarray]
+Outcome = TypeVar("Outcome")
 
 
 class ModelError(Exception):
     """The model could not answer; the fault is the item's."""
 
 
-class Member:
+class Replica:
     """A replica: starting, ready, draining, ended.
 
-    cpu_s: CPU seconds used since it was ready. leaving: whether it was told to go.
+    connected: the future of its connection. leaving: whether it was told to go. cpu_s: CPU seconds
+    used since it was ready.
     """
 
-    def __init__(self, name, orders, batch_timeout_s):
-        self.name, self.orders = name, orders | {"name": name}
-        self.batch_timeout_s, self.connected = batch_timeout_s, asyncio.Future()
-        self.state, self.provider, self.leaving = "starting", "", False
-        self.cpu_s = self._cpu_before_s = 0.0
-        self._process = self._reader = self._writer = self._serving = None
+    def __init__(
+        self,
+        orders: frames.Orders,
+        connected: asyncio.Future[Streams],
+        batch_timeout_s: float,
+    ) -> None:
+        self.name = orders["name"]
+        self.orders = orders
+        self.connected = connected
+        self.batch_timeout_s = batch_timeout_s
+        self.state: Literal["starting", "ready", "draining", "ended"] = "starting"
+        self.provider = ""
+        self.was_ready = False
+        self.leaving = False
+        self.cpu_s = 0.0
+        self._cpu_before_s = 0.0
+        self._process: ReplicaProcess | None = None
+        self._serving: asyncio.Task[None] | None = None
         self._busy = False
 
     @property
-    def pid(self):
+    def pid(self) -> int:
         """The replica's process id, 0 before there is one."""
         return self._process.pid if self._process else 0
 
-    async def live(self, nursery, batcher, on_ready):
+    async def live(
+        self, starter: Starter, batcher: ItemBatcher, on_ready: Callable[[], object]
+    ) -> None:
         """Start, serve from the batcher until drained or dead, and leave nothing behind."""
         try:
-            await self._start(nursery)
+            self._process = await starter.start(self.orders)
+            await self._load(self._process)
             if not self.leaving:
                 self.state = "ready"
+                self.was_ready = True
                 on_ready()
-                await self._serve(batcher)
-        except (ServerLost, OSError, EOFError) as error:
+                await self._serve(self._process, batcher)
+        except (ReplicaLost, OSError, EOFError) as error:
             if not self.leaving:
                 print(f"{self.name} is lost: {error}", file=sys.stderr)
         finally:
             self.state = "ended"
             await self._stop()
 
-    def drain(self):
+    def drain(self) -> None:
         """Take no more batches; the one in flight is answered. Before it is ready: end."""
-        if self.state == "starting" and self._process:
+        if self.state == "starting":
             self._kill()
-        self.state, self.leaving = "draining", True
+        self.state = "draining"
+        self.leaving = True
         if self._serving and not self._busy:
             self._serving.cancel()
 
-    async def _start(self, nursery):
-        self._process = await nursery.start(self.orders)
-        self._reader, self._writer = await self._or_lost(self.connected)
-        ready, _ = await self._or_lost(frames.read(self._reader))
+    async def _load(self, process: ReplicaProcess) -> None:
+        """Wait until it has connected and its model is loaded."""
+        streams = await _or_lost(self.connected, process)
+        ready, _ = await _or_lost(frames.read(streams.reader), process)
         if "error" in ready:
-            raise ServerLost(f"the model cannot be loaded: {ready['error']}")
-        self.provider, self._cpu_before_s = ready["provider"], ready["cpu_s"]
+            raise ReplicaLost(f"the model cannot be loaded: {ready['error']}")
+        self.provider = ready["provider"]
+        self._cpu_before_s = ready["cpu_s"]
 
-    async def _or_lost(self, awaitable):
-        """The awaitable's result, or ServerLost when the process ends first."""
-        step, ended = asyncio.ensure_future(awaitable), asyncio.create_task(self._process.wait())
-        try:
-            await asyncio.wait([step, ended], return_when=asyncio.FIRST_COMPLETED)
-            if not step.done():
-                raise ServerLost("it ended before it was ready")
-            return step.result()
-        finally:
-            step.cancel()
-            ended.cancel()
-
-    async def _serve(self, batcher):
+    async def _serve(self, process: ReplicaProcess, batcher: ItemBatcher) -> None:
         """Two things at once: answer batches, and notice that the process has ended."""
-        self._serving = asyncio.create_task(batcher.serve(self.call, lambda: not self.leaving))
-        ended = asyncio.create_task(self._process.wait())
+        serving = asyncio.create_task(batcher.serve(self.call, lambda: not self.leaving))
+        self._serving = serving
+        ended = asyncio.ensure_future(process.wait())
         try:
-            await asyncio.wait([self._serving, ended], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([serving, ended], return_when=asyncio.FIRST_COMPLETED)
         finally:
             ended.cancel()
-            self._serving.cancel()  # what it has in flight goes back to the queue
-            await asyncio.gather(self._serving, return_exceptions=True)
+            serving.cancel()  # what it has in flight goes back to the queue
+            await asyncio.gather(serving, return_exceptions=True)
         if not self.leaving:
-            raise ServerLost(f"its process {self.pid} ended")
+            raise ReplicaLost(f"its process {self.pid} ended")
 
-    async def call(self, items):
+    async def call(self, items: list[np.ndarray]) -> list[np.ndarray | Exception]:
         """Results of a batch of float32 arrays, one an item; an item's own failure is a ModelError.
 
-        A replica that takes longer than `batch_timeout_s` is killed.
+        A replica that takes longer than `batch_timeout_s` is killed. Raises ReplicaLost when it
+        ends, ModelError when the whole call failed.
         """
+        reader, writer = self.connected.result()
         self._busy = True
         alarm = asyncio.get_running_loop().call_later(self.batch_timeout_s, self._kill)
         try:
             body = b"".join([item.tobytes() for item in items])
-            self._writer.write(frames.pack({"size": len(items)}, body))
-            header, answer = await frames.read(self._reader)
+            writer.write(frames.pack({"size": len(items)}, body))
+            header, answer = await frames.read(reader)
         except (OSError, EOFError) as error:
-            raise ServerLost(f"{self.name} ended with a batch in hand") from error
+            raise ReplicaLost(f"{self.name} ended with a batch in hand") from error
         finally:
             self._busy = False
             alarm.cancel()
@@ -112,16 +129,18 @@ class Member:
             raise ModelError(f"the model failed: {header['error']}")
         return _results(header, answer)
 
-    def _kill(self):
-        with contextlib.suppress(ProcessLookupError):
-            self._process.kill()
+    def _kill(self) -> None:
+        if self._process:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
 
-    async def _stop(self):
+    async def _stop(self) -> None:
         """End the connection, which ends the process; kill what does not listen."""
+        if self.connected.done() and not self.connected.cancelled():
+            self.connected.result().writer.close()
+        self.connected.cancel()
         if not self._process:
             return
-        if self._writer:
-            self._writer.close()
         try:
             await asyncio.wait_for(self._process.wait(), PATIENCE_S)
         except TimeoutError:
@@ -129,7 +148,21 @@ class Member:
             await self._process.wait()
 
 
-def _results(header, body):
+async def _or_lost(awaitable: Awaitable[Outcome], process: ReplicaProcess) -> Outcome:
+    """The awaitable's result; raises ReplicaLost when the process ends first."""
+    step = asyncio.ensure_future(awaitable)
+    ended = asyncio.ensure_future(process.wait())
+    try:
+        await asyncio.wait([step, ended], return_when=asyncio.FIRST_COMPLETED)
+        if not step.done():
+            raise ReplicaLost("it ended before it was ready")
+        return step.result()
+    finally:
+        step.cancel()
+        ended.cancel()
+
+
+def _results(header: frames.Header, body: bytes) -> list[np.ndarray | Exception]:
     """One array an item; an item whose numbers are not finite has a ModelError instead."""
     rows = np.frombuffer(body, header["dtype"]).reshape(header["size"], *header["shape"])
     if np.isfinite(rows).all():

@@ -2,8 +2,9 @@
 
 Starting Python and numpy takes most of a replica's start. On Linux a template does it once and then
 forks, so a new replica is there in a tenth of a second, and twenty of them do not fight for the
-cores. Every process of the nursery holds the read end of one pipe and ends when the pipe does:
-when the gateway ends, however it ends.
+cores. Every replica holds the read end of one pipe (`processes.end_with`) and ends when the pipe
+closes: when the gateway ends, however it ends. The processes are asyncio's, because the gateway
+must never wait for one.
 """
 
 import asyncio
@@ -13,62 +14,19 @@ import os
 import signal
 import sys
 
-from scaletoolkit.serving.batching import ServerLost
+from scaletoolkit.service.frames import Orders
+from scaletoolkit.serving.batching import ReplicaLost
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 CAN_FORK = sys.platform == "linux" and hasattr(os, "pidfd_open")
 
 
-class Nursery:
-    """Where replicas' processes come from. `warm`: fork them from a template, where that works."""
-
-    def __init__(self, warm=True):
-        self._warm, self._template = warm and CAN_FORK, None
-        self._one_by_one, self._life = asyncio.Lock(), os.pipe()
-
-    async def start(self, orders):
-        """A process that follows the orders (a dict): it has `pid`, `wait()` and `kill()`."""
-        line = json.dumps(orders).encode() + b"\n"
-        if not self._warm:
-            process = await self._python("replica")
-            process.stdin.write(line)
-            return process
-        async with self._one_by_one:
-            if self._template is None or self._template.returncode is not None:
-                self._template = await self._python(
-                    "replica.template", stdout=asyncio.subprocess.PIPE
-                )
-            self._template.stdin.write(line)
-            pid = await self._template.stdout.readline()
-        if not pid:
-            raise ServerLost("the template of the replicas ended")
-        return Forked(int(pid))
-
-    async def _python(self, module, stdout=asyncio.subprocess.DEVNULL):
-        command = [sys.executable, "-m", f"scaletoolkit.service.{module}", str(self._life[0])]
-        return await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=stdout,
-            env=os.environ | ONE_THREAD,
-            pass_fds=[self._life[0]],
-        )
-
-    async def close(self):
-        """End the template; replicas that are still there end with this process."""
-        if self._template:
-            with contextlib.suppress(ProcessLookupError):
-                self._template.kill()
-            await self._template.wait()
-        for end in self._life:
-            os.close(end)
-
-
-class Forked:
+class ForkedProcess:
     """A process that is no child of this one, held by a file descriptor of Linux' (a pidfd)."""
 
-    def __init__(self, pid):
-        self.pid, self._ended = pid, asyncio.Event()
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._ended = asyncio.Event()
         try:
             self._handle = os.pidfd_open(pid)
         except ProcessLookupError:
@@ -76,17 +34,74 @@ class Forked:
         else:
             asyncio.get_running_loop().add_reader(self._handle, self._end)
 
-    def _end(self):
+    def _end(self) -> None:
         asyncio.get_running_loop().remove_reader(self._handle)
         os.close(self._handle)
         self._ended.set()
 
-    async def wait(self):
+    async def wait(self) -> None:
         """Return when the process has ended."""
         await self._ended.wait()
 
-    def kill(self):
-        """End it now; ProcessLookupError when it has ended."""
+    def kill(self) -> None:
+        """End it now; raises ProcessLookupError when it has ended."""
         if self._ended.is_set():
             raise ProcessLookupError(f"process {self.pid} has ended")
         signal.pidfd_send_signal(self._handle, signal.SIGKILL)
+
+
+ReplicaProcess = asyncio.subprocess.Process | ForkedProcess
+
+
+class Starter:
+    """Where replicas' processes come from. `warm`: fork them from a template, where that works."""
+
+    def __init__(self, warm: bool = True) -> None:
+        self._warm = warm and CAN_FORK
+        self._template: asyncio.subprocess.Process | None = None
+        self._one_by_one = asyncio.Lock()
+        self._pipe = os.pipe()
+
+    async def start(self, orders: Orders) -> ReplicaProcess:
+        """A process that follows the orders; raises ReplicaLost when there is none."""
+        line = json.dumps(orders).encode() + b"\n"
+        if self._warm:
+            return await self._forked(line)
+        process = await self._python("replica", asyncio.subprocess.DEVNULL)
+        _stdin(process).write(line)
+        return process
+
+    async def _forked(self, line: bytes) -> ForkedProcess:
+        async with self._one_by_one:
+            if self._template is None or self._template.returncode is not None:
+                self._template = await self._python("replica.template", asyncio.subprocess.PIPE)
+            _stdin(self._template).write(line)
+            assert self._template.stdout is not None
+            pid = await self._template.stdout.readline()
+        if not pid:
+            raise ReplicaLost("the template of the replicas ended")
+        return ForkedProcess(int(pid))
+
+    async def _python(self, module: str, stdout: int) -> asyncio.subprocess.Process:
+        read_end, _ = self._pipe
+        return await asyncio.create_subprocess_exec(
+            *[sys.executable, "-m", f"scaletoolkit.service.{module}", str(read_end)],
+            stdin=asyncio.subprocess.PIPE,
+            stdout=stdout,
+            env=os.environ | ONE_THREAD,
+            pass_fds=[read_end],
+        )
+
+    async def close(self) -> None:
+        """End the template; replicas that are still there end with this process."""
+        if self._template:
+            with contextlib.suppress(ProcessLookupError):
+                self._template.kill()
+            await self._template.wait()
+        for descriptor in self._pipe:
+            os.close(descriptor)
+
+
+def _stdin(process: asyncio.subprocess.Process) -> asyncio.StreamWriter:
+    assert process.stdin is not None, "it was started with a pipe"
+    return process.stdin

@@ -1,5 +1,7 @@
 """The process that runs the model: `python -m scaletoolkit.service.replica`.
 
+Nothing in here imports a web framework, torch or pyarrow: a replica should be there soon.
+
 __main__  connects to the gateway, loads the model, answers batches
 template  the warm process from which replicas are forked
 budget    a CPU limit for a process, as a token bucket

@@ -2,65 +2,76 @@
 
 It gets its orders, connects back to the gateway's port and says when the model is loaded. It has
 no port of its own, and it ends with the gateway, however that ends: it holds the read end of a pipe
-from there. `python -m scaletoolkit.service.replica LIFE` reads the orders from stdin, as a line of
-JSON; LIFE is the number of the pipe. A template forks replicas that need no Python of their own.
+from there. `python -m scaletoolkit.service.replica DESCRIPTOR` reads the orders from stdin, a line
+of JSON; DESCRIPTOR is the number of the pipe. Replicas that a template forks need no Python of
+their own.
 """
+
+from __future__ import annotations
 
 import contextlib
 import json
-import os
 import socket
 import sys
-import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from scaletoolkit.service import frames
+from scaletoolkit.machine import processes
+from scaletoolkit.service import frames, providers
 from scaletoolkit.service.replica.budget import CpuBudget
 
-PREFERRED = ("CUDAExecutionProvider", "CPUExecutionProvider")
+if TYPE_CHECKING:  # imported with the model: a template has numpy already
+    import numpy as np
+
+    from scaletoolkit.service.settings import ModelFacts
 
 
 class Model:
     """An ONNX model in ONNX Runtime, on CUDA where that provider is here, else on the CPU."""
 
-    def __init__(self, folder, model):
+    def __init__(self, folder: str | Path, facts: ModelFacts) -> None:
         import numpy as np
         import onnxruntime
 
         onnxruntime.disable_telemetry_events()
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        here = onnxruntime.get_available_providers()
         self._session = onnxruntime.InferenceSession(
-            Path(folder) / "model.onnx", options, [name for name in PREFERRED if name in here]
+            Path(folder) / "model.onnx", options, providers.available()
         )
-        self._np, self._model = np, model
-        self(np.zeros((1, *model["shape"]), np.float32).tobytes())  # the first call is slow
+        self._np = np
+        self._facts = facts
+        self(np.zeros((1, *facts["shape"]), np.float32).tobytes())  # the first call is slow
 
     @property
-    def provider(self):
+    def provider(self) -> str:
         """What the model runs on, as ONNX Runtime calls it."""
-        return self._session.get_providers()[0]
+        name: str = self._session.get_providers()[0]
+        return name
 
-    def __call__(self, body):
+    def __call__(self, body: bytes) -> np.ndarray:
         """float32 bytes of a batch in, an array of its results out."""
-        batch = self._np.frombuffer(body, self._np.float32).reshape(-1, *self._model["shape"])
-        (result,) = self._session.run([self._model["output"]], {self._model["input"]: batch})
+        batch = self._np.frombuffer(body, self._np.float32).reshape(-1, *self._facts["shape"])
+        result: np.ndarray
+        (result,) = self._session.run([self._facts["output"]], {self._facts["input"]: batch})
         return result
 
 
-def serve(connection, model, orders):
-    """Answer batches until the connection ends."""
-    budget = orders["cpu_milli"] and CpuBudget(orders["cpu_milli"], time.monotonic())
+def serve(connection: socket.socket, model: Model, orders: frames.Orders) -> None:
+    """Answer batches until the connection ends, which is an EOFError."""
+    cpu_milli = orders["cpu_milli"]
+    budget = CpuBudget(cpu_milli, time.monotonic()) if cpu_milli else None
     used_s = time.process_time()
     while True:
         _, body = frames.receive(connection)
         start_s = time.monotonic()
         header, answer = _answer(model, body)
-        before_s, used_s = used_s, time.process_time()
-        rest_s = budget.spend(used_s - before_s, time.monotonic()) if budget else 0
+        before_s = used_s
+        used_s = time.process_time()
+        rest_s = budget.spend(used_s - before_s, time.monotonic()) if budget else 0.0
         if orders["accelerator_ms"]:
             call_ms, item_ms = orders["accelerator_ms"]
             device_s = (call_ms + item_ms * header.get("size", 1)) / 1000
@@ -69,29 +80,22 @@ def serve(connection, model, orders):
         connection.sendall(frames.pack(header | {"cpu_s": used_s}, answer))
 
 
-def _answer(model, body):
+def _answer(model: Model, body: bytes) -> tuple[frames.Header, bytes]:
     """(header, bytes): the results, or in the header the sentence that says why there are none."""
     try:
         result = model(body)
-    except Exception as error:
+    except Exception as error:  # whatever the model raises is the answer
         return {"error": str(error)}, b""
     header = {"size": len(result), "shape": result.shape[1:], "dtype": str(result.dtype)}
     return header, result.tobytes()
 
 
-def end_with_gateway(life):
-    """End this process when the gateway's end of the pipe closes."""
+def run(orders: frames.Orders, gateway: int) -> None:
+    """Connect, load, serve until the connection ends; a model that cannot be loaded is said.
 
-    def watch():
-        os.read(life, 1)
-        os._exit(0)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def run(orders, life):
-    """Connect, load, serve until the connection ends; a model that cannot be loaded is said."""
-    end_with_gateway(life)
+    gateway: the descriptor of a pipe from the gateway; when it closes, this process ends.
+    """
+    processes.end_with(gateway, status=0)
     with (
         contextlib.suppress(EOFError, ConnectionError),
         socket.create_connection(("127.0.0.1", orders["port"])) as connection,

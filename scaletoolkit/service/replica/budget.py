@@ -9,12 +9,13 @@ class CpuBudget:
     Kubernetes. Times are arguments: no clock inside.
     """
 
-    def __init__(self, cpu_milli, now_s, period_s=0.1):
+    def __init__(self, cpu_milli: int, now_s: float, period_s: float = 0.1) -> None:
         self.rate = cpu_milli / 1000
-        self._most_s = self._left_s = self.rate * period_s
+        self._most_s = self.rate * period_s
+        self._left_s = self._most_s
         self._now_s = now_s
 
-    def spend(self, cpu_s, now_s):
+    def spend(self, cpu_s: float, now_s: float) -> float:
         """How long to stand still, in seconds, after having used `cpu_s` of CPU until `now_s`."""
         earned_s = (now_s - self._now_s) * self.rate
         self._left_s = min(self._most_s, self._left_s + earned_s) - cpu_s

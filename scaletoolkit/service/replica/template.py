@@ -1,8 +1,9 @@
 """The warm process from which replicas are forked: it has started Python and numpy once. Lab 09.
 
-`python -m scaletoolkit.service.replica.template LIFE` reads orders from stdin, a line of JSON each,
-and answers each with the process id of a new replica. It stays single-threaded, as a process that
-forks must; ONNX Runtime, which starts threads, is imported by the replicas.
+`python -m scaletoolkit.service.replica.template DESCRIPTOR` reads orders from stdin, a line of JSON
+each, and answers each with the process id of a new replica, which ends when the pipe of that number
+closes. The template itself ends with its stdin. It stays single-threaded, as a process that forks
+must; ONNX Runtime, which starts threads, is imported by the replicas.
 """
 
 import json
@@ -12,20 +13,21 @@ import sys
 
 import numpy  # noqa: F401 - so that no replica has to
 
+from scaletoolkit.service.frames import Orders
 from scaletoolkit.service.replica import __main__ as replica
 
 
-def main(life):
+def main(gateway: int) -> None:
     """Fork a replica for each line of orders until stdin ends."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended leaves no zombie
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the system forgets replicas that have ended
     for line in sys.stdin.buffer:
         pid = os.fork()
         if pid == 0:
-            become_replica(json.loads(line), life)
+            become_replica(json.loads(line), gateway)
         print(pid, flush=True)
 
 
-def become_replica(orders, life):
+def become_replica(orders: Orders, gateway: int) -> None:
     """Be a replica from here on. The template's own pipes are let go."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     nothing = os.open(os.devnull, os.O_RDWR)
@@ -33,7 +35,7 @@ def become_replica(orders, life):
     os.dup2(nothing, 1)
     status = 1
     try:
-        replica.run(orders, life)
+        replica.run(orders, gateway)
         status = 0
     finally:
         sys.stderr.flush()

@@ -1,6 +1,6 @@
 """The queue of a model server and the rule that forms batches from it. Lab 07.
 
-A server that is free takes what waits, up to `max_batch_size`. With `max_queue_delay_microseconds`
+A replica that is free takes what waits, up to `max_batch_size`. With `max_queue_delay_microseconds`
 it first gives a batch that is not full so long to grow, counted from its first request (the names
 and the rule are those of Triton's dynamic batcher). The delay is as fine as the event loop's
 timers, which tick in milliseconds.
@@ -8,52 +8,39 @@ timers, which tick in milliseconds.
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic
 
 from scaletoolkit.machine.measure import Level
+from scaletoolkit.serving.batching.request import (
+    Item,
+    QueueClosed,
+    QueueFull,
+    ReplicaLost,
+    Request,
+    Result,
+)
 
 MAX_ATTEMPTS = 2
 
-
-class QueueFull(Exception):
-    """No room: as many requests wait as the queue may hold."""
-
-
-class QueueClosed(Exception):
-    """The server stops and takes no more requests."""
+Batch = list[Request[Item, Result]]
+Handle = Callable[[list[Item]], Awaitable[Sequence[Result | Exception]]]
 
 
-class DeadlineExceeded(Exception):
-    """A request was not answered within its time."""
+class Batcher(Generic[Item, Result]):
+    """A bounded queue from which any number of replicas take batches. Made in a running loop.
 
-
-class ServerLost(Exception):
-    """What worked on a batch is gone, and so may its answers be."""
-
-
-class Request:
-    """One item on its way: when it came, how often a server has tried it, who waits for it."""
-
-    __slots__ = ("attempts", "enqueued_at", "expiry", "future", "item")
-
-    def __init__(self, item, future, enqueued_at):
-        self.item, self.future, self.enqueued_at = item, future, enqueued_at
-        self.attempts, self.expiry = 0, None
-
-
-class Batcher:
-    """A bounded queue from which any number of servers take batches. Made inside a running loop.
-
-    `waiting` and `in_flight` are Levels. `on_batch(sizes, waits_s)` is called with every batch
-    formed: its size, and how long each of its requests waited.
+    `waiting` and `in_flight` count requests over time. `on_batch(size, waits_s)` is called with
+    every batch formed: its size, and how long each of its requests waited.
     """
 
     def __init__(
         self,
-        max_batch_size=32,
-        max_queue_delay_microseconds=0,
-        max_queue_size=1024,
-        on_batch=lambda size, waits_s: None,
-    ):
+        max_batch_size: int = 32,
+        max_queue_delay_microseconds: float = 0,
+        max_queue_size: float = 1024,
+        on_batch: Callable[[int, list[float]], None] = lambda size, waits_s: None,
+    ) -> None:
         for name, value, least in [
             ("max_batch_size", max_batch_size, 1),
             ("max_queue_delay_microseconds", max_queue_delay_microseconds, 0),
@@ -61,14 +48,19 @@ class Batcher:
         ]:
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, got {value}")
-        self.max_batch_size, self.max_queue_size = max_batch_size, max_queue_size
-        self.delay_s, self.on_batch = max_queue_delay_microseconds / 1e6, on_batch
+        self.max_batch_size = max_batch_size
+        self.max_queue_size = max_queue_size
+        self.delay_s = max_queue_delay_microseconds / 1e6
+        self.on_batch = on_batch
         self._loop = asyncio.get_running_loop()
-        self.waiting, self.in_flight = Level(self._loop.time), Level(self._loop.time)
-        self._queue, self._closed = OrderedDict(), False
-        self._forming, self._changed = asyncio.Lock(), asyncio.Event()
+        self.waiting = Level(self._loop.time)
+        self.in_flight = Level(self._loop.time)
+        self._queue: OrderedDict[Request[Item, Result], None] = OrderedDict()
+        self._closed = False
+        self._forming = asyncio.Lock()
+        self._changed = asyncio.Event()
 
-    def submit(self, item, timeout_s=None):
+    def submit(self, item: Item, timeout_s: float | None = None) -> asyncio.Future[Result]:
         """Queue an item: the future of its result. Raises QueueFull or QueueClosed.
 
         Cancel the future and the item leaves the queue. After `timeout_s` it fails with
@@ -78,83 +70,92 @@ class Batcher:
             raise QueueClosed("the server is stopping")
         if len(self._queue) >= self.max_queue_size:
             raise QueueFull(f"{len(self._queue)} requests wait already; no more are taken")
-        request = Request(item, self._loop.create_future(), self._loop.time())
+        future: asyncio.Future[Result] = self._loop.create_future()
+        request = Request(item, future, self._loop.time())
         if timeout_s is not None:
-            request.expiry = self._loop.call_later(timeout_s, _expire, request.future, timeout_s)
-        request.future.add_done_callback(lambda _: self._done(request))
+            request.expiry = self._loop.call_later(timeout_s, request.expire, timeout_s)
+        future.add_done_callback(lambda _: self._done(request))
         self._enter(request)
-        return request.future
+        return future
 
-    def close(self):
+    def close(self) -> None:
         """Take no more requests and fail those that wait; batches in flight are answered."""
         self._closed = True
         for request in list(self._queue):
-            _fail(request, QueueClosed("the server is stopping"))
+            request.settle(QueueClosed("the server is stopping"))
 
-    async def serve(self, handle, wanted=lambda: True):
-        """One server: form a batch, let `handle` answer it, again and again while `wanted()`.
+    async def serve(
+        self, handle: Handle[Item, Result], wanted: Callable[[], bool] = lambda: True
+    ) -> None:
+        """One replica: form a batch, let `handle` answer it, again and again while `wanted()`.
 
         handle: a coroutine function, list of items to list of results of the same length; a result
         that is an Exception fails its item only. When handle raises, the batch is halved until the
-        items that cause it are found. Cancelled, or on ServerLost, what is unanswered goes back to
-        the head of the queue, once; the second time it fails with ServerLost.
+        items that cause it are found. Cancelled, or on ReplicaLost, what is unanswered goes back to
+        the head of the queue, once; the second time it fails with ReplicaLost.
         """
         while wanted():
             batch = await self._next_batch()
             self.in_flight.change(len(batch))
             try:
                 await self._answer(batch, handle)
-            except (asyncio.CancelledError, ServerLost) as lost:
+            except (asyncio.CancelledError, ReplicaLost) as lost:
                 self._put_back(batch, lost)
                 raise
             finally:
                 self.in_flight.change(-len(batch))
 
-    async def _next_batch(self):
-        async with self._forming:  # servers form batches in the order in which they came free
-            while not (batch := self._take()):
+    async def _next_batch(self) -> Batch[Item, Result]:
+        async with self._forming:  # replicas form batches in the order in which they came free
+            batch = self._take()
+            while not batch:
                 await self._until_due()
+                batch = self._take()
             return batch
 
-    def _due_at(self):
+    def _due_s(self) -> float | None:
         """When the batch that could be formed now is due; None while nobody waits."""
         if not self._queue:
             return None
+        if len(self._queue) >= self.max_batch_size:
+            return 0.0
         first = next(iter(self._queue))
-        return 0.0 if len(self._queue) >= self.max_batch_size else first.enqueued_at + self.delay_s
+        return first.enqueued_s + self.delay_s
 
-    def _take(self):
+    def _take(self) -> Batch[Item, Result]:
         """The next batch, if one is due; the empty list if not."""
-        due_at = self._due_at()
-        if due_at is None or due_at > self._loop.time():
+        due_s = self._due_s()
+        if due_s is None or due_s > self._loop.time():
             return []
         count = min(len(self._queue), self.max_batch_size)
         taken = [self._queue.popitem(last=False)[0] for _ in range(count)]
         self.waiting.change(-count)
         batch = [request for request in taken if not request.future.done()]
         if batch:
-            now = self._loop.time()
-            self.on_batch(len(batch), [now - request.enqueued_at for request in batch])
+            now_s = self._loop.time()
+            self.on_batch(len(batch), [now_s - request.enqueued_s for request in batch])
         return batch
 
-    async def _until_due(self):
+    async def _until_due(self) -> None:
         """Wait until the batch is due, or until something has changed about when it is."""
         self._changed.clear()
-        due_at = self._due_at()
-        alarm = due_at is not None and self._loop.call_at(due_at, self._changed.set)
+        due_s = self._due_s()
+        if due_s is None:
+            await self._changed.wait()
+            return
+        alarm = self._loop.call_at(due_s, self._changed.set)
         try:
             await self._changed.wait()
         finally:
-            if alarm:
-                alarm.cancel()
+            alarm.cancel()
 
-    def _enter(self, request):
+    def _enter(self, request: Request[Item, Result]) -> None:
         self._queue[request] = None
         self.waiting.change(1)
         if len(self._queue) in (1, self.max_batch_size):
             self._changed.set()
 
-    def _done(self, request):
+    def _done(self, request: Request[Item, Result]) -> None:
         """Answered, failed or cancelled, wherever the request was."""
         if request.expiry:
             request.expiry.cancel()
@@ -162,59 +163,47 @@ class Batcher:
             del self._queue[request]
             self.waiting.change(-1)
 
-    def _put_back(self, batch, lost):
+    def _put_back(self, batch: Batch[Item, Result], lost: BaseException) -> None:
         """To the head of the queue, in order, unless it was there before."""
         for request in reversed(batch):
             request.attempts += 1
             if request.future.done():
                 continue
             if self._closed or request.attempts >= MAX_ATTEMPTS:
-                _fail(request, ServerLost(f"tried {request.attempts} times: {lost}"))
+                request.settle(ReplicaLost(f"tried {request.attempts} times: {lost}"))
                 continue
             self._enter(request)
             self._queue.move_to_end(request, last=False)
         self._changed.set()
 
-    async def _answer(self, batch, handle):
+    async def _answer(self, batch: Batch[Item, Result], handle: Handle[Item, Result]) -> None:
         """Set every future of the batch, halving it for as long as handle raises."""
         batch = [request for request in batch if not request.future.done()]
         if not batch:
             return
         try:
             results = await handle([request.item for request in batch])
-        except ServerLost:
+        except ReplicaLost:
             raise
         except Exception as error:
             await self._find_culprits(batch, handle, error)
         else:
             _settle(batch, results)
 
-    async def _find_culprits(self, batch, handle, error):
+    async def _find_culprits(
+        self, batch: Batch[Item, Result], handle: Handle[Item, Result], error: Exception
+    ) -> None:
         """Fail the one item of the batch, or try each half of it alone."""
         if len(batch) == 1:
-            _fail(batch[0], error)
+            batch[0].settle(error)
             return
         middle = len(batch) // 2
         await self._answer(batch[:middle], handle)
         await self._answer(batch[middle:], handle)
 
 
-def _settle(batch, results):
+def _settle(batch: Batch[Item, Result], results: Sequence[Result | Exception]) -> None:
     if len(results) != len(batch):
-        short = ValueError(f"{len(batch)} items gave {len(results)} results")
-        results = [short] * len(batch)
+        results = [ValueError(f"{len(batch)} items gave {len(results)} results")] * len(batch)
     for request, result in zip(batch, results, strict=True):
-        if isinstance(result, Exception):
-            _fail(request, result)
-        elif not request.future.done():
-            request.future.set_result(result)
-
-
-def _fail(request, error):
-    if not request.future.done():
-        request.future.set_exception(error)
-
-
-def _expire(future, timeout_s):
-    if not future.done():
-        future.set_exception(DeadlineExceeded(f"not answered within {timeout_s:g} s"))
+        request.settle(result)

@@ -4,6 +4,7 @@ import heapq
 import itertools
 import math
 from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,16 +18,16 @@ class BatchRun:
     starts_s: when each began. latencies_s: an array, one a request; nan where it was refused.
     """
 
-    batches: list
-    starts_s: list
+    batches: list[list[int]]
+    starts_s: list[float]
     latencies_s: np.ndarray
 
     @property
-    def refused(self):
+    def refused(self) -> int:
         """How many requests found the queue full."""
         return int(np.isnan(self.latencies_s).sum())
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         sizes = [len(batch) for batch in self.batches] or [0]
         return (
             f"BatchRun: {sum(sizes)} requests in {len(self.batches)} batches of "
@@ -35,76 +36,85 @@ class BatchRun:
 
 
 def simulate(
-    arrivals_s,
-    service_s,
-    max_batch_size=32,
-    max_queue_delay_microseconds=0,
-    servers=1,
-    max_queue_size=math.inf,
-):
+    arrivals_s: Iterable[float],
+    service_s: Callable[[int], float],
+    max_batch_size: int = 32,
+    max_queue_delay_microseconds: float = 0,
+    servers: int = 1,
+    max_queue_size: float = math.inf,
+) -> BatchRun:
     """The batches that `Batcher` would form, without waiting: a BatchRun. Simulated.
 
-    arrivals_s: rising times of one request each, in seconds. service_s: how long a batch takes, a
-    function of its size. A request that comes at the very moment of a decision is part of it.
+    arrivals_s: rising times of one request each, in seconds; raises ValueError if they do not rise.
+    service_s: how long a batch takes, a function of its size. A request that comes at the very
+    moment of a decision is part of it.
     """
-    arrivals_s = _rising(arrivals_s)
-    queue = _Queue(arrivals_s, max_batch_size, max_queue_delay_microseconds / 1e6, max_queue_size)
-    free_s, now_s = [0.0] * servers, 0.0
-    batches, starts_s = [], []
-    latencies_s = np.full(len(arrivals_s), math.nan)
-    while queue.someone(now_s := max(now_s, free_s[0])):
-        now_s = queue.due(now_s)
+    times_s = _rising(arrivals_s)
+    queue = _Queue(times_s, max_batch_size, max_queue_delay_microseconds / 1e6, max_queue_size)
+    free_s = [0.0] * servers
+    run = BatchRun([], [], np.full(len(times_s), math.nan))
+    queue.admit(0.0)
+    while queue.unfinished:
+        start_s = queue.wait_until_due()
         batch = queue.take()
-        end_s = now_s + service_s(len(batch))
+        end_s = start_s + service_s(len(batch))
         heapq.heapreplace(free_s, end_s)
-        latencies_s[batch] = [end_s - arrivals_s[i] for i in batch]
-        batches.append(batch)
-        starts_s.append(now_s)
-    return BatchRun(batches, starts_s, latencies_s)
+        run.latencies_s[batch] = [end_s - times_s[number] for number in batch]
+        run.batches.append(batch)
+        run.starts_s.append(start_s)
+        queue.admit(free_s[0])
+    return run
 
 
 class _Queue:
-    """The requests that wait at a moment, and those that are still to come."""
+    """The requests that wait at a moment, and those that are still to come. Its clock goes on."""
 
-    def __init__(self, arrivals_s, max_batch_size, delay_s, max_queue_size):
-        self.arrivals_s, self.next, self.waiting = arrivals_s, 0, deque()
-        self.max_batch_size, self.delay_s = max_batch_size, delay_s
+    def __init__(
+        self, arrivals_s: list[float], max_batch_size: int, delay_s: float, max_queue_size: float
+    ) -> None:
+        self.arrivals_s = arrivals_s
+        self.max_batch_size = max_batch_size
+        self.delay_s = delay_s
         self.max_queue_size = max_queue_size
+        self.waiting: deque[int] = deque()
+        self.next = 0
+        self.now_s = 0.0
 
-    def admit(self, now_s):
-        """Let everything in that arrives until now; what finds no room is refused."""
-        while self.next < len(self.arrivals_s) and self.arrivals_s[self.next] <= now_s:
+    @property
+    def unfinished(self) -> bool:
+        """Whether a request waits, or is still to come."""
+        return bool(self.waiting) or self.next < len(self.arrivals_s)
+
+    def admit(self, until_s: float) -> None:
+        """Let everything in that arrives until then; what finds no room is refused."""
+        self.now_s = max(self.now_s, until_s)
+        while self.next < len(self.arrivals_s) and self.arrivals_s[self.next] <= self.now_s:
             if len(self.waiting) < self.max_queue_size:
                 self.waiting.append(self.next)
             self.next += 1
 
-    def someone(self, now_s):
-        """Whether anybody waits, or will."""
-        self.admit(now_s)
-        return bool(self.waiting) or self.next < len(self.arrivals_s)
-
-    def due(self, now_s):
-        """When the server that came free at `now_s` takes its batch."""
+    def wait_until_due(self) -> float:
+        """Let time pass until a server that is free now takes its batch: when that is."""
         if not self.waiting:
-            now_s = self.arrivals_s[self.next]
-            self.admit(now_s)
-        until_s = self.arrivals_s[self.waiting[0]] + self.delay_s
-        while len(self.waiting) < self.max_batch_size and now_s < until_s:
-            to_come = self.arrivals_s[self.next : self.next + 1] or [math.inf]
-            now_s = min(until_s, to_come[0])
-            self.admit(now_s)
-        return now_s
+            self.admit(self.arrivals_s[self.next])
+        due_s = self.arrivals_s[self.waiting[0]] + self.delay_s
+        while len(self.waiting) < self.max_batch_size and self.now_s < due_s:
+            come_s = self.arrivals_s[self.next] if self.next < len(self.arrivals_s) else math.inf
+            self.admit(min(due_s, come_s))
+        return self.now_s
 
-    def take(self):
+    def take(self) -> list[int]:
         """The first requests in line, as many as a batch may have."""
         count = min(len(self.waiting), self.max_batch_size)
         return [self.waiting.popleft() for _ in range(count)]
 
 
-def _rising(arrivals_s):
-    times = [float(time_s) for time_s in arrivals_s]
-    if any(late < early for early, late in itertools.pairwise(times)):
+def _rising(arrivals_s: Iterable[float]) -> list[float]:
+    times_s = [float(time_s) for time_s in arrivals_s]
+    if any(late < early for early, late in itertools.pairwise(times_s)):
         raise ValueError("arrivals_s must rise: every request comes after the one before it")
-    if times and not (times[0] >= 0 and math.isfinite(times[-1])):
-        raise ValueError(f"arrivals_s must be finite and not negative, got {times[0]}")
-    return times
+    if times_s and not (times_s[0] >= 0 and math.isfinite(times_s[-1])):
+        raise ValueError(
+            f"arrivals_s must be finite and not negative, got {times_s[0]} to {times_s[-1]}"
+        )
+    return times_s

@@ -1,17 +1,19 @@
 """Traffic for a server, and what it felt like: closed loop by Locust, open loop by Poisson. Lab 07.
 
-    run = load.closed_loop(url, load.step(20, 200), payloads)     # steps are users
-    run = load.open_loop(url, load.step(20, 200), payloads)       # steps are requests a second
-    run.rows()                                                    # one row a second, while it runs
-    result = run.wait()                                           # every request of it
+    run = traffic.closed_loop(url, traffic.step(20, 200), payloads)     # steps are users
+    run = traffic.open_loop(url, traffic.step(20, 200), payloads)       # are requests a second
+    run.rows()                                                          # a row a second, meanwhile
+    result = run.wait("step")                                           # every request of it
 
 Both run as processes of their own, end with this one, and need nothing but the server's address.
 
 arrivals    steps of a rate, and when requests come
+recorded    traffic as somebody recorded it, from a CSV file
 tally       what became of every request: rows a second, and the whole
 runs        starts a load test, reads its rows while it runs, hands back a LoadResult
 client      HTTP/1.1 on asyncio, just enough of it
-open_loop   the process that sends when it is time, whatever the server does
+sender      the process that sends when it is time, whatever the server does
+users       the process of Locust's users, which wait for their answers
 locustfile  what Locust runs; only its own process imports it
 """
 

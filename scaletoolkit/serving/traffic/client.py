@@ -7,24 +7,26 @@ from urllib.parse import urlsplit
 class Connections:
     """Kept connections to one server; each carries one request at a time."""
 
-    def __init__(self, url, most=500):
+    def __init__(self, url: str, most: int = 500) -> None:
         parts = urlsplit(url)
-        self._host, self._port = parts.hostname, parts.port or 80
-        self._idle, self._slots = [], asyncio.Semaphore(most)
+        self._host = parts.hostname
+        self._port = parts.port or 80
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._slots = asyncio.Semaphore(most)
         self._head = (
             f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
             "Content-Type: application/json\r\nContent-Length: "
         ).encode()
 
-    async def post(self, body):
-        """Send the body (bytes) and read the answer: its status, 0 where none came."""
+    async def post(self, body: bytes) -> int:
+        """Send the body: the status of the answer, 0 where none came."""
         async with self._slots:
             try:
                 return await self._exchange(self._head + b"%d\r\n\r\n" % len(body) + body)
             except (OSError, EOFError, ValueError, IndexError):
                 return 0
 
-    async def _exchange(self, request):
+    async def _exchange(self, request: bytes) -> int:
         """A kept connection may have been closed by the server meanwhile: then on a fresh one."""
         while self._idle:
             reader, writer = self._idle.pop()
@@ -32,13 +34,15 @@ class Connections:
                 return await self._ask(reader, writer, request)
         return await self._ask(*await asyncio.open_connection(self._host, self._port), request)
 
-    async def _ask(self, reader, writer, request):
+    async def _ask(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
+    ) -> int:
         keep = False
         try:
             writer.write(request)
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            size = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
-            await reader.readexactly(size)
+            size_bytes = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+            await reader.readexactly(size_bytes)
             keep = b"connection: close" not in head
             return int(head.split(b" ", 2)[1])
         finally:
@@ -47,7 +51,7 @@ class Connections:
             else:
                 writer.close()
 
-    def close(self):
+    def close(self) -> None:
         """Close what is idle."""
         for _, writer in self._idle:
             writer.close()

@@ -1,6 +1,6 @@
 """What Locust runs: users that post payloads, a shape from steps, a line of JSON a second. Lab 07.
 
-Only Locust's own process imports this: gevent, which it brings, rewires Python's sockets.
+Only Locust's own process (`users`) imports this: gevent, which it brings, rewires Python's sockets.
 """
 
 import itertools
@@ -10,11 +10,12 @@ import random
 import sys
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import gevent
-from gevent.os import tp_read
 from locust import FastHttpUser, LoadTestShape, constant, constant_throughput, events, task
+from locust.env import Environment
 
 from scaletoolkit.serving.traffic.tally import Tally, to_lines
 
@@ -28,25 +29,26 @@ class Learner(FastHttpUser):
     """One user: posts the next payload and waits for the answer before posting again."""
 
     wait_time = constant_throughput(RATE) if RATE else constant(0)
-    network_timeout = connection_timeout = PLAN["patience_s"]
+    network_timeout = PLAN["patience_s"]
+    connection_timeout = PLAN["patience_s"]
 
-    def on_start(self):
+    def on_start(self) -> None:
         """Users who start together would fire in step for ever; spread them over one turn."""
         gevent.sleep(random.random() * (min(1 / RATE, 1) if RATE else 0.05))
 
     @task
-    def post(self):
-        self.client.post(
-            PATH, data=next(BODIES), headers={"Content-Type": "application/json"}, name=PATH
-        )
+    def post(self) -> None:
+        """One request."""
+        body: Any = next(BODIES)  # bytes, encoded once; Locust's types know only text
+        self.client.post(PATH, data=body, headers={"Content-Type": "application/json"}, name=PATH)
 
 
 class Steps(LoadTestShape):
     """So many users for so many seconds, step after step."""
 
-    def tick(self):
+    def tick(self) -> tuple[int, float] | None:
         """(users, users started per second) now; None at the end."""
-        end_s = 0
+        end_s = 0.0
         for seconds, users in PLAN["steps"]:
             end_s += seconds
             if self.get_run_time() < end_s:
@@ -55,48 +57,45 @@ class Steps(LoadTestShape):
 
 
 class Reporter:
-    """Counts every request of a test and writes the lines."""
+    """Counts every request of a test, from the moment it was made, and writes the lines."""
 
-    def __init__(self, environment):
-        self.environment, self.start_s = environment, None
-        self.tally = Tally(to_lines(sys.stdout))
-
-    def begin(self, **_):
-        """The test starts: count time from here."""
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
         self.start_s = time.time()
-        self.lines = gevent.spawn(self.report)
+        self.tally = Tally(to_lines(sys.stdout))
+        self.lines = gevent.spawn(self.report_seconds)
 
-    def request(self, start_time, response_time, response=None, **_):
+    def request(
+        self, start_time: float, response_time: float, response: object = None, **_: object
+    ) -> None:
         """One answer; `response` is None or has status 0 where none came."""
         status = getattr(response, "status_code", 0) or 0
         self.tally.add(start_time - self.start_s, response_time / 1000, status)
 
-    def report(self):
+    def report_seconds(self) -> None:
         """A line a second."""
-        second = 0
-        while second := second + 1:
+        for second in itertools.count(1):
             gevent.sleep(max(0, self.start_s + second - time.time()))
-            self.tally.second(second, users=self.environment.runner.user_count)
+            runner = self.environment.runner
+            self.tally.report(second, users=runner.user_count if runner else 0)
 
-    def end(self, **_):
+    def end(self, **_: object) -> None:
         """The last lines."""
         self.lines.kill()
-        self.tally.second(time.time() - self.start_s, users=0)
+        self.tally.report(time.time() - self.start_s, users=0)
         self.tally.finish()
 
 
-@events.init.add_listener
-def watch(environment, **_):
-    """Report, and end when stdin ends: the parent's end brings that about."""
+def prepare(environment: Environment, **_: object) -> None:
+    """Report, once the test starts."""
+    environment.events.test_start.add_listener(report)
+
+
+def report(environment: Environment, **_: object) -> None:
+    """The test starts: count time and requests from here."""
     reporter = Reporter(environment)
-    environment.events.test_start.add_listener(reporter.begin)
     environment.events.request.add_listener(reporter.request)
     environment.events.quitting.add_listener(reporter.end)
-    gevent.spawn(end_with_parent)
 
 
-def end_with_parent():
-    """tp_read waits in a thread of gevent's, so that users go on."""
-    while tp_read(sys.stdin.fileno(), 1):
-        pass
-    os._exit(1)
+events.init.add_listener(prepare)

@@ -1,15 +1,14 @@
 """Starts a load test as a process of its own, and reads its lines. Labs 07 and 09."""
 
 import json
+import math
 import os
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 import numpy as np
@@ -17,9 +16,10 @@ import numpy as np
 from scaletoolkit import lab
 from scaletoolkit.machine import processes
 from scaletoolkit.serving.traffic.arrivals import checked, poisson
-from scaletoolkit.serving.traffic.tally import summary
+from scaletoolkit.serving.traffic.tally import Outcome, summary
 
 HERE = Path(__file__).parent
+PLAN = "plan.json"
 
 
 class LoadError(lab.LabError):
@@ -37,29 +37,34 @@ class LoadResult:
     due_s: np.ndarray = field(repr=False)
     latency_ms: np.ndarray = field(repr=False)
     status: np.ndarray = field(repr=False)
-    rows: list = field(repr=False)
+    rows: list[dict[str, Any]] = field(repr=False)
     report: Path | None = None
 
     @property
-    def totals(self):
+    def totals(self) -> dict[str, Any]:
         """Counts and percentiles of the whole: requests, answered, refused, failed, p50_ms …"""
-        return summary(list(zip(self.due_s, self.latency_ms, self.status.tolist(), strict=True)))
+        columns = (self.due_s.tolist(), self.latency_ms.tolist(), self.status.tolist())
+        return summary([Outcome(*values) for values in zip(*columns, strict=True)])
 
-    def by_step(self, steps, skip_s=0.0):
+    def by_step(
+        self, steps: Iterable[Sequence[float]], skip_s: float = 0.0
+    ) -> list[tuple[float, np.ndarray]]:
         """For each (seconds, level) of the load: (answers a second, an array of their latencies).
 
         Latencies in ms, successes only, by the moment of the answer. The first `skip_s` seconds of
         each step, in which the last one still echoes, are left out.
         """
-        done_s, start_s, found = self.due_s + self.latency_ms / 1000, 0.0, []
+        done_s = self.due_s + self.latency_ms / 1000
+        start_s = 0.0
+        parts = []
         for seconds, _ in checked(steps):
             inside = (done_s > start_s + skip_s) & (done_s <= start_s + seconds)
             latency_ms = self.latency_ms[inside & (self.status // 100 == 2)]
-            found.append((len(latency_ms) / (seconds - skip_s), latency_ms))
+            parts.append((len(latency_ms) / (seconds - skip_s), latency_ms))
             start_s += seconds
-        return found
+        return parts
 
-    def table(self):
+    def table(self) -> lab.Table:
         """The seconds as a table; latencies of seconds without an answer are left out."""
         names = ["time_s", "requests", "answered", "refused", "failed"]
         times = ["p50_ms", "p95_ms", "p99_ms"]
@@ -70,7 +75,7 @@ class LoadResult:
             measured=names + times,
         )
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         totals = self.totals
         return (
             f"LoadResult: {totals['requests']:,} requests, {totals['answered']:,} answered, "
@@ -79,117 +84,150 @@ class LoadResult:
 
 
 class LoadRun:
-    """A load test that runs."""
+    """A load test that runs, as a process that ends with this one.
 
-    def __init__(self, command, plan, folder, report=None):
-        self._folder, self._report, self._lines = folder, report, []
-        self._began_s = None
-        path = folder / "plan.json"
+    command: what follows `python -m`. plan: what its process reads, with the `steps` of the load;
+    it lies in `folder` as PLAN. report: where Locust writes its page.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        plan: Mapping[str, Any],
+        folder: Path,
+        report: Path | None = None,
+    ) -> None:
+        self._report = report
+        self._seconds = math.ceil(sum(seconds for seconds, _ in plan["steps"]))
+        self._lines: list[dict[str, Any]] = []
+        self._began_s = math.inf
+        path = folder / PLAN
         path.write_text(json.dumps(plan))
-        self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed when the test has ended
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", *command(path)],
-            env=os.environ | {"SCALETOOLKIT_LOAD_PLAN": str(path)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            start_new_session=True,
-        )
+        environment = os.environ | {"SCALETOOLKIT_LOAD_PLAN": str(path)}
+        self._child = processes.Child(["-m", *command], environment)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def _read(self):
-        for line in self._process.stdout:
+    def _read(self) -> None:
+        """Collect the lines, until the process has ended."""
+        for line in self._child.stdout:
             if line.startswith("{"):  # other lines are remarks of Locust's
-                self._lines.append(json.loads(line))
-                if self._began_s is None:
-                    self._began_s = time.monotonic() - self._lines[0].get("time_s", 0.0)
+                values = json.loads(line)
+                if not self._lines:
+                    self._began_s = time.monotonic() - values.get("time_s", 0.0)
+                self._lines.append(values)
 
-    def rows(self):
+    def rows(self) -> list[dict[str, Any]]:
         """The seconds so far, a list of dicts; safe to call while the test runs."""
         return [line for line in self._lines if "time_s" in line]
 
     @property
-    def began_s(self):
+    def began_s(self) -> float:
         """When the first user came, on `time.monotonic`; now, as long as nobody has come."""
-        return time.monotonic() if self._began_s is None else self._began_s
+        return min(self._began_s, time.monotonic())
 
     @property
-    def running(self):
+    def running(self) -> bool:
         """Whether the test still runs."""
-        return self._process.poll() is None
+        return self._reader.is_alive()
 
-    def ticks(self, every_s=1.0):
+    def ticks(self, every_s: float = 1.0) -> Iterator[None]:
         """Yield now and again for as long as the test runs, for `plots.live`."""
         while self.running:
             yield
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(every_s)
+            self._reader.join(every_s)
 
-    def stop(self):
+    def stop(self) -> None:
         """End the test now; what it found until then is lost."""
-        self._process.kill()
-        self._tidy()
+        if self.running:
+            processes.kill_group(self._child.pid)
+            self._reader.join()
+        self._child.end()
 
-    def wait(self, timeout_s=600):
-        """Wait for the end: a LoadResult. Raises LoadError when the test failed or takes longer."""
-        try:
-            self._process.wait(timeout_s)
-        except subprocess.TimeoutExpired:
+    def wait(self, label: str = "", timeout_s: float = 600) -> LoadResult:
+        """Wait for the end: a LoadResult. label: what a line calls the seconds meanwhile.
+
+        Raises LoadError when the test failed or takes longer.
+        """
+        end_s = time.monotonic() + timeout_s
+        if label:
+            for _ in lab.progress(self._each_second(end_s), self._seconds, label):
+                pass
+        self._reader.join(max(0.0, end_s - time.monotonic()))
+        if self.running:
             self.stop()
-            raise LoadError(f"The load test had not ended after {timeout_s:g} s.") from None
-        log = self._tidy()
+            raise LoadError(f"The load test had not ended after {timeout_s:g} s.")
+        said = self._child.end()
         if not self._lines or "latency_ms" not in self._lines[-1]:
-            raise LoadError(f"The load test ended without a result: {log.strip()[-500:]}")
+            raise LoadError(f"The load test ended without a result: {said[-500:]}")
         columns = {name: np.array(values) for name, values in self._lines[-1].items()}
         return LoadResult(**columns, rows=self.rows(), report=self._report)
 
-    def _tidy(self):
-        """Close every pipe and file; what the process had to say on stderr."""
-        self._process.wait()
-        self._reader.join()
-        for file in (self._process.stdin, self._process.stdout):
-            file.close()
-        with self._log as log:
-            log.seek(0)
-            return log.read()
+    def _each_second(self, end_s: float) -> Iterator[int]:
+        """The seconds of the load, each when it has passed, or the test, or the time until then."""
+        for second in range(1, self._seconds + 1):
+            while self.running and time.monotonic() < min(end_s, self.began_s + second):
+                self._reader.join(0.1)
+            yield second
 
 
-def _plan(url, payloads, **more):
-    payloads = list(payloads)
-    if not url.startswith("http://"):
-        raise ValueError(f"a load test needs an address that starts with http://, got {url!r}")
-    if not payloads:
-        raise ValueError("a load test needs at least one payload to send, got none")
-    return {"url": url, "payloads": payloads, **more}
-
-
-def open_loop(url, steps, payloads, seed=0, patience_s=30):
+def open_loop(
+    url: str,
+    steps: Iterable[Sequence[float]],
+    payloads: Iterable[object],
+    seed: int = 0,
+    patience_s: float = 30,
+) -> LoadRun:
     """Send a POST at each of the random moments of `poisson(steps)`: a LoadRun.
 
-    url: the whole address. payloads: values that are sent as JSON, in turn. Requests that have no
-    answer `patience_s` after the last one was sent are given up and not counted.
+    url: the whole address. steps: (seconds, requests a second). payloads: values that are sent as
+    JSON, in turn. Requests that have no answer `patience_s` after the last one was sent are given
+    up and not counted. Raises ValueError for what cannot be sent.
     """
-    plan = _plan(url, payloads, due_s=poisson(steps, seed).tolist(), patience_s=patience_s)
-    command = ["scaletoolkit.serving.traffic.sender"]
-    return LoadRun(lambda path: [*command, str(path)], plan, processes.workspace("load"))
+    plan = _plan(url, steps, payloads, patience_s)
+    due_s = poisson(plan["steps"], seed).tolist()
+    folder = processes.workspace("load")
+    command = ["scaletoolkit.serving.traffic.sender", str(folder / PLAN)]
+    return LoadRun(command, plan | {"due_s": due_s}, folder)
 
 
-def closed_loop(url, steps, payloads, rate_per_user=None, folder=None, patience_s=30):
+def closed_loop(
+    url: str,
+    steps: Iterable[Sequence[float]],
+    payloads: Iterable[object],
+    rate_per_user: float | None = None,
+    folder: str | Path | None = None,
+    patience_s: float = 30,
+) -> LoadRun:
     """Let Locust's users post and wait, post and wait: a LoadRun.
 
     steps: (seconds, users). rate_per_user: how often each posts in a second if the server keeps
     up; None means at once after each answer. Locust's page and tables are kept in `folder`; without
-    one they go with this process.
+    one they go with this process. Raises ValueError for what cannot be sent.
     """
-    steps = checked(steps)
-    folder = Path(folder) if folder else processes.workspace("load")
-    plan = _plan(url, payloads, steps=steps, rate_per_user=rate_per_user, patience_s=patience_s)
-    report = folder / "report.html"
-    options = {"-f": HERE / "locustfile.py", "--html": report, "--csv": folder / "locust"}
-    options |= {"--host": urljoin(url, "/").rstrip("/"), "--stop-timeout": patience_s}
-    options |= {"--exit-code-on-error": 0, "--loglevel": "WARNING"}
-    command = ["locust", "--headless", "--only-summary"]
+    plan = _plan(url, steps, payloads, patience_s) | {"rate_per_user": rate_per_user}
+    home = Path(folder) if folder else processes.workspace("load")
+    report = home / "report.html"
+    options = {
+        "-f": HERE / "locustfile.py",
+        "--html": report,
+        "--csv": home / "locust",
+        "--host": urljoin(url, "/").rstrip("/"),
+        "--stop-timeout": patience_s,
+        "--exit-code-on-error": 0,
+        "--loglevel": "WARNING",
+    }
+    command = ["scaletoolkit.serving.traffic.users", "--headless", "--only-summary"]
     command += [str(part) for option in options.items() for part in option]
-    return LoadRun(lambda path: command, plan, folder, report)
+    return LoadRun(command, plan, home, report)
+
+
+def _plan(
+    url: str, steps: Iterable[Sequence[float]], payloads: Iterable[object], patience_s: float
+) -> dict[str, Any]:
+    bodies = list(payloads)
+    if not url.startswith("http://"):
+        raise ValueError(f"a load test needs an address that starts with http://, got {url!r}")
+    if not bodies:
+        raise ValueError("a load test needs at least one payload to send, got none")
+    return {"url": url, "steps": checked(steps), "payloads": bodies, "patience_s": patience_s}

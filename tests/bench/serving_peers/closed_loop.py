@@ -18,7 +18,9 @@ class Connection(asyncio.Protocol):
     """One connection: one request at a time, over and over."""
 
     def __init__(self, run, number):
-        self.run, self.turn, self.answer = run, number, b""
+        self.run = run
+        self.turn = number
+        self.answer = b""
 
     def connection_made(self, transport):
         """Send the first request."""
@@ -36,8 +38,9 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data):
         """The answer, or a piece of it."""
-        answer = self.answer = self.answer + data if self.answer else data
+        answer = self.answer + data if self.answer else data
         if not _complete(answer):
+            self.answer = answer
             return
         self.run.latencies_s.append(time.perf_counter() - self.sent_at)
         self.run.wrong += not answer.startswith(b"HTTP/1.1 200")
@@ -53,13 +56,13 @@ class Connection(asyncio.Protocol):
 
 def _complete(answer):
     """Whether the answer is whole: by its length, or by the last of its chunks."""
-    head, found, body = answer.partition(b"\r\n\r\n")
-    if not found:
+    head, blank_line, body = answer.partition(b"\r\n\r\n")
+    if not blank_line:
         return False
-    _, found, after = head.partition(b"ontent-length: ")
-    if not found:
-        _, found, after = head.partition(b"ontent-Length: ")
-    if not found:
+    _, name, after = head.partition(b"ontent-length: ")
+    if not name:
+        _, name, after = head.partition(b"ontent-Length: ")
+    if not name:
         return body.endswith(b"0\r\n\r\n")
     return len(body) >= int(after.split(b"\r\n", 1)[0])
 
@@ -68,7 +71,10 @@ class Run:
     """One measurement."""
 
     def __init__(self, plan):
-        self.plan, self.going, self.wrong, self.latencies_s = plan, True, 0, []
+        self.plan = plan
+        self.going = True
+        self.wrong = 0
+        self.latencies_s = []
         head = f"POST {plan['path']} HTTP/1.1\r\nHost: 127.0.0.1:{plan['port']}\r\n"
         head += "Content-Type: application/json\r\nContent-Length: "
         self.requests = [f"{head}{len(body)}\r\n\r\n{body}".encode() for body in plan["bodies"]]
@@ -85,9 +91,11 @@ class Run:
         for number in range(self.plan["connections"]):
             self.open(number)
         await asyncio.sleep(self.plan["warm_up_s"])
-        first, start_s = len(self.latencies_s), time.perf_counter()
+        first = len(self.latencies_s)
+        start_s = time.perf_counter()
         await asyncio.sleep(self.plan["seconds"])
-        end_s, self.going = time.perf_counter(), False
+        end_s = time.perf_counter()
+        self.going = False
         ordered = sorted(self.latencies_s[first:]) or [0.0]
         return {
             "req/s": (len(self.latencies_s) - first) / (end_s - start_s),

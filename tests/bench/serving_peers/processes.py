@@ -37,11 +37,11 @@ def environment(script):
     wanted = requirements(script)
     digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:8]
     folder = profile.data_folder() / "bench-servers" / f"{script.stem}-{digest}"
-    python, ready = folder / "bin" / "python", folder / "ready"
+    python = folder / "bin" / "python"
+    ready = folder / "ready"
     if not ready.exists():
-        uv = shutil.which(
-            "uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        )
+        places = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        uv = shutil.which("uv", path=places)
         if uv is None:
             raise RuntimeError("there is no uv")
         _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder])
@@ -87,36 +87,39 @@ class Family:
     """A process and all that it started, also what left its tree: by mark, by session."""
 
     def __init__(self, pid, token=None):
-        self.root, self.token, self._seen = psutil.Process(pid), token, set()
+        self.root = psutil.Process(pid)
+        self.token = token
+        self._known = set()
 
     def members(self):
         """Those that live: a list of psutil's processes."""
         with contextlib.suppress(psutil.Error):
-            self._seen |= {self.root, *self.root.children(recursive=True)}
+            self._known |= {self.root, *self.root.children(recursive=True)}
         if self.token:
-            self._seen |= {one for one in psutil.process_iter() if self._belongs(one)}
-        return [one for one in self._seen if _alive(one)]
+            self._known |= set(filter(self._belongs, psutil.process_iter()))
+        return [process for process in self._known if _alive(process)]
 
-    def _belongs(self, one):
+    def _belongs(self, process):
         try:
-            return os.getsid(one.pid) == self.root.pid or one.environ().get(MARK) == self.token
+            in_session = os.getsid(process.pid) == self.root.pid
+            return in_session or process.environ().get(MARK) == self.token
         except (psutil.Error, OSError):
             return False
 
     def cpu_s(self):
         """Seconds of processor time used so far, those of ended children included."""
-        return sum(sum(times[:4]) for times in self._each(lambda one: one.cpu_times()))
+        return sum(sum(times[:4]) for times in self._each(psutil.Process.cpu_times))
 
     def memory_mb(self):
         """Megabytes held; a page that several share counts once (PSS)."""
-        return sum(held.pss for held in self._each(lambda one: one.memory_full_info())) / 1e6
+        return sum(held.pss for held in self._each(psutil.Process.memory_full_info)) / 1e6
 
     def _each(self, look):
-        found = []
-        for one in self.members():
+        answers = []
+        for process in self.members():
             with contextlib.suppress(psutil.Error):
-                found.append(look(one))
-        return found
+                answers.append(look(process))
+        return answers
 
     def end(self, process):
         """Ask, wait, kill: some servers leave children behind, some hang."""
@@ -124,17 +127,18 @@ class Family:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         psutil.wait_procs(members, PATIENCE_S)
-        for one in self.members():
+        for member in self.members():
             with contextlib.suppress(psutil.Error):
-                one.kill()
+                member.kill()
         process.wait()
         psutil.wait_procs(self.members(), PATIENCE_S)
-        if left := self.members():
+        left = self.members()
+        if left:
             raise AssertionError(f"still there: {left}")
 
 
-def _alive(one):
+def _alive(process):
     try:
-        return one.is_running() and one.status() != psutil.STATUS_ZOMBIE
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False

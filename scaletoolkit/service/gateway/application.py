@@ -1,0 +1,185 @@
+"""The queue, the replicas and the HTTP application of one model server. Lab 07."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+import numpy as np
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Send
+
+from scaletoolkit.service.gateway import asgi, payloads
+from scaletoolkit.service.gateway.door import Door
+from scaletoolkit.service.gateway.fleet import Fleet
+from scaletoolkit.service.gateway.metrics import Metrics
+from scaletoolkit.service.gateway.replicas import ItemBatcher, ModelError
+from scaletoolkit.service.settings import Settings
+from scaletoolkit.serving.batching import (
+    Batcher,
+    DeadlineExceeded,
+    QueueClosed,
+    QueueFull,
+    ReplicaLost,
+)
+
+GRACE_S = 0.05
+CLIENT_GONE = 499
+STATUSES: dict[type[Exception], int] = {
+    ModelError: 422,
+    QueueFull: 503,
+    QueueClosed: 503,
+    ReplicaLost: 503,
+    DeadlineExceeded: 504,
+}
+EXPECTED: tuple[type[Exception], ...] = (payloads.BadRequest, asgi.ClientGone, *STATUSES)
+
+
+class Gateway:
+    """The queue, the replicas and the HTTP application of one model server."""
+
+    def __init__(self, settings: Settings, door: Door) -> None:
+        self.settings = settings
+        self.model = settings.model
+        self.metrics = Metrics(settings)
+        self.batcher: ItemBatcher = Batcher(
+            settings.max_batch_size,
+            settings.max_queue_delay_microseconds,
+            settings.max_queue_size,
+            self.metrics.on_batch,
+        )
+        self.fleet = Fleet(settings, self.batcher, door)
+        predictions = {
+            "/v1/predict": self.timed(self.predict),
+            f"/v2/models/{self.model['name']}/infer": self.timed(self.infer),
+        }
+        self.application = asgi.Router(predictions, self.pages(predictions))
+
+    def pages(self, predictions: Iterable[str]) -> Starlette:
+        """What answers everything but a POST to one of the paths of predictions."""
+        name = self.model["name"]
+        return Starlette(
+            routes=[
+                # so that Starlette calls a GET of them a wrong method, not a wrong path
+                *(Route(path, answered_by_the_router, methods=["POST"]) for path in predictions),
+                Route(f"/v2/models/{name}", self.describe),
+                Route(f"/v2/models/{name}/ready", self.ready),
+                Route("/v2", self.server),
+                Route("/v2/health/live", self.healthy),
+                Route("/v2/health/ready", self.ready),
+                Route("/healthz", self.healthy),
+                Route("/readyz", self.ready),
+                Route("/metrics", self.page),
+            ],
+            exception_handlers={HTTPException: _http_error},
+        )
+
+    def timed(self, endpoint: Callable[[Receive], Awaitable[object]]) -> asgi.Endpoint:
+        """The endpoint, with its failures as answers and every answer counted."""
+        clock = asyncio.get_running_loop().time
+
+        async def answer(receive: Receive, send: Send) -> None:
+            start_s = clock()
+            status = 200
+            headers: asgi.Headers = ()
+            try:
+                value = await endpoint(receive)
+            except EXPECTED as error:
+                status, value, headers = self.failure(error)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task and task.cancelling():
+                    raise  # the server ends; else it was the future: the client has gone
+                status = CLIENT_GONE
+                value = None
+            self.metrics.on_answer(status, clock() - start_s)
+            await asgi.reply(send, payloads.encode(value), status, headers)
+
+        return answer
+
+    def failure(self, error: Exception) -> tuple[int, object, asgi.Headers]:
+        """What is answered instead of results: (status, value, headers)."""
+        if isinstance(error, asgi.ClientGone):
+            return CLIENT_GONE, None, ()
+        value = {"error": str(error)}
+        if isinstance(error, payloads.BadRequest):
+            return error.status, value, ()
+        status = STATUSES[type(error)]
+        return status, value, self.retry_after() if status >= 500 else ()
+
+    def retry_after(self) -> asgi.Headers:
+        """The header with the time after which the queue will have been worked off, roughly."""
+        rate_per_s = self.metrics.averages(self.fleet, self.batcher)["items_per_s"]
+        after_s = math.ceil(self.batcher.waiting.value / rate_per_s) if rate_per_s else 1
+        return [(b"retry-after", b"%d" % min(60, max(1, after_s)))]
+
+    async def predict(self, receive: Receive) -> object:
+        """POST /v1/predict: a JSON list of items in, a list of results in the same order out."""
+        items = payloads.items(await asgi.body_of(receive), self.model)
+        return [row.tolist() for row in await self.results(receive, items)]
+
+    async def infer(self, receive: Receive) -> object:
+        """POST /v2/models/{name}/infer: the Open Inference Protocol."""
+        identity, items = payloads.tensor(await asgi.body_of(receive), self.model)
+        return payloads.answer(identity, await self.results(receive, items), self.model)
+
+    async def results(self, receive: Receive, items: list[np.ndarray]) -> list[np.ndarray]:
+        """The rows of a request's items: all, or the first one's failure.
+
+        What nobody waits for any more leaves the queue: after a failure, or when the client goes.
+        """
+        if len(items) > self.settings.max_queue_size:
+            most = self.settings.max_queue_size
+            raise payloads.BadRequest(f"{len(items)} items in one request; at most {most}", 413)
+        futures: list[asyncio.Future[np.ndarray]] = []
+        loop = asyncio.get_running_loop()
+        watch = loop.call_later(GRACE_S, asgi.cancel_when_gone, receive, futures)
+        try:
+            for item in items:
+                futures.append(self.batcher.submit(item, self.settings.timeout_s))
+            return [await future for future in futures]
+        finally:
+            watch.cancel()
+            for future in futures:
+                if not future.cancel() and not future.cancelled():
+                    future.exception()  # seen, so that asyncio does not complain
+
+    async def describe(self, request: Request) -> Response:
+        """GET /v2/models/{name}."""
+        return reply(payloads.metadata(self.model))
+
+    async def server(self, request: Request) -> Response:
+        """GET /v2."""
+        return reply({"name": "scaletoolkit", "version": "1", "extensions": []})
+
+    async def healthy(self, request: Request) -> Response:
+        """GET /healthz: this process works."""
+        return reply({"live": True})
+
+    async def ready(self, request: Request) -> Response:
+        """GET /readyz: a replica can answer."""
+        count = len(self.fleet.ready)
+        return reply({"ready": bool(count), "replicas": count}, 200 if count else 503)
+
+    async def page(self, request: Request) -> Response:
+        """GET /metrics."""
+        text = self.metrics.text(self.fleet, self.batcher)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def answered_by_the_router(request: Request) -> Response:
+    """Stands for a prediction among Starlette's routes; the router answers it before Starlette."""
+    raise NotImplementedError
+
+
+def reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A JSON response of Starlette's."""
+    return Response(payloads.encode(value), status, headers, "application/json")
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException), "Starlette calls it for nothing else"
+    return reply({"error": f"{request.url.path}: {error.detail}"}, error.status_code, error.headers)
