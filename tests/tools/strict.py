@@ -35,7 +35,8 @@ class Run:
 
 def strict_run(notebook, time_limit_s=600, grace_s=10):
     """Execute every cell of a notebook and compare its stored outputs, in the `ci` profile."""
-    token, folder = uuid.uuid4().hex, Path(tempfile.mkdtemp(prefix="strict-"))
+    token = uuid.uuid4().hex
+    folder = Path(tempfile.mkdtemp(prefix="strict-"))
     try:
         process = _start(notebook, folder, token)
         seconds, peak_bytes = _watch(process, time_limit_s)
@@ -49,7 +50,7 @@ def strict_run(notebook, time_limit_s=600, grace_s=10):
 
 
 def _start(notebook, folder, token):
-    command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "--rootdir=."]
+    command = [sys.executable, "-m", "pytest", "-c", "tests/nbval.toml", "--rootdir=."]
     environment = {name: os.environ[name] for name in os.environ if name != "SCALETOOLKIT_EVENTS"}
     environment |= {
         "SCALETOOLKIT_PROFILE": "ci",
@@ -59,7 +60,7 @@ def _start(notebook, folder, token):
     }
     with (folder / "output").open("w") as output:
         return subprocess.Popen(
-            [*command, "--nbval", str(notebook)],
+            [*command, str(notebook)],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -73,8 +74,10 @@ def _watch(process, time_limit_s):
 
     Memory is the sum over the kernel and all that it started, in bytes.
     """
-    start, busy_before = time.monotonic(), _busy_s()
-    peak_bytes, used_s = 0, {}
+    start = time.monotonic()
+    busy_before = _busy_s()
+    peak_bytes = 0
+    used_s = {}
     while process.poll() is None:
         family = _family(process.pid)
         used_s |= {pid: cpu_s for pid, (cpu_s, _) in family.items()}
@@ -104,7 +107,8 @@ def _family(pid):
         parent = psutil.Process(pid)
         for one in [parent, *parent.children(recursive=True)]:
             with suppress(psutil.Error), one.oneshot():
-                times, held = one.cpu_times(), one.memory_full_info()
+                times = one.cpu_times()
+                held = one.memory_full_info()
                 size = getattr(held, "pss", held.rss) if one.pid != pid else 0
                 found[one.pid] = (times.user + times.system, size)
     except psutil.NoSuchProcess:
