@@ -40,7 +40,7 @@ def rooms(folder):
 @pytest.mark.parametrize("folder", [f for f in FOLDERS if f not in UNDRAWN], ids=below(PACKAGE))
 def test_a_package_names_what_lies_in_it(folder):
     docstring = ast.get_docstring(ast.parse((folder / "__init__.py").read_text()))
-    named = re.findall(r"^(\w+)  +\S", docstring, re.MULTILINE)
+    named = re.findall(r"^(\w+)/?  +\S", docstring, re.MULTILINE)
     assert sorted(named) == sorted(rooms(folder))
 
 
