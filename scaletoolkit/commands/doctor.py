@@ -17,7 +17,8 @@ from pathlib import Path
 DISK_BYTES = 3 * 10**9
 MEMORY_BYTES = 4 * 10**9
 INSTALL = f"{sys.executable} -m pip install"
-CONSTRAINED = f"{INSTALL} --constraint constraints.txt"
+CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"  # in a checkout, not in a wheel
+CONSTRAINED = f"{INSTALL} --constraint {CONSTRAINTS}" if CONSTRAINTS.exists() else INSTALL
 OPTIONAL = {"ray": "labs 01 and 12 show their cluster cells without running them"}
 
 

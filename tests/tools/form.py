@@ -78,13 +78,13 @@ def problems(path):
     """Every sentence about a file of the library: a list, empty for one of the right form."""
     text = path.read_text()
     tree = ast.parse(text)
-    found = [sentence for guard in GUARDS for sentence in guard(tree)]
+    sentences = [sentence for guard in GUARDS for sentence in guard(tree)]
     lines = len(text.splitlines())
     if lines > LONGEST_MODULE:
-        found.append(f"the module has {lines} lines; at most {LONGEST_MODULE}")
+        sentences.append(f"the module has {lines} lines; at most {LONGEST_MODULE}")
     if "# fmt:" in text:
-        found.append("a comment turns the formatter off")
-    return found
+        sentences.append("a comment turns the formatter off")
+    return sentences
 
 
 GUARDS = [packed, tricks, long_functions, many_parameters]

@@ -162,9 +162,9 @@ def only_numbers_between_marks(notebook):
     """nbval sees none of what stands in ⟨…⟩, so it must be a number and a unit."""
     for cell in code_cells(notebook):
         text = printed(cell)
-        for found in re.findall(r"⟨[^⟩]*⟩?", text):
-            if not MEASURED.fullmatch(found):
-                yield f"cell {cell.id}: {found} is not a number and a unit"
+        for value in re.findall(r"⟨[^⟩]*⟩?", text):
+            if not MEASURED.fullmatch(value):
+                yield f"cell {cell.id}: {value} is not a number and a unit"
         if text.count("⟨") != text.count("⟩"):
             yield f"cell {cell.id}: the marks ⟨ and ⟩ do not match"
 
@@ -220,9 +220,9 @@ def whole_anatomy(notebook):
             1,
         ),
     }
-    for name, (found, least) in parts.items():
-        if found < least:
-            yield f"{found} {name}; at least {least}"
+    for name, (count, least) in parts.items():
+        if count < least:
+            yield f"{count} {name}; at least {least}"
     headings = " ".join(_headings(notebook)).lower()
     for words in HEADINGS:
         if words not in headings:

@@ -102,18 +102,18 @@ def _family(pid):
     A page that several processes share counts once, where the system tells (Linux: PSS). The
     process itself, which only compares, is counted with no memory.
     """
-    found = {}
+    usage = {}
     try:
         parent = psutil.Process(pid)
-        for one in [parent, *parent.children(recursive=True)]:
-            with suppress(psutil.Error), one.oneshot():
-                times = one.cpu_times()
-                held = one.memory_full_info()
-                size = getattr(held, "pss", held.rss) if one.pid != pid else 0
-                found[one.pid] = (times.user + times.system, size)
+        for process in [parent, *parent.children(recursive=True)]:
+            with suppress(psutil.Error), process.oneshot():
+                times = process.cpu_times()
+                held = process.memory_full_info()
+                size = getattr(held, "pss", held.rss) if process.pid != pid else 0
+                usage[process.pid] = (times.user + times.system, size)
     except psutil.NoSuchProcess:
         pass
-    return found
+    return usage
 
 
 def _left(token, folder, grace_s):
@@ -126,7 +126,7 @@ def _left(token, folder, grace_s):
 
 def _survivors(token, folder):
     folders = [f"the folder {path.name}" for path in folder.glob("scaletoolkit-*")]
-    return folders + [sentence for one in _marked(token) for sentence in _describe(one)]
+    return folders + [sentence for process in _marked(token) for sentence in _describe(process)]
 
 
 def _describe(process):
@@ -141,11 +141,11 @@ def _describe(process):
 
 def _marked(token):
     """Processes whose environment holds the token: also those that left the process tree."""
-    found = []
+    marked = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK) == token:
-                found.append(process)
+                marked.append(process)
         except (psutil.Error, OSError):
             continue
-    return found
+    return marked
