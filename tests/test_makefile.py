@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-FAKE_PYTHON = """#!/bin/sh
-[ "$1" = -m ] || exit 0
+FAKE_PYTHON = r"""#!/bin/sh
+case "$1" in -c) exit ;; esac
 mkdir -p .venv/bin
-for program in python uv; do ln -sf "$(command -v true)" .venv/bin/$program; done
+printf '#!/bin/sh\nexit 0\n' | tee .venv/bin/python > .venv/bin/uv
+chmod +x .venv/bin/*
 """
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed here")
@@ -50,7 +51,7 @@ def test_an_update_keeps_the_environment_unless_it_is_interrupted(folder):
     assert make(folder)
     assert kept.exists()
     os.utime(folder / ".venv" / "ready", (0, 0))
-    (folder / "python").write_text(FAKE_PYTHON.replace("v true", "v false"))
+    (folder / "python").write_text(FAKE_PYTHON.replace("exit 0", "exit 1"))
     assert not make(folder)
     assert not (folder / ".venv" / "ready").exists()
     (folder / "python").write_text(FAKE_PYTHON)
