@@ -1,5 +1,6 @@
 # make start   open the labs in JupyterLab       make labs    run and store every lab (or LAB=01)
-# make test    run every check                   make bench   measure; writes data/bench.md
+# make check   the quick checks, two minutes     make bench   measure; writes data/bench.md
+# make test    run every check                   make docs    pages from the docstrings
 # make clean   remove what was installed and generated
 #
 # Variables: PYTHON=python3.12   the Python to build on, 3.11 or newer
@@ -16,23 +17,34 @@ LAB ?=
 BIN := .venv/bin
 READY := .venv/ready$(if $(TORCH),-$(TORCH))
 # Compiled at once: else the first lab that exports a model compiles a thousand files while it runs.
-UV_INSTALL := $(BIN)/uv pip install --python $(BIN)/python --constraint constraints.txt --compile-bytecode
+UV_INSTALL := $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode \
+	--constraint constraints.txt --build-constraints constraints.txt
 FIRST := labs/00_start_here.ipynb
 $(if $(filter-out cpu,$(TORCH)),$(error TORCH can only be cpu; it is "$(TORCH)"))
 # Jupyter refuses to run as root unless told; containers often are.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: start test labs bench clean
+# Nothing is asked of the internet: no news of Jupyter, no newer version.
+LAB_OPTIONS := --ip=127.0.0.1 --LabApp.default_url=/lab/tree/$(FIRST) --LabApp.news_url=None \
+	--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(AS_ROOT)
+
+.PHONY: start check form test labs bench docs clean
 .DELETE_ON_ERROR:
 
 start: $(READY)
 	@echo "JupyterLab opens in your browser. Where there is none, open the address that it prints."
-	$(BIN)/jupyter lab --ip=127.0.0.1 $(AS_ROOT) --LabApp.default_url=/lab/tree/$(FIRST)
+	$(BIN)/jupyter lab $(LAB_OPTIONS)
 
-test: $(READY)
+check: form
+	$(BIN)/python -m pytest -m "not slow" --durations=5
+
+test: form
+	$(BIN)/python -m pytest --durations=5
+
+form: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest --durations=5
+	$(BIN)/mypy
 
 labs: $(READY)
 	@set -e; for lab in labs/$(LAB)*.ipynb; do \
@@ -43,17 +55,24 @@ bench: $(READY)
 	$(UV_INSTALL) --quiet -e ".[bench]"
 	$(BIN)/python tests/bench
 
+docs: $(READY)
+	$(UV_INSTALL) --quiet -e ".[docs]"
+	$(BIN)/python docs/build.py
+
 clean:
-	rm -rf .venv build dist *.egg-info .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist docs/_build *.egg-info .ruff_cache .mypy_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
-	find data -mindepth 1 -maxdepth 1 ! -name README.md ! -name fixtures -exec rm -rf {} +
+	find data -mindepth 1 -maxdepth 1 ! -name README.md -exec rm -rf {} +
 
 # One stamp for the whole installation: quick when nothing changed, renewed when a version did.
+# Without a stamp an installation was interrupted, and files may be missing in it: made anew.
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "scaletoolkit needs Python 3.11 or newer, and $(PYTHON) is not that."; \
 		echo "Name another one, for example: make start PYTHON=python3.12"; exit 1; }
 	@echo "Setting up .venv: the first time takes minutes and up to 6 GB of disk, most of it PyTorch."
+	@ls .venv/ready* >/dev/null 2>&1 || rm -rf .venv
+	@rm -f .venv/ready*
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
 	$(if $(TORCH),$(UV_INSTALL) --torch-backend cpu \

@@ -1,92 +1,44 @@
-"""`python -m scaletoolkit doctor | list | run 01 | hpa`: a thin command line. Assembly.
+"""`python -m scaletoolkit doctor | list | run 01 | hpa`: finds the command, and runs it.
 
 Exit status: 0 all is well; 1 a lab or a check failed; 2 it could not start; 130 interrupted.
 """
 
 import argparse
+import ast
+import importlib
+import pkgutil
 import signal
 import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NoReturn
 
-from scaletoolkit import __version__, lab
-from scaletoolkit.commands import doctor, labs
-
-
-def doctor_command(parser):
-    """what this machine has, what is missing, and what to do about it"""
-    parser.add_argument("--cpu-only", action="store_true", help="only ask for PyTorch's CPU build")
-    return lambda options: _cpu_only() if options.cpu_only else _doctor()
+from scaletoolkit import __version__, commands, lab
 
 
-def _doctor():
-    found = doctor.findings()
-    stops = any(finding.stops for finding in found)
-    if not doctor.packages():
-        for name, text in doctor.facts().items():
-            print(f"{name:<12}{text}")
-    for finding in found:
-        print(finding)
-    print("Something is missing." if stops else "Everything that the labs need is here.")
-    return int(stops)
+def names() -> list[str]:
+    """The commands that there are: the files of `commands/`."""
+    return [module.name for module in pkgutil.iter_modules(commands.__path__)]
 
 
-def _cpu_only():
-    found = doctor.cpu_only()
-    for finding in found:
-        print(finding)
-    if not found:
-        print("PyTorch is the CPU build that was asked for.")
-    return int(bool(found))
+def about(name: str) -> str:
+    """The first line of a command's docstring, read without importing what it needs."""
+    spec = find_spec(f"{commands.__name__}.{name}")
+    assert spec is not None
+    assert spec.origin is not None
+    docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_bytes())) or name
+    return docstring.splitlines()[0].replace("%", "%%")
 
 
-def list_command(parser):
-    """the labs and their questions, in the order of the course"""
-
-    def run(_):
-        for path in labs.labs():
-            print(f"{labs.title(path):<32}{labs.question(path)}")
-        return 0
-
-    return run
-
-
-def run_command(parser):
-    """execute a lab without a browser: its sections and claims as they come"""
-    parser.add_argument("lab", help="its number or name, for example 01")
-    parser.add_argument("--profile", help="ci, laptop or workstation: how much data")
-    parser.add_argument("--save", metavar="FILE", help="where to write the executed notebook")
-
-    def run(options):
-        labs.run(labs.find(options.lab), options.profile, options.save)
-        return 0
-
-    return run
-
-
-def hpa_command(parser):
-    """replay your own traffic against your own HorizontalPodAutoscaler manifest (simulated)"""
-    from scaletoolkit.commands import hpa
-
-    return hpa.command(parser)
-
-
-COMMANDS = {
-    "doctor": doctor_command,
-    "list": list_command,
-    "run": run_command,
-    "hpa": hpa_command,
-}
-
-
-def main(arguments=None):
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status, and prints one sentence for what went wrong."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    options = _parser(arguments).parse_args(arguments)
     try:
-        return options.run(options)
-    except labs.LabFailed as failure:
-        return _say(failure, 1)
+        options = _options(sys.argv[1:] if arguments is None else arguments)
+        status: int = options.run(options)
+        return status
     except lab.LabError as error:
-        return _say(error, 2)
+        return _say(str(error), 2)
     except ModuleNotFoundError as error:
         remedy = "`python -m scaletoolkit doctor` says what is missing."
         return _say(f"The package {error.name!r} is not installed; {remedy}", 2)
@@ -94,23 +46,29 @@ def main(arguments=None):
         return _say("Interrupted; nothing was left running.", 130)
 
 
-def _say(sentence, status):
+def _say(sentence: str, status: int) -> int:
     print(sentence, file=sys.stderr)
     return status
 
 
-def _parser(arguments):
-    """The parser; only the command that is called says its options, and imports what it needs."""
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options; only the command that is called is imported, and says its own."""
     parser = argparse.ArgumentParser(prog="python -m scaletoolkit", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(required=True, metavar="|".join(COMMANDS))
-    for name, command in COMMANDS.items():
-        one = commands.add_parser(name, help=command.__doc__, description=command.__doc__)
+    known = parser.add_subparsers(required=True, metavar="|".join(names()))
+    for name in names():
+        subparser = known.add_parser(name, help=about(name), description=about(name))
         if name in arguments[:1]:
-            one.set_defaults(run=command(one))
-    return parser
+            module = importlib.import_module(f"{commands.__name__}.{name}")
+            subparser.set_defaults(run=module.command(subparser))
+    return parser.parse_args(arguments)
+
+
+def program() -> NoReturn:
+    """What a shell starts: a request to end (SIGTERM) is treated as Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(main())
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped or interrupted: the same
-    sys.exit(main())
+    program()

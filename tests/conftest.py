@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -17,8 +18,34 @@ settings.register_profile(
 )
 settings.load_profile("scaletoolkit")
 
+# What `make check` leaves out, beside the labs and the browser: whatever starts ranks, kernels or
+# kills. The beginnings of names below tests/.
+SLOW = (
+    "commands/test_main.py::test_interrupting",
+    "commands/test_run.py",
+    "machine/ranks/",
+    "service/test_autoscaler.py::test_the_size_follows",
+    "service/test_faults.py",
+    "service/test_kernel_kills.py",
+    "service/test_listeners.py",
+    "test_guards.py::test_strict_nbval",
+    "test_guards.py::test_what_outlives",
+    "test_wheel.py::test_it_runs_a_notebook",
+    "test_wheel.py::test_the_doctor",
+    "training/test_gradients.py",
+    "training/test_models.py::test_every_number_of_ranks",
+)
+
 # A shell starts its background jobs deaf to interrupts, and their children inherit it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        name = f"{item.path.relative_to(Path(__file__).parent).as_posix()}::{item.name}"
+        kinds = {mark.name for mark in item.iter_markers()}
+        if name.startswith(SLOW) or kinds & {"labs", "browser"}:
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,8 @@ def test_the_live_picture_changes_while_the_load_test_runs():
         driver.open_notebook(page, address("09_autoscaling.ipynb"))
         driver.start_all(page)
         cell = page.locator(".jp-CodeCell", has_text="plots.live(draw, ticks())")
-        picture, seen = cell.locator(".jp-OutputArea-output img"), set()
+        picture = cell.locator(".jp-OutputArea-output img")
+        seen = set()
         end_s = time.monotonic() + 400
         while not driver.done(page) and time.monotonic() < end_s:
             if picture.count():

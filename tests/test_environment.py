@@ -23,15 +23,22 @@ DIRECT = REQUIRED + [Requirement(line) for line in EXTRAS]
 def ranges(lines):
     """{package: versions allowed} of lines such as "numpy>=1.26"."""
     wanted = [Requirement(line) for line in lines]
-    return {CONDA_NAMES.get(one.name, one.name): str(one.specifier) for one in wanted}
+    return {
+        CONDA_NAMES.get(requirement.name, requirement.name): str(requirement.specifier)
+        for requirement in wanted
+    }
 
 
 def pins():
     """The constraints that hold for this Python on this system: {package: version}."""
     lines = (ROOT / "constraints.txt").read_text().splitlines()
-    found = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    here = [one for one in found if one.marker is None or one.marker.evaluate()]
-    return {canonicalize_name(one.name): str(one.specifier) for one in here}
+    pinned = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    here = [
+        requirement
+        for requirement in pinned
+        if requirement.marker is None or requirement.marker.evaluate()
+    ]
+    return {canonicalize_name(requirement.name): str(requirement.specifier) for requirement in here}
 
 
 def test_conda_asks_for_the_same_ranges_as_the_package():
@@ -45,10 +52,10 @@ def test_conda_lets_pip_install_this_package_only():
     assert CONDA["dependencies"][-1] == {"pip": ["-e ."]}
 
 
-@pytest.mark.parametrize("one", DIRECT, ids=lambda one: one.name)
-def test_a_direct_dependency_is_pinned_within_its_range(one):
-    pin = pins()[canonicalize_name(one.name)]
-    assert one.specifier.contains(pin.removeprefix("=="))
+@pytest.mark.parametrize("requirement", DIRECT, ids=lambda requirement: requirement.name)
+def test_a_direct_dependency_is_pinned_within_its_range(requirement):
+    pin = pins()[canonicalize_name(requirement.name)]
+    assert requirement.specifier.contains(pin.removeprefix("=="))
 
 
 def test_constraints_are_exact_and_name_no_server():
@@ -60,7 +67,10 @@ def test_constraints_are_exact_and_name_no_server():
 
 @pytest.mark.skipif(Path(sys.prefix) != ROOT / ".venv", reason="not the environment make builds")
 def test_make_installed_the_constraints():
-    wanted = {canonicalize_name(one.name): pins()[canonicalize_name(one.name)] for one in REQUIRED}
+    wanted = {
+        canonicalize_name(requirement.name): pins()[canonicalize_name(requirement.name)]
+        for requirement in REQUIRED
+    }
     here = {name: f"=={version(name).split('+')[0]}" for name in wanted}
     assert here == wanted
 

@@ -2,19 +2,25 @@
 
 import re
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
-from tools import guards
+from tools import guards, notebooks
 from tools.strict import strict_run
 
+PNG = "image/png"
 PRINTS = 'print("one of two")'
 STARTER = "def answer():\n    raise NotImplementedError\n\nexercise.check('1.1', answer)"
 
 
 def code(name, text, output, tags=()):
-    outputs = [new_output("stream", text=output)] if output else []
-    return new_code_cell(text, id=name, outputs=outputs, metadata={"tags": list(tags)})
+    return notebooks.code(name, text, [notebooks.stream(output)] if output else [], tags)
+
+
+def recorded(*cells):
+    """A notebook of cells that look executed from top to bottom."""
+    notebook = notebooks.notebook(*cells)
+    for number, cell in enumerate(guards.code_cells(notebook), 1):
+        cell.execution_count = number
+    return notebook
 
 
 def good_lab():
@@ -24,7 +30,7 @@ def good_lab():
         + "words " * 300
         + "\n## Break it\n## Explore\n## Extrapolate\n## Graduate\n## Decide\n## Close\n"
     )
-    cells = [new_markdown_cell(prose, id="title")]
+    cells = [notebooks.markdown("title", prose)]
     setup = "print(hardware.machine())"
     cells.append(code("set-up", setup, "cpu · 2 cores", ["nbval-ignore-output"]))
     cells += [code(f"prints-{word}", PRINTS, "one of ⟨2.5 ms⟩\n") for word in "abcdefghij"]
@@ -38,11 +44,7 @@ def good_lab():
     ]
     cells.append(code("explore", "interact(draw)", "", ["nbval-ignore-output"]))
     cells.append(code("close", "lab.summary()\nprocesses.clean_up()", "Claims held: 3 of 3\n"))
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
-    for number, cell in enumerate(guards.code_cells(notebook), 1):
-        cell.execution_count = number
-    return notebook
+    return recorded(*cells)
 
 
 def test_a_good_lab_passes():
@@ -52,16 +54,12 @@ def test_a_good_lab_passes():
 def test_an_error_that_is_shown_on_purpose_is_one_sentence():
     notebook = good_lab()
     notebook.cells[2].metadata.tags.append("raises-exception")
-    add_output(notebook.cells[2], "error", ename="E", evalue="No.", traceback=["No."])
+    notebook.cells[2].outputs.append(notebooks.error("No.", "No."))
     assert guards.problems(notebook) == []
 
 
 def set_text(cell, text):
     cell.outputs[0].text = text
-
-
-def add_output(cell, kind, **fields):
-    cell.outputs.append(new_output(kind, **fields))
 
 
 FAULTS = {
@@ -71,25 +69,28 @@ FAULTS = {
     "unknown tag": lambda nb, cell: cell.metadata.update(tags=["nbval-skip"]),
     "random id": lambda nb, cell: cell.update(id="3fa8c02d"),
     "twice the same id": lambda nb, cell: cell.update(id="prints-b"),
-    "too many cells": lambda nb, cell: nb.cells.extend([new_markdown_cell("x", id="more")] * 60),
+    "too many cells": lambda nb, cell: nb.cells.extend([notebooks.markdown("more", "x")] * 60),
     "a long cell": lambda nb, cell: cell.update(source="\n".join([PRINTS] * 31)),
+    "long cells": lambda nb, cell: [
+        c.update(source="\n".join([c.source] + ["print(1)"] * 8)) for c in nb.cells[2:14]
+    ],
+    "two assignments in one": lambda nb, cell: cell.update(source="a, b = 1, 2\n" + PRINTS),
+    "a conditional as a statement": lambda nb, cell: cell.update(source="a and f()\n" + PRINTS),
     "no prose": lambda nb, cell: nb.cells[0].update(
         source="# T\n## Break it\n## Explore\n## Extrapolate\n## Graduate\n## Decide\n## Close"
     ),
     "too many bytes": lambda nb, cell: set_text(cell, "a" * 400_001),
-    "too many figures": lambda nb, cell: [
-        add_output(cell, "display_data", data={"image/png": ""}) for _ in range(9)
-    ],
-    "an error": lambda nb, cell: add_output(cell, "error", ename="E", evalue="", traceback=[]),
+    "too many figures": lambda nb, cell: cell.outputs.extend([notebooks.shown(PNG, "")] * 9),
+    "an error": lambda nb, cell: cell.outputs.append(notebooks.error("")),
     "no error where one is announced": lambda nb, cell: cell.metadata.tags.append(
         "raises-exception"
     ),
     "a traceback": lambda nb, cell: [
         cell.metadata.tags.append("raises-exception"),
-        add_output(cell, "error", ename="E", evalue="One sentence.", traceback=["a", "b"]),
+        cell.outputs.append(notebooks.error("One sentence.", "a", "b")),
     ],
-    "stderr": lambda nb, cell: add_output(cell, "stream", name="stderr", text="warning"),
-    "an SVG": lambda nb, cell: add_output(cell, "display_data", data={"image/svg+xml": "<svg/>"}),
+    "stderr": lambda nb, cell: cell.outputs.append(notebooks.stream("warning", "stderr")),
+    "an SVG": lambda nb, cell: cell.outputs.append(notebooks.shown("image/svg+xml", "<svg/>")),
     "a claim that fails": lambda nb, cell: set_text(cell, "✘ no"),
     "words between marks": lambda nb, cell: set_text(cell, "⟨the fast way wins⟩"),
     "a mark left open": lambda nb, cell: set_text(cell, "⟨2.5 ms"),
@@ -132,10 +133,7 @@ def test_strict_nbval_compares_all_but_the_measured_value(tmp_path):
     head = "layout          time\n"
     cells.append(code("same", f"print({TABLE})", head + "by day  ⟨   9.1 ms⟩\n"))
     cells.append(code("other", f"print({TABLE})", head + "by now  ⟨    500 ms⟩\n"))
-    for number, cell in enumerate(cells, 1):
-        cell.execution_count = number
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "small.ipynb")
-    run = strict_run(tmp_path / "small.ipynb")
+    run = strict_run(notebooks.write(recorded(*cells), tmp_path / "small.ipynb"))
     failed = re.findall(r"^FAILED .*::Cell (\d)", run.output, re.MULTILINE)
     assert failed == ["2", "3", "4", "6"], run.output
 
@@ -147,8 +145,6 @@ def test_what_outlives_a_notebook_is_seen(tmp_path):
         "subprocess.Popen([sys.executable, '-c', code], start_new_session=True)\n"
         "folder = tempfile.mkdtemp(prefix='scaletoolkit-')"
     )
-    cell = code("leaves", source, "")
-    cell.execution_count = 1
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "leaves.ipynb")
-    left = strict_run(tmp_path / "leaves.ipynb", grace_s=0.5).left
+    path = notebooks.write(recorded(code("leaves", source, "")), tmp_path / "leaves.ipynb")
+    left = strict_run(path, grace_s=0.5).left
     assert [sentence.split()[1] for sentence in left] == ["folder", "process", "port"]

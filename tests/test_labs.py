@@ -5,9 +5,8 @@ import importlib
 import re
 from types import SimpleNamespace
 
-import nbformat
 import pytest
-from tools import guards
+from tools import guards, notebooks
 from tools.strict import ROOT, strict_run
 
 from scaletoolkit.lab.exercises import judge
@@ -19,10 +18,6 @@ GIGABYTES = {"03": 4.0}
 each_lab = pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
 
 
-def read(path):
-    return nbformat.read(path, as_version=4)
-
-
 def test_the_labs_are_those_that_the_readme_calls_ready():
     readme = (ROOT / "README.md").read_text()
     rows = re.findall(r"^\| (\d\d) \| (.*?) \|.*\| (\w+) \|$", readme, re.MULTILINE)
@@ -31,9 +26,14 @@ def test_the_labs_are_those_that_the_readme_calls_ready():
     assert ready == [path.name for path in LABS]
 
 
+def test_exercises_are_named_like_their_labs():
+    files = (ROOT / "scaletoolkit" / "exercises").glob("[!_]*.py")
+    assert sorted(path.stem for path in files) == sorted(path.stem[3:] for path in LABS)
+
+
 @each_lab
 def test_form(path):
-    assert guards.problems(read(path)) == []
+    assert guards.problems(notebooks.read(path)) == []
 
 
 @pytest.mark.labs
@@ -49,7 +49,7 @@ def test_outputs_are_the_stored_ones_within_budget_and_nothing_is_left(path):
 @pytest.mark.labs
 @each_lab
 def test_a_changed_output_is_caught(path, tmp_path):
-    notebook = read(path)
+    notebook = notebooks.read(path)
     cells = guards.code_cells(notebook)
     number = next(i for i, cell in enumerate(cells) if _comparable(cell))
     cut = notebook.cells.index(cells[number]) + 1
@@ -69,13 +69,12 @@ def _altered(notebook, cut, path):
     output = next(o for o in notebook.cells[-1].outputs if o.output_type == "stream")
     at = next(i for i, letter in enumerate(output.text) if letter.isalpha())
     output.text = output.text[:at] + "#" + output.text[at + 1 :]
-    nbformat.write(notebook, path)
-    return path
+    return notebooks.write(notebook, path)
 
 
 def exercise_module(notebook):
     """The module that the lab imports as `exercise`."""
-    for node in ast.walk(ast.parse(_plain(guards.source(notebook)))):
+    for node in statements(notebook):
         if isinstance(node, ast.ImportFrom) and node.module == "scaletoolkit.exercises":
             for name in node.names:
                 if name.asname == "exercise":
@@ -83,14 +82,15 @@ def exercise_module(notebook):
     raise ValueError("the lab imports no module of scaletoolkit.exercises as exercise")
 
 
-def _plain(code):
-    return "\n".join(line for line in code.splitlines() if not line.startswith(("%", "!")))
+def statements(notebook):
+    """The statements of all code cells, those inside others not apart."""
+    return [node for cell in guards.code_cells(notebook) for node in guards.tree(cell).body]
 
 
 def exercises():
     """(lab's name, exercise, starter cell) for every exercise of every lab."""
     for path in LABS:
-        notebook = read(path)
+        notebook = notebooks.read(path)
         module = exercise_module(notebook)
         for name, exercise in module.BOOK.exercises.items():
             cells = [
@@ -104,9 +104,8 @@ each_exercise = pytest.mark.parametrize(("lab", "exercise"), list(exercises()))
 
 def starter(lab, name):
     """The function of the notebook's own exercise cell, with the notebook's imports around it."""
-    tree = ast.parse(_plain(guards.source(lab.notebook)))
-    imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
-    cell = ast.parse(lab.cells[0].source)
+    imports = [n for n in statements(lab.notebook) if isinstance(n, ast.Import | ast.ImportFrom)]
+    cell = guards.tree(lab.cells[0])
     check = next(n for n in ast.walk(cell) if isinstance(n, ast.Call) and len(n.args) == 2)
     defined = [node for node in cell.body if isinstance(node, ast.FunctionDef)]
     names = {}

@@ -1,70 +1,100 @@
-"""Who may import whom: each part can be read, tested, replaced and taught alone."""
+"""Who may import whom: each room can be read, tested, replaced and taught alone.
+
+What a replica may import is watched in service/test_process_walls.py.
+"""
 
 import ast
+import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "scaletoolkit"
-GROUND = ["lab", "measure", "laws", "plots", "ranks", "events"]  # each may import those before it
-PARTS = {
-    "partitions",
-    "sampling",
-    "incremental",
-    "changefeed",
-    "training",
-    "gradients",
-    "loader",
-    "sharding",
-    "checkpoint",
-    "compression",
-    "load",
-    "batching",
-    "caching",
-    "autoscaling",
-    "features",
-    "tenants",
-}
-ASSEMBLY = {"__main__", "doctor", "runner", "service", "cluster", "exercises"}
-FILES = {path.stem: [path] for path in PACKAGE.glob("*.py") if path.stem != "__init__"}
-FILES |= {
-    path.parent.name: sorted(path.parent.glob("*.py")) for path in PACKAGE.glob("*/__init__.py")
-}
+import scaletoolkit
+
+PACKAGE = Path(scaletoolkit.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+FACES = [path for path in FILES if path.name == "__init__.py"]
+RULE = "pods calculator limits decision controller".split()
+
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
 
 
-def allowed(name):
-    """The modules of the package that a module may import, by the layer that it belongs to."""
-    if name in GROUND:
-        return {name, *GROUND[: GROUND.index(name)]}
-    return {*GROUND, name} if name in PARTS else {*GROUND, *PARTS, *ASSEMBLY}
+def drawn():
+    """{room: its layer}, from the top down, as the package's own docstring draws them."""
+    rooms = {}
+    for layer, room in re.findall(
+        r"^(on top|axes|ground)? +(\w+)  +\S", scaletoolkit.__doc__, re.M
+    ):
+        rooms[room] = layer or list(rooms.values())[-1]
+    return rooms
 
 
-def imported(path):
-    """The modules of the package that a file imports, anywhere in it: a set of names."""
-    names = set()
+LAYERS = drawn()
+
+
+def room_of(path):
+    """The room that a file lies in: a folder of the package, or the name of a file beside them."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path):
+    """The modules that a file imports anywhere in it: dotted names, those of `from` imports too."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, (
-                f"{path.name} imports relatively; write from scaletoolkit import"
-            )
-            if node.module == "scaletoolkit":
-                names |= {alias.name for alias in node.names}
-            names |= (
-                {node.module.split(".")[1]} if node.module.startswith("scaletoolkit.") else set()
-            )
-        if isinstance(node, ast.Import):
-            names |= {
-                a.name.split(".")[1] for a in node.names if a.name.startswith("scaletoolkit.")
-            }
-    return names - {"__version__"}
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_a_module_imports_only_what_its_layer_allows(name):
-    assert sum(name in layer for layer in (GROUND, PARTS, ASSEMBLY)) == 1, f"{name}: which layer?"
-    for path in FILES[name]:
-        assert imported(path) <= allowed(name), path.name
+def rooms_imported(path):
+    """The other rooms of the package that a file imports: a set of names."""
+    names = [name.split(".") for name in imports(path)]
+    return {parts[1] for parts in names if parts[0] == "scaletoolkit"} - {room_of(path)}
+
+
+def allowed(room):
+    """The rooms that a room may import: those below it, and on top also those beside it."""
+    if room not in LAYERS or LAYERS[room] == "on top":
+        return {*LAYERS}
+    ground = [name for name, layer in LAYERS.items() if layer == "ground"]
+    return {*ground[ground.index(room) + 1 :]} if room in ground else {*ground}
+
+
+def test_the_rooms_that_are_drawn_are_those_that_are_there():
+    assert {*LAYERS} == {*map(room_of, FILES)} - {"__init__", "__main__"}
+
+
+@each_file
+def test_arrows_go_down_only(path):
+    assert rooms_imported(path) - {"__version__"} <= allowed(room_of(path))
+
+
+def test_no_circle_of_rooms():
+    arrows = {}
+    for path in FILES:
+        arrows.setdefault(room_of(path), set()).update(rooms_imported(path))
+    TopologicalSorter(arrows).prepare()  # raises CycleError
+
+
+@each_file
+def test_imports_are_written_in_full(path):
+    tree = ast.parse(path.read_text())
+    assert not [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.level]
+
+
+@pytest.mark.parametrize("path", FACES, ids=lambda path: path.parent.name)
+def test_the_face_of_a_package_only_hands_names_on(path):
+    docstring, *rest = ast.parse(path.read_text()).body
+    assert isinstance(docstring, ast.Expr)
+    for node in rest:
+        assert isinstance(node, ast.ImportFrom) or node.targets[0].id in ("__all__", "__version__")
 
 
 def test_the_package_itself_imports_nothing():
-    assert imported(PACKAGE / "__init__.py") == set()
+    assert list(imports(PACKAGE / "__init__.py")) == []
+
+
+@pytest.mark.parametrize("module", RULE)
+def test_the_rule_of_the_autoscaler_knows_no_notebook(module):
+    assert "lab" not in rooms_imported(PACKAGE / "serving" / "autoscaling" / f"{module}.py")

@@ -20,6 +20,8 @@ def test_the_command_line_starts_without_heavy_packages():
     assert not modules_after("import scaletoolkit.__main__") & HEAVY
 
 
-def test_importing_measure_and_ranks_does_not_import_torch():
-    statement = "from scaletoolkit import lab, laws; from scaletoolkit.data import events; from scaletoolkit.lab import plots; from scaletoolkit.machine import measure, ranks"
-    assert not modules_after(statement) & {"torch", "matplotlib", "ray"}
+def test_importing_ground_does_not_import_torch():
+    lab = "from scaletoolkit import lab, laws; from scaletoolkit.lab import plots"
+    machine = "from scaletoolkit.machine import measure, ranks"
+    loaded = modules_after(f"{lab}; {machine}; from scaletoolkit.data import events")
+    assert not loaded & {"torch", "matplotlib", "ray"}

@@ -1,4 +1,4 @@
-"""What this machine and this installation have, and what is missing. Assembly.
+"""What this machine has, what is missing, and what to do about it.
 
 Importing it needs nothing but the standard library, so that it can say what is not installed.
 """
@@ -8,13 +8,17 @@ import platform
 import re
 import shutil
 import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 
 DISK_BYTES = 3 * 10**9
 MEMORY_BYTES = 4 * 10**9
 INSTALL = f"{sys.executable} -m pip install"
-CONSTRAINED = f"{INSTALL} --constraint constraints.txt"
+CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"  # in a checkout, not in a wheel
+CONSTRAINED = f"{INSTALL} --constraint {CONSTRAINTS}" if CONSTRAINTS.exists() else INSTALL
 OPTIONAL = {"ray": "labs 01 and 12 show their cluster cells without running them"}
 
 
@@ -26,11 +30,35 @@ class Finding:
     remedy: str
     stops: bool = True
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{'✘' if self.stops else '○'} {self.sentence}\n  {self.remedy}"
 
 
-def facts():
+def command(parser: ArgumentParser) -> Callable[[Namespace], int]:
+    """What `doctor` takes and does. Exit status 1: something that the labs need is missing."""
+    parser.add_argument("--cpu-only", action="store_true", help="only ask for PyTorch's CPU build")
+    return _doctor
+
+
+def _doctor(options: Namespace) -> int:
+    if options.cpu_only:
+        return _say(cpu_only(), "PyTorch is the CPU build that was asked for.")
+    if not packages():
+        for name, text in facts().items():
+            print(f"{name:<12}{text}")
+    return _say(findings(), "Everything that the labs need is here.")
+
+
+def _say(problems: list[Finding], all_is_well: str) -> int:
+    """Print findings and a last sentence; the exit status."""
+    for finding in problems:
+        print(finding)
+    stops = any(finding.stops for finding in problems)
+    print("Something is missing." if stops else all_is_well)
+    return int(stops)
+
+
+def facts() -> dict[str, str]:
     """What is here: {name: text}, in reading order. Needs the labs' packages."""
     from scaletoolkit.lab import profile
     from scaletoolkit.machine import hardware
@@ -50,7 +78,7 @@ def facts():
     }
 
 
-def torch_build():
+def torch_build() -> str:
     """What the installed PyTorch was built for: "CPU", "CUDA 13.2" or "ROCm 7.0"."""
     import torch
 
@@ -59,7 +87,7 @@ def torch_build():
     return f"ROCm {torch.version.hip}" if torch.version.hip else "CPU"
 
 
-def packages():
+def packages() -> list[Finding]:
     """A finding for every package that is missing or too old."""
     try:
         wanted = requires("scaletoolkit") or []
@@ -70,28 +98,29 @@ def packages():
     return [finding for finding in problems if finding]
 
 
-def _package(name, at_least):
-    found = _version(name)
-    if found and _numbers(found) >= _numbers(at_least):
+def _package(name: str, at_least: str) -> Finding | None:
+    here = _version(name)
+    if here and _numbers(here) >= _numbers(at_least):
         return None
-    state = f"{found} is too old" if found else "it is not installed"
+    state = f"{here} is too old" if here else "it is not installed"
     return Finding(
         f"{name} {at_least} or newer is needed; {state}.", f"Run: {INSTALL} '{name}>={at_least}'"
     )
 
 
-def _version(name):
+def _version(name: str) -> str | None:
     try:
         return version(name)
     except PackageNotFoundError:
         return None
 
 
-def _numbers(text):
-    return [int(number) for number in re.match(r"[\d.]+", text)[0].strip(".").split(".")]
+def _numbers(text: str) -> list[int]:
+    """The numbers that a version begins with: [2, 15, 0] of "2.15.0+cpu"."""
+    return [int(number) for number in re.split(r"[^\d.]", text)[0].strip(".").split(".")]
 
 
-def optional():
+def optional() -> list[Finding]:
     """A finding, none of which stops a lab, for every optional package that is not here."""
     return [
         Finding(f"{name} is not installed: {effect}.", f"Run: {CONSTRAINED} {name}", stops=False)
@@ -100,7 +129,7 @@ def optional():
     ]
 
 
-def kernel():
+def kernel() -> list[Finding]:
     """A finding where notebooks would not run in this Python."""
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
@@ -114,11 +143,11 @@ def kernel():
     return [Finding(f"The kernel python3 runs {program}, not {sys.executable}.", remedy)]
 
 
-def _same(one, other):
-    return os.path.normpath(shutil.which(one) or one) == os.path.normpath(other)
+def _same(program: str, other: str) -> bool:
+    return os.path.normpath(shutil.which(program) or program) == os.path.normpath(other)
 
 
-def torch_fits():
+def torch_fits() -> list[Finding]:
     """A finding where PyTorch and torchvision do not work together."""
     try:
         import torchvision  # noqa: F401
@@ -129,7 +158,7 @@ def torch_fits():
     return []
 
 
-def room():
+def room() -> list[Finding]:
     """Findings where disk or memory is short."""
     from scaletoolkit.lab import profile
     from scaletoolkit.machine import hardware
@@ -145,11 +174,11 @@ def room():
     return short
 
 
-def _existing(folder):
+def _existing(folder: Path) -> Path:
     return next(path for path in [folder, *folder.parents] if path.exists())
 
 
-def cpu_only():
+def cpu_only() -> list[Finding]:
     """A finding where PyTorch is not the CPU build that was asked for."""
     build = torch_build()
     if build == "CPU":
@@ -158,7 +187,7 @@ def cpu_only():
     return [Finding(f"A CPU build of PyTorch was asked for; this one is for {build}.", remedy)]
 
 
-def findings():
+def findings() -> list[Finding]:
     """Everything that is missing here; the later checks need the packages of the first."""
     missing = packages()
     if missing:

@@ -22,5 +22,13 @@ def current() -> tuple[str, int]:
 
 
 def data_folder() -> Path:
-    """Where generated data lives: `SCALETOOLKIT_DATA`, else `data/` of the repository."""
-    return Path(os.environ.get("SCALETOOLKIT_DATA", Path(__file__).parents[2] / "data"))
+    """Where generated data lies: `SCALETOOLKIT_DATA`, else `data/` of the checkout.
+
+    An installed package has no checkout around it: there it is `scaletoolkit` in the user's cache.
+    """
+    if "SCALETOOLKIT_DATA" in os.environ:
+        return Path(os.environ["SCALETOOLKIT_DATA"])
+    checkout = Path(__file__).parents[2]
+    if (checkout / "pyproject.toml").exists():
+        return checkout / "data"
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "scaletoolkit"

@@ -1,23 +1,36 @@
 """The command line: exit status, sentences, and nothing left running."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 
-import nbformat
 import psutil
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from tools import notebooks
 
-from scaletoolkit import lab
-from scaletoolkit.__main__ import COMMANDS, main
-from scaletoolkit.commands import doctor, labs
+from scaletoolkit import commands
+from scaletoolkit.__main__ import about, main, names
+from scaletoolkit.commands import doctor
 
 
-def notebook(path, source):
-    nbformat.write(new_notebook(cells=[new_code_cell(source, id="cell-0")]), path)
-    return str(path)
+def notebook(path, *sources):
+    cells = [notebooks.code(f"cell-{i}", source) for i, source in enumerate(sources)]
+    return str(notebooks.write(notebooks.notebook(*cells), path))
+
+
+@pytest.fixture
+def hello(monkeypatch, tmp_path):
+    """A function that adds a command of its own, `hello`, which does what the code says."""
+
+    def add(code):
+        text = f'"""Greet.\n\nMore."""\n{code}\n\ndef command(parser):\n    return run\n'
+        (tmp_path / "hello.py").write_text(text)
+
+    monkeypatch.setattr(commands, "__path__", [*commands.__path__, str(tmp_path)])
+    yield add
+    sys.modules.pop("scaletoolkit.commands.hello", None)
 
 
 def test_doctor_says_what_is_here_and_leaves_with_0(capsys):
@@ -33,13 +46,6 @@ def test_doctor_leaves_with_1_when_something_is_missing(capsys, monkeypatch):
     assert "✘ x is missing.\n  Get x.\n" in capsys.readouterr().out
 
 
-def test_list_names_the_labs(capsys):
-    assert main(["list"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert [line[:2] for line in lines] == [path.stem[:2] for path in labs.labs()]
-    assert all(line.endswith("?") for line in lines)
-
-
 def test_run_leaves_with_0_1_and_2(tmp_path, capsys):
     good = notebook(tmp_path / "good.ipynb", "print(1)")
     claim = "from scaletoolkit import lab; lab.claim('It flies', False)"
@@ -53,21 +59,23 @@ def test_run_leaves_with_0_1_and_2(tmp_path, capsys):
 
 def test_a_missing_package_is_a_sentence(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "nbformat", None)
-    monkeypatch.setattr("scaletoolkit.commands.labs.find", lambda name: name)
     assert main(["run", "00"]) == 2
     assert capsys.readouterr().err.startswith("The package 'nbformat' is not installed; ")
 
 
-def test_a_command_is_one_entry(monkeypatch):
-    monkeypatch.setitem(COMMANDS, "hello", lambda parser: lambda options: 42)
+def test_a_command_is_one_file(hello, capsys):
+    hello("def run(options):\n    return 42")
     assert main(["hello"]) == 42
+    assert (names()[-1], about("hello")) == ("hello", "Greet.")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert re.search("hello +Greet.\n", capsys.readouterr().out)
 
 
-def test_errors_of_the_labs_are_sentences(monkeypatch, capsys):
-    def fails(options):
-        raise lab.LabError("One sentence.")
-
-    monkeypatch.setitem(COMMANDS, "hello", lambda parser: fails)
+def test_errors_of_the_labs_are_sentences(hello, capsys):
+    hello(
+        "from scaletoolkit import lab\ndef run(options):\n    raise lab.LabError('One sentence.')"
+    )
     assert main(["hello"]) == 2
     assert capsys.readouterr().err == "One sentence.\n"
 
@@ -79,10 +87,8 @@ def test_interrupting_a_run_leaves_nothing(tmp_path, sent):
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
         "print('✔ ready')"
     )
-    path = tmp_path / "long.ipynb"
-    cells = [new_code_cell(source, id="a"), new_code_cell("time.sleep(60)", id="b")]
-    nbformat.write(new_notebook(cells=cells), path)
-    command = [sys.executable, "-u", "-m", "scaletoolkit", "run", str(path)]
+    path = notebook(tmp_path / "long.ipynb", source, "time.sleep(60)")
+    command = [sys.executable, "-u", "-m", "scaletoolkit", "run", path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ) as run:
         assert b"ready" in run.stdout.readline()
         family = psutil.Process(run.pid).children(recursive=True)

@@ -68,7 +68,8 @@ def server(labs=LABS):
     """A JupyterLab of its own over a copy of the labs; gives the address of a notebook's name."""
     work = Path(tempfile.mkdtemp(prefix="jupyterlab-"))
     shutil.copytree(labs, work / "root" / "labs")
-    port, token = _free_port(), secrets.token_hex(12)
+    port = _free_port()
+    token = secrets.token_hex(12)
     process = _start(work, port, token)
     address = f"http://127.0.0.1:{port}"
     try:

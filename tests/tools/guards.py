@@ -9,8 +9,14 @@ import json
 import re
 from statistics import median
 
+from tools import form
+
 TAGS = {"nbval-ignore-output", "exercise", "raises-exception"}
-MAX_CELLS, MAX_LINES, MEDIAN_LINES, MAX_FIGURES, MAX_BYTES = 60, 30, 5, 8, 400_000
+MOST_CELLS = 60
+MOST_FIGURES = 8
+MOST_BYTES = 400_000
+MOST_STATEMENTS = 30
+MEDIAN_STATEMENTS = 8
 LEAST_COMPARED = 12
 PROSE_WORDS = range(4, 16)
 MEASURED = re.compile(r"⟨ *[-+]?[\d.,]+(e[-+]?\d+)? ?([a-zA-Zµ×%²$]{0,10}(/[a-zA-Zµ]{1,10})?)⟩")
@@ -67,6 +73,12 @@ def source(notebook):
     return "\n".join(cell.source for cell in code_cells(notebook))
 
 
+def tree(cell):
+    """The syntax tree of a code cell, without IPython's own lines."""
+    lines = ["" if line.startswith(("%", "!")) else line for line in cell.source.splitlines()]
+    return ast.parse("\n".join(lines))
+
+
 def recorded_by_one_run(notebook):
     """Counts from 1 to n: a cell without one would never be compared."""
     counts = [cell.execution_count for cell in code_cells(notebook)]
@@ -92,26 +104,33 @@ def known_tags(notebook):
 def readable_ids(notebook):
     """Ids in words, each once: grading and discussion refer to cells by id."""
     ids = [cell.get("id", "") for cell in notebook.cells]
-    for one in ids:
-        if not re.fullmatch(r"[a-z][a-z0-9-]{2,63}", one) or re.fullmatch(r"[0-9a-f]{8}", one):
-            yield f"cell id {one!r} is not made of words"
+    for name in ids:
+        if not re.fullmatch(r"[a-z][a-z0-9-]{2,63}", name) or re.fullmatch(r"[0-9a-f]{8}", name):
+            yield f"cell id {name!r} is not made of words"
     if len(set(ids)) < len(ids):
         yield "two cells have the same id"
 
 
 def small_enough(notebook):
-    """Cells, lines, figures and bytes within the limits of a lab."""
-    lines = [len(cell.source.splitlines()) for cell in code_cells(notebook)]
+    """Cells, statements, figures and bytes within the limits of a lab."""
+    statements = [form.statements(tree(cell)) for cell in code_cells(notebook)]
     figures = sum("image/png" in o.get("data", {}) for c in code_cells(notebook) for o in c.outputs)
     for name, value, limit in [
-        ("cells", len(notebook.cells), MAX_CELLS),
-        ("lines in a code cell", max(lines, default=0), MAX_LINES),
-        ("lines in the median code cell", median(lines or [0]), MEDIAN_LINES),
-        ("figures", figures, MAX_FIGURES),
-        ("bytes", len(json.dumps(notebook)), MAX_BYTES),
+        ("cells", len(notebook.cells), MOST_CELLS),
+        ("statements in a code cell", max(statements, default=0), MOST_STATEMENTS),
+        ("statements in the median code cell", median(statements or [0]), MEDIAN_STATEMENTS),
+        ("figures", figures, MOST_FIGURES),
+        ("bytes", len(json.dumps(notebook)), MOST_BYTES),
     ]:
         if value > limit:
             yield f"{value} {name}; at most {limit}"
+
+
+def one_statement_a_line(notebook):
+    """No assignment that is several, no expression that stands for a statement."""
+    for cell in code_cells(notebook):
+        for guard in (form.packed, form.tricks):
+            yield from (f"cell {cell.id}: {sentence}" for sentence in guard(tree(cell)))
 
 
 def enough_prose(notebook):
@@ -143,9 +162,9 @@ def only_numbers_between_marks(notebook):
     """nbval sees none of what stands in ⟨…⟩, so it must be a number and a unit."""
     for cell in code_cells(notebook):
         text = printed(cell)
-        for found in re.findall(r"⟨[^⟩]*⟩?", text):
-            if not MEASURED.fullmatch(found):
-                yield f"cell {cell.id}: {found} is not a number and a unit"
+        for value in re.findall(r"⟨[^⟩]*⟩?", text):
+            if not MEASURED.fullmatch(value):
+                yield f"cell {cell.id}: {value} is not a number and a unit"
         if text.count("⟨") != text.count("⟩"):
             yield f"cell {cell.id}: the marks ⟨ and ⟩ do not match"
 
@@ -163,7 +182,7 @@ def compared(notebook):
     cells = code_cells(notebook)
     loud = [cell for cell in cells if not ignored(cell) and printed(cell).strip()]
     for cell in cells:
-        if not ignored(cell) and not printed(cell).strip() and not _ends_in_a_name(cell.source):
+        if not ignored(cell) and not printed(cell).strip() and not _ends_in_a_name(cell):
             yield f"cell {cell.id} ends in an action that shows nothing to compare"
     if len(loud) < max(LEAST_COMPARED, len(cells) / 2):
         yield f"only {len(loud)} of {len(cells)} code cells have compared output"
@@ -171,9 +190,8 @@ def compared(notebook):
         yield f"{sum(map(ignored, cells))} of {len(cells)} cells are not compared; at most a fifth"
 
 
-def _ends_in_a_name(text):
-    lines = [line for line in text.splitlines() if not line.startswith("%")]
-    body = ast.parse("\n".join(lines)).body
+def _ends_in_a_name(cell):
+    body = tree(cell).body
     return not body or isinstance(body[-1], NAMING)
 
 
@@ -202,9 +220,9 @@ def whole_anatomy(notebook):
             1,
         ),
     }
-    for name, (found, least) in parts.items():
-        if found < least:
-            yield f"{found} {name}; at least {least}"
+    for name, (count, least) in parts.items():
+        if count < least:
+            yield f"{count} {name}; at least {least}"
     headings = " ".join(_headings(notebook)).lower()
     for words in HEADINGS:
         if words not in headings:
@@ -233,6 +251,7 @@ GUARDS = [
     known_tags,
     readable_ids,
     small_enough,
+    one_statement_a_line,
     enough_prose,
     clean_outputs,
     only_numbers_between_marks,

@@ -35,7 +35,8 @@ class Run:
 
 def strict_run(notebook, time_limit_s=600, grace_s=10):
     """Execute every cell of a notebook and compare its stored outputs, in the `ci` profile."""
-    token, folder = uuid.uuid4().hex, Path(tempfile.mkdtemp(prefix="strict-"))
+    token = uuid.uuid4().hex
+    folder = Path(tempfile.mkdtemp(prefix="strict-"))
     try:
         process = _start(notebook, folder, token)
         seconds, peak_bytes = _watch(process, time_limit_s)
@@ -49,7 +50,7 @@ def strict_run(notebook, time_limit_s=600, grace_s=10):
 
 
 def _start(notebook, folder, token):
-    command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "--rootdir=."]
+    command = [sys.executable, "-m", "pytest", "-c", "tests/nbval.toml", "--rootdir=."]
     environment = {name: os.environ[name] for name in os.environ if name != "SCALETOOLKIT_EVENTS"}
     environment |= {
         "SCALETOOLKIT_PROFILE": "ci",
@@ -59,7 +60,7 @@ def _start(notebook, folder, token):
     }
     with (folder / "output").open("w") as output:
         return subprocess.Popen(
-            [*command, "--nbval", str(notebook)],
+            [*command, str(notebook)],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -73,8 +74,10 @@ def _watch(process, time_limit_s):
 
     Memory is the sum over the kernel and all that it started, in bytes.
     """
-    start, busy_before = time.monotonic(), _busy_s()
-    peak_bytes, used_s = 0, {}
+    start = time.monotonic()
+    busy_before = _busy_s()
+    peak_bytes = 0
+    used_s = {}
     while process.poll() is None:
         family = _family(process.pid)
         used_s |= {pid: cpu_s for pid, (cpu_s, _) in family.items()}
@@ -99,17 +102,18 @@ def _family(pid):
     A page that several processes share counts once, where the system tells (Linux: PSS). The
     process itself, which only compares, is counted with no memory.
     """
-    found = {}
+    usage = {}
     try:
         parent = psutil.Process(pid)
-        for one in [parent, *parent.children(recursive=True)]:
-            with suppress(psutil.Error), one.oneshot():
-                times, held = one.cpu_times(), one.memory_full_info()
-                size = getattr(held, "pss", held.rss) if one.pid != pid else 0
-                found[one.pid] = (times.user + times.system, size)
+        for process in [parent, *parent.children(recursive=True)]:
+            with suppress(psutil.Error), process.oneshot():
+                times = process.cpu_times()
+                held = process.memory_full_info()
+                size = getattr(held, "pss", held.rss) if process.pid != pid else 0
+                usage[process.pid] = (times.user + times.system, size)
     except psutil.NoSuchProcess:
         pass
-    return found
+    return usage
 
 
 def _left(token, folder, grace_s):
@@ -122,7 +126,7 @@ def _left(token, folder, grace_s):
 
 def _survivors(token, folder):
     folders = [f"the folder {path.name}" for path in folder.glob("scaletoolkit-*")]
-    return folders + [sentence for one in _marked(token) for sentence in _describe(one)]
+    return folders + [sentence for process in _marked(token) for sentence in _describe(process)]
 
 
 def _describe(process):
@@ -137,11 +141,11 @@ def _describe(process):
 
 def _marked(token):
     """Processes whose environment holds the token: also those that left the process tree."""
-    found = []
+    marked = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARK) == token:
-                found.append(process)
+                marked.append(process)
         except (psutil.Error, OSError):
             continue
-    return found
+    return marked

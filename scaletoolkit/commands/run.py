@@ -1,16 +1,28 @@
-"""Labs without a browser: which there are, and executing one from its first cell. Assembly."""
+"""One lab without a browser, from its first cell: its sections and claims as they come."""
+
+from __future__ import annotations
 
 import asyncio
 import os
 import re
+import sys
 import threading
 import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from scaletoolkit import lab
+from scaletoolkit.commands.list import Cell, find, headings
 from scaletoolkit.lab.profile import PROFILES
 
-LABS = Path(__file__).parents[2] / "labs"
+if TYPE_CHECKING:
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+    from nbformat import NotebookNode
+
 CELL_TIMEOUT_S = 600
 
 
@@ -18,71 +30,51 @@ class LabFailed(lab.LabError):
     """A lab that was executed stopped before its end; the sentence says where and why."""
 
 
-def labs():
-    """The labs' notebooks in the order of the course: a list of Paths."""
-    return sorted(LABS.glob("[0-9][0-9]_*.ipynb"))
+def command(parser: ArgumentParser) -> Callable[[Namespace], int]:
+    """What `run` takes and does. Exit status 1: a cell or a claim of the lab failed."""
+    parser.add_argument("lab", help="its number or name, for example 01")
+    parser.add_argument("--profile", help="ci, laptop or workstation: how much data")
+    parser.add_argument("--save", metavar="FILE", help="where to write the executed notebook")
+    return _run
 
 
-def find(name):
-    """The notebook that a name means: "1", "01", "01_partitioning" or a path."""
-    if name.endswith(".ipynb") and Path(name).is_file():
-        return Path(name)
-    for path in labs():
-        if name.zfill(2) == path.stem[:2] or name == path.stem:
-            return path
-    known = ", ".join(path.stem[:2] for path in labs()) or "none yet"
-    raise lab.LabError(f"There is no lab {name!r}; there are {known}.")
+def _run(options: Namespace) -> int:
+    try:
+        run(find(options.lab), options.profile, options.save)
+    except LabFailed as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    return 0
 
 
-def title(path):
-    """The first heading of a notebook, without its marks."""
-    return next((words for cell in _read(path).cells for words in headings(cell)), path.stem)
-
-
-def question(path):
-    """The question that a lab asks: what stands in bold on its title card, or ""."""
-    bold = re.search(r"\*\*(.+?)\*\*", _read(path).cells[0].source)
-    return bold[1] if bold else ""
-
-
-def headings(cell):
-    """The headings of a markdown cell as plain text: a list."""
-    if cell.cell_type != "markdown":
-        return []
-    prose = re.sub("```.*?```", "", cell.source, flags=re.DOTALL)
-    lines = [line for line in prose.splitlines() if re.match("#+ ", line)]
-    return [line.lstrip("# ").replace("*", "").replace("`", "").strip() for line in lines]
-
-
-def claims(cell):
-    """The claims that a cell has printed: lines of text, in order."""
-    text = "".join(o.text for o in cell.get("outputs", []) if o.output_type == "stream")
-    return [line for line in text.splitlines() if line.startswith(("✔", "✘"))]
-
-
-def run(path, profile=None, save=None, say=print):
+def run(
+    path: Path,
+    profile: str | None = None,
+    save: str | Path | None = None,
+    say: Callable[[str], object] = print,
+) -> NotebookNode:
     """Execute a lab and say its sections and claims as they come. Returns the executed notebook.
 
     save: where the executed notebook goes, also when the lab stopped early. Raises LabError where
     it cannot start and LabFailed where a cell of it fails.
     """
     if save:
-        _require_writable(save)
+        _require_writable(Path(save))
     notebook = _read(path)
-    start = time.monotonic()
+    start_s = time.monotonic()
     client = _client(notebook, path)
-    client.on_cell_start = lambda cell, cell_index: _say_section(say, cell, start)
-    client.on_cell_executed = lambda cell, **_: [say(f"          {c}") for c in claims(cell)]
+    client.on_cell_start = partial(_say_sections, say, start_s)
+    client.on_cell_executed = partial(_say_claims, say)
     try:
         _execute(client, _environment(profile))
     finally:
         if save:
-            _write(notebook, save)
-    say(f"{time.monotonic() - start:7.1f} s  done: {path.name}")
+            _write(notebook, Path(save))
+    say(f"{time.monotonic() - start_s:7.1f} s  done: {path.name}")
     return notebook
 
 
-def _read(path):
+def _read(path: Path) -> NotebookNode:
     import nbformat
 
     try:
@@ -91,7 +83,7 @@ def _read(path):
         raise lab.LabError(f"{path} cannot be read as a notebook: {error}") from None
 
 
-def _client(notebook, path):
+def _client(notebook: NotebookNode, path: Path) -> NotebookClient:
     from nbclient import NotebookClient
 
     notebook.metadata.pop("widgets", None)
@@ -103,12 +95,11 @@ def _client(notebook, path):
         record_timing=False,
         coalesce_streams=True,
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
-        resources={"metadata": {"path": str(Path(path).resolve().parent)}},
+        resources={"metadata": {"path": str(path.resolve().parent)}},
     )
 
 
-def _environment(profile):
-
+def _environment(profile: str | None) -> dict[str, str]:
     if profile is None:
         return dict(os.environ)
     if profile not in PROFILES:
@@ -116,12 +107,26 @@ def _environment(profile):
     return os.environ | {"SCALETOOLKIT_PROFILE": profile}
 
 
-def _say_section(say, cell, start):
+def _say_sections(
+    say: Callable[[str], object], start_s: float, cell: Cell, cell_index: int
+) -> None:
     for words in headings(cell):
-        say(f"{time.monotonic() - start:7.1f} s  {words}")
+        say(f"{time.monotonic() - start_s:7.1f} s  {words}")
 
 
-def _execute(client, environment):
+def _say_claims(say: Callable[[str], object], cell: Cell, **_: object) -> None:
+    for claim in claims(cell):
+        say(f"          {claim}")
+
+
+def claims(cell: Cell) -> list[str]:
+    """The claims that a cell has printed, in order."""
+    outputs = cell.get("outputs", [])
+    text = "".join(o["text"] for o in outputs if o["output_type"] == "stream")
+    return re.findall("^[✔✘].*$", text, re.MULTILINE)
+
+
+def _execute(client: NotebookClient, environment: Mapping[str, str]) -> None:
     from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -140,7 +145,7 @@ def _execute(client, environment):
         raise _failure(client.nb, error) from None
 
 
-def _in_thread(coroutine):
+def _in_thread(coroutine: Coroutine[Any, Any, object]) -> None:
     """Wait for a coroutine that runs in a thread of its own, where nbclient handles no signals.
 
     So Ctrl-C arrives here and cancels the coroutine, which ends the kernel before it is done.
@@ -150,7 +155,7 @@ def _in_thread(coroutine):
     thread.start()
     job = asyncio.run_coroutine_threadsafe(coroutine, loop)
     try:
-        return job.result()
+        job.result()
     finally:
         job.cancel()
         asyncio.run_coroutine_threadsafe(_others_done(), loop).result()
@@ -159,12 +164,12 @@ def _in_thread(coroutine):
         loop.close()
 
 
-async def _others_done():
+async def _others_done() -> None:
     others = asyncio.all_tasks() - {asyncio.current_task()}
     await asyncio.gather(*others, return_exceptions=True)
 
 
-def _failure(notebook, error):
+def _failure(notebook: NotebookNode, error: CellExecutionError) -> lab.LabError:
     if error.ename == "ModuleNotFoundError":
         return lab.LabError(
             f"The lab needs a package that is not installed ({error.evalue}); "
@@ -172,26 +177,26 @@ def _failure(notebook, error):
         )
     if error.ename == "ClaimFailed":
         return LabFailed(error.evalue)
-    failed = [c.get("id", "?") for c in notebook.cells if _has_error(c)]
+    failed = [cell.get("id", "?") for cell in notebook.cells if _has_error(cell)]
     return LabFailed(f"The cell {failed[-1]!r} stopped: {error.ename}: {error.evalue}")
 
 
-def _has_error(cell):
-    return any(output.output_type == "error" for output in cell.get("outputs", []))
+def _has_error(cell: Cell) -> bool:
+    return any(output["output_type"] == "error" for output in cell.get("outputs", []))
 
 
-def _require_writable(path):
-    folder = Path(path).resolve().parent
+def _require_writable(path: Path) -> None:
+    folder = path.resolve().parent
     if not folder.is_dir():
         raise lab.LabError(f"{path} cannot be written: there is no folder {folder}.")
-    if Path(path).is_dir() or not os.access(folder, os.W_OK):
+    if path.is_dir() or not os.access(folder, os.W_OK):
         raise lab.LabError(f"{path} cannot be written: it is a folder or lies in a read-only one.")
 
 
-def _write(notebook, path):
+def _write(notebook: NotebookNode, path: Path) -> None:
     import nbformat
 
     notebook.metadata["language_info"] = {"name": "python"}
-    partial = Path(path).with_suffix(".partial")
-    nbformat.write(notebook, partial)
-    partial.replace(path)
+    partial_path = path.with_suffix(".partial")
+    nbformat.write(notebook, partial_path)
+    partial_path.replace(path)

@@ -1,0 +1,59 @@
+"""What `make` takes for a finished installation; the programs that install are fake here."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FAKE_PYTHON = r"""#!/bin/sh
+case "$1" in -c) exit ;; esac
+mkdir -p .venv/bin
+printf '#!/bin/sh\nexit 0\n' | tee .venv/bin/python > .venv/bin/uv
+chmod +x .venv/bin/*
+"""
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed here")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "python").write_text(FAKE_PYTHON)
+    (tmp_path / "python").chmod(0o755)
+    return tmp_path
+
+
+def make(folder):
+    """Set up the environment; whether that was said to be done."""
+    command = ["make", ".venv/ready", "PYTHON=./python"]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(command, cwd=folder, env=clean, capture_output=True).returncode == 0
+
+
+def test_an_installation_that_was_interrupted_is_made_anew(folder):
+    half = folder / ".venv" / "half"
+    half.parent.mkdir()
+    half.touch()
+    assert make(folder)
+    assert not half.exists()
+    assert (folder / ".venv" / "ready").exists()
+
+
+def test_an_update_keeps_the_environment_unless_it_is_interrupted(folder):
+    assert make(folder)
+    kept = folder / ".venv" / "kept"
+    kept.touch()
+    os.utime(folder / ".venv" / "ready", (0, 0))
+    assert make(folder)
+    assert kept.exists()
+    os.utime(folder / ".venv" / "ready", (0, 0))
+    (folder / "python").write_text(FAKE_PYTHON.replace("exit 0", "exit 1"))
+    assert not make(folder)
+    assert not (folder / ".venv" / "ready").exists()
+    (folder / "python").write_text(FAKE_PYTHON)
+    assert make(folder)
+    assert not kept.exists()
