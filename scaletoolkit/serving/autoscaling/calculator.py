@@ -121,9 +121,7 @@ def _per_pod(metric: Metric, samples: Samples, sync: Sync) -> MetricStatus:
         replicas = sync.scale.replicas
     else:
         replicas = _ceil(ratio * sum([pod.copies for pod in groups.ready]))
-    return MetricStatus(
-        metric.key, replicas, utilization_percent, average_milli, None, "", groups
-    )
+    return MetricStatus(metric.key, replicas, utilization_percent, average_milli, None, "", groups)
 
 
 def _careful(usage: Usage, before: float, metric: Metric, sync: Sync) -> int:

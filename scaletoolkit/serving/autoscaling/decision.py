@@ -27,7 +27,7 @@ class Memory(NamedTuple):
 
     history: History | None = None
     events: Events = Events()
-    conditions: Conditions = {}
+    conditions: Conditions = {}  # noqa: RUF012 - nothing ever changes it
 
 
 class Decision(NamedTuple):

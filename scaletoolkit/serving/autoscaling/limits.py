@@ -47,15 +47,13 @@ History: TypeAlias = tuple[Recommendation, ...]
 
 
 def windows(behavior: Behavior, flags: Flags) -> Windows:
-    """The manifest's windows; the controller's flag stands in where it has none for the way down."""
+    """The manifest's windows; the flag's for the way down where the manifest has none."""
     down_s = behavior.scale_down.stabilization_window_s
     up_s = behavior.scale_up.stabilization_window_s or 0
     return Windows(up_s, flags.downscale_stabilization_s if down_s is None else down_s)
 
 
-def stabilize(
-    history: History, wanted: int, window_s: float, now_s: float
-) -> tuple[int, History]:
+def stabilize(history: History, wanted: int, window_s: float, now_s: float) -> tuple[int, History]:
     """Without behavior: (the largest recommendation of the last `window_s`, the new history)."""
     cutoff_s = now_s - window_s
     largest = wanted
@@ -142,9 +140,7 @@ def scale_down_limit(rules: Rules, current: int, events: Events, now_s: float) -
     return max(sizes) if rules.select_policy == "Min" else min(sizes)
 
 
-def _allowed(
-    rules: Rules, current: int, events: Events, now_s: float, direction: int
-) -> list[int]:
+def _allowed(rules: Rules, current: int, events: Events, now_s: float, direction: int) -> list[int]:
     """The size that each policy allows now, up (direction 1) or down (-1)."""
     if rules.select_policy == "Disabled":
         return [current]

@@ -1,4 +1,4 @@
-"""Which signal of a server feeds each metric of a spec: in the simulation and in a live run. Lab 09.
+"""Which signal of a server feeds each metric of a spec, simulated or live. Lab 09.
 
 The signals: cpu, queue_length (requests that wait), in_flight (that wait or are worked on),
 requests_per_s (that arrive).

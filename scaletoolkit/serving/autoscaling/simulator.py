@@ -34,6 +34,9 @@ class Setting(NamedTuple):
     signals: Mapping[str, str] | None = None
 
 
+SETTING = Setting()
+
+
 @dataclass(frozen=True)
 class Replay:
     """What happened, one value for each tick: arrays of the same length; all of it simulated.
@@ -65,7 +68,7 @@ class Replay:
     @property
     def seconds(self) -> Floats:
         """The end of each tick, in seconds from the start."""
-        return self.tick_s * np.arange(1, len(self.replicas) + 1)
+        return self.tick_s * np.arange(1, len(self.replicas) + 1, dtype=float)
 
     @property
     def requests(self) -> float:
@@ -135,7 +138,7 @@ def simulate(
     capacity: Capacity | None = None,
     flags: Flags = FLAGS,
     start_replicas: int | None = None,
-    setting: Setting = Setting(),
+    setting: Setting = SETTING,
 ) -> Replay:
     """Replay traffic against a spec: a Replay.
 
