@@ -74,7 +74,10 @@ def test_reconcile_decides_and_remembers_as_kubernetes(case):
         decision = reconcile(spec, seen_of(step), memory, step["at_s"], flags_of(case["flags"]))
         memory = decision.memory
         expected = step["expected"]
-        assert (decision.replicas, decision.error != "") == (expected["replicas"], expected["error"])
+        assert (decision.replicas, decision.error != "") == (
+            expected["replicas"],
+            expected["error"],
+        )
         assert memory == memory_of(expected)
 
 
@@ -84,6 +87,9 @@ def test_a_controller_decides_as_kubernetes_and_may_forget_old_wishes(case):
     for step in case["steps"]:
         decision = controller.sync(seen_of(step), step["at_s"])
         expected = step["expected"]
-        assert (decision.replicas, decision.error != "") == (expected["replicas"], expected["error"])
+        assert (decision.replicas, decision.error != "") == (
+            expected["replicas"],
+            expected["error"],
+        )
         forgetful = controller.memory._replace(history=None)
         assert forgetful == memory_of(expected)._replace(history=None)
