@@ -11,8 +11,6 @@ from scaletoolkit.serving.autoscaling.limits import History
 from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Metric, Spec
 from scaletoolkit.serving.autoscaling.pods import Reading, Seen
 
-FEW = 8  # recommendations that are not worth pruning
-
 
 class Controller:
     """Calls `reconcile` again and again, and remembers for it."""
@@ -27,7 +25,7 @@ class Controller:
     def sync(self, seen: Seen, now_s: float) -> Decision:
         """One Decision by `reconcile`, remembered. `now_s` is in the manifest's seconds."""
         memory = self.memory
-        if memory.history and len(memory.history) > FEW:
+        if memory.history:
             history = prune(memory.history, now_s - self._window_s)
             memory = Memory(history, memory.events, memory.conditions)
         decision = reconcile(self.spec, seen, memory, now_s, self.flags, self._propose)
@@ -64,8 +62,9 @@ def longest_window_s(spec: Spec, flags: Flags) -> float:
 
 
 def prune(history: History, oldest_s: float) -> History:
-    """The recommendations that can still decide anything, oldest first.
+    """The recommendations that can still decide anything, of a history with the oldest first.
 
+    Pruned before every sync, a history stays in that order: `stabilize` finds nothing to overwrite.
     A recommendation between two younger ones, one at least as large and one at most as large, is
     never again the largest or the smallest of a window. Kubernetes keeps it; no decision differs.
     """

@@ -4,6 +4,7 @@ import itertools
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -63,6 +64,22 @@ def test_pruning_the_history_changes_no_decision(spec, steps):
         seen = Seen([], {"External/work": load * 1000}, Scale(size, size))
         by_hand = reconcile(spec, seen, memory, now_s)
         assert controller.sync(seen, now_s).replicas == by_hand.replicas
+        memory = by_hand.memory
+        size = by_hand.replicas
+
+
+@pytest.mark.parametrize("behavior", [None, Behavior(DEFAULT_UP, DEFAULT_DOWN)])
+def test_a_day_of_pruning_changes_no_decision(behavior):
+    spec = replace(SPEC, max_replicas=500, metrics=(OUTSIDE,), behavior=behavior)
+    random = np.random.default_rng(1)
+    loads = 1_000_000 + 900_000 * np.sin(np.arange(5760) / 300) * random.uniform(0.9, 1, 5760)
+    controller = Controller(spec)
+    memory = Memory()
+    size = 200
+    for sync, load_milli in enumerate(loads.astype(int).tolist()):
+        seen = Seen([], {"External/work": load_milli}, Scale(size, size))
+        by_hand = reconcile(spec, seen, memory, 15.0 * sync)
+        assert controller.sync(seen, 15.0 * sync).replicas == by_hand.replicas
         memory = by_hand.memory
         size = by_hand.replicas
 
