@@ -4,7 +4,6 @@ import math
 import threading
 import time
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any
 
 from scaletoolkit.service.observation import Observation
@@ -49,12 +48,7 @@ class Autoscaler:
     def __enter__(self) -> "Autoscaler":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     def stop(self) -> None:

@@ -156,4 +156,6 @@ def _tolerance(fields: Fields) -> float | None:
         return None
     if tolerance < 0:
         fields.invalid("tolerance", "must be greater than or equal to zero")
-    return float(min(tolerance, quantity.INT64_MAX))  # as Kubernetes caps every quantity
+    if tolerance > quantity.INT64_MAX:  # as Kubernetes caps every quantity
+        return float(quantity.INT64_MAX)
+    return float(tolerance)
