@@ -37,19 +37,16 @@ NO_METRICS = {
 }
 
 
-class Tolerances(NamedTuple):
-    """How far usage may be off its target in each direction without a change; 0.1 is 10 %."""
-
-    down: float
-    up: float
-
-
 class Sync(NamedTuple):
-    """What all metrics of one sync share."""
+    """What all metrics of one sync share.
+
+    tolerance_down, tolerance_up: how far usage may be off its target without a change; 0.1 is 10 %.
+    """
 
     pods: Sequence[Pod]
     scale: Scale
-    tolerances: Tolerances
+    tolerance_down: float
+    tolerance_up: float
     now_s: float
     flags: Flags
 
@@ -117,7 +114,7 @@ def _per_pod(metric: Metric, samples: Samples, sync: Sync) -> MetricStatus:
     if groups.missing or (groups.unready and ratio > 1):
         guessed = with_guesses(usage, groups, ratio, metric)
         replicas = _careful(guessed, ratio, metric, sync)
-    elif within(ratio, sync.tolerances):
+    elif within(ratio, sync):
         replicas = sync.scale.replicas
     else:
         replicas = _ceil(ratio * sum([pod.copies for pod in groups.ready]))
@@ -129,7 +126,7 @@ def _careful(usage: Usage, before: float, metric: Metric, sync: Sync) -> int:
     current = sync.scale.replicas
     ratio, _, _ = usage_ratio(usage, metric)
     turned = (before < 1 < ratio) or (ratio < 1 < before)
-    if within(ratio, sync.tolerances) or turned:
+    if within(ratio, sync) or turned:
         return current
     replicas = _ceil(ratio * usage.pods)
     against = (ratio < 1 and replicas > current) or (ratio > 1 and replicas < current)
@@ -148,7 +145,7 @@ def _for_the_whole(metric: Metric, usage: int, sync: Sync) -> MetricStatus:
         return MetricStatus(metric.key, replicas, value_milli=usage)
     replicas = sync.scale.status_replicas
     average = _per_replica(usage, replicas)
-    if not (replicas and within(usage / (metric.target * replicas), sync.tolerances)):
+    if not (replicas and within(usage / (metric.target * replicas), sync)):
         replicas = _ceil(usage / metric.target)
     return MetricStatus(metric.key, replicas, average_milli=average)
 
@@ -156,7 +153,7 @@ def _for_the_whole(metric: Metric, usage: int, sync: Sync) -> MetricStatus:
 def _by_value(ratio: float, sync: Sync) -> int:
     if sync.scale.replicas == 0:
         return _ceil(ratio)
-    if within(ratio, sync.tolerances):
+    if within(ratio, sync):
         return sync.scale.replicas
     if not sync.pods:
         raise Unavailable("no pods returned by selector while calculating replica count")
@@ -169,9 +166,9 @@ def _per_replica(usage: int, replicas: int) -> int:
     return math.ceil(usage / replicas) if replicas else 0
 
 
-def within(ratio: float, tolerances: Tolerances) -> bool:
+def within(ratio: float, sync: Sync) -> bool:
     """Whether usage over target is close enough to 1 to leave the size alone."""
-    return 1.0 - tolerances.down <= ratio <= 1.0 + tolerances.up
+    return 1.0 - sync.tolerance_down <= ratio <= 1.0 + sync.tolerance_up
 
 
 def _ceil(value: float) -> int:

@@ -46,7 +46,7 @@ class Proposer:
         """What `propose` answers."""
         if metric.name == "cpu" or not isinstance(reading, dict):
             return propose(metric, reading, sync)
-        inputs = (*sync.pods, *reading.items(), sync.scale, sync.tolerances)
+        inputs = (*sync.pods, *reading.items(), sync.scale, sync.tolerance_down, sync.tolerance_up)
         inputs_before, status = self._answers.get(metric, ((), None))
         if status is None or inputs != inputs_before:
             status = propose(metric, reading, sync)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from scaletoolkit.serving.autoscaling import calculator, limits
-from scaletoolkit.serving.autoscaling.calculator import MetricStatus, Sync, Tolerances
+from scaletoolkit.serving.autoscaling.calculator import MetricStatus, Sync
 from scaletoolkit.serving.autoscaling.limits import Events, History, Recommendation
 from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Metric, Spec
 from scaletoolkit.serving.autoscaling.pods import Reading, Scale, Seen, active
@@ -83,7 +83,8 @@ def reconcile(
         memory = memory._replace(history=(Recommendation(now_s, scale.replicas),))
     decision = _without_metrics(spec, scale.replicas, memory, flags)
     if decision is None:
-        sync = Sync(seen.pods, scale, _tolerances(spec, flags), now_s, flags)
+        down, up = _tolerances(spec, flags)
+        sync = Sync(seen.pods, scale, down, up, now_s, flags)
         statuses = [propose(metric, seen.metrics.get(metric.key), sync) for metric in spec.metrics]
         decision = _by_metrics(spec, tuple(statuses), memory, sync)
     if decision.replicas == decision.before:
@@ -123,14 +124,14 @@ def _wakes_up(spec: Spec) -> bool:
     return any(metric.type in ("Object", "External") for metric in spec.metrics)
 
 
-def _tolerances(spec: Spec, flags: Flags) -> Tolerances:
-    """The flag's tolerance, or the manifest's own."""
+def _tolerances(spec: Spec, flags: Flags) -> tuple[float, float]:
+    """(down, up) as fractions: the flag's, or the manifest's own."""
     default = flags.tolerance
     if spec.behavior is None or not flags.configurable_tolerance:
-        return Tolerances(default, default)
+        return default, default
     down = spec.behavior.scale_down.tolerance
     up = spec.behavior.scale_up.tolerance
-    return Tolerances(default if down is None else down, default if up is None else up)
+    return default if down is None else down, default if up is None else up
 
 
 def _by_metrics(

@@ -24,7 +24,7 @@ from scaletoolkit.serving.autoscaling import (
     Spec,
     reconcile,
 )
-from scaletoolkit.serving.autoscaling.calculator import Sync, Tolerances, propose
+from scaletoolkit.serving.autoscaling.calculator import Sync, propose
 from scaletoolkit.serving.autoscaling.controller import Proposer, prune
 from scaletoolkit.serving.autoscaling.manifest import DEFAULT_DOWN, DEFAULT_UP
 
@@ -98,7 +98,7 @@ def test_a_history_does_not_grow_for_ever():
 
 def ask(ask_metric, metric, readings, size, now_s):
     pods = [Pod("a"), Pod("b")]
-    sync = Sync(pods, Scale(size, size), Tolerances(0.1, 0.1), now_s, FLAGS)
+    sync = Sync(pods, Scale(size, size), 0.1, 0.1, now_s, FLAGS)
     return ask_metric(metric, readings, sync)
 
 
