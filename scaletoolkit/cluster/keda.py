@@ -1,11 +1,15 @@
 """An autoscaler's wishes for KEDA, as a plain dict, and what gets lost on the way. Lab 09."""
 
+from typing import Any
+
+from scaletoolkit.serving.autoscaling import Behavior, Metric, Rules, Spec
 from scaletoolkit.serving.autoscaling.manifest import quantity
 
+Manifest = dict[str, Any]  # YAML, as nested as it comes
 PROMETHEUS = "http://prometheus-server.monitoring.svc"
 
 
-def scaled_object(spec, server_address=PROMETHEUS):
+def scaled_object(spec: Spec, server_address: str = PROMETHEUS) -> tuple[Manifest, list[str]]:
     """The spec as a KEDA ScaledObject over a Prometheus server: (manifest, losses).
 
     KEDA writes a HorizontalPodAutoscaler itself, so behavior carries over; per-pod metrics become
@@ -14,7 +18,8 @@ def scaled_object(spec, server_address=PROMETHEUS):
     triggers = [_trigger(metric, server_address) for metric in spec.metrics]
     advanced = {}
     if spec.behavior is not None:
-        advanced = {"advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior(spec)}}}
+        written = behavior(spec.behavior)
+        advanced = {"advanced": {"horizontalPodAutoscalerConfig": {"behavior": written}}}
     kind, name = spec.target.split(" ", 1)
     manifest = {
         "apiVersion": "keda.sh/v1alpha1",
@@ -28,10 +33,10 @@ def scaled_object(spec, server_address=PROMETHEUS):
             **advanced,
         },
     }
-    return manifest, _keda_losses(spec)
+    return manifest, _losses(spec)
 
 
-def _trigger(metric, server_address):
+def _trigger(metric: Metric, server_address: str) -> Manifest:
     if metric.type in ("Resource", "ContainerResource"):
         value = metric.target
         text = str(value) if metric.target_type == "Utilization" else quantity.text(value)
@@ -52,7 +57,7 @@ def _trigger(metric, server_address):
     }
 
 
-def _keda_losses(spec):
+def _losses(spec: Spec) -> list[str]:
     losses = ["KEDA polls its triggers every 30 s unless pollingInterval says otherwise."]
     if any(metric.type == "Pods" for metric in spec.metrics):
         losses.append(
@@ -62,15 +67,12 @@ def _keda_losses(spec):
     return losses
 
 
-def behavior(spec):
-    """`spec.behavior` as a manifest writes it (a dict)."""
-    return {
-        "scaleUp": _rules(spec.behavior.scale_up),
-        "scaleDown": _rules(spec.behavior.scale_down),
-    }
+def behavior(wanted: Behavior) -> Manifest:
+    """`spec.behavior` as a manifest writes it."""
+    return {"scaleUp": _rules(wanted.scale_up), "scaleDown": _rules(wanted.scale_down)}
 
 
-def _rules(rules):
+def _rules(rules: Rules) -> Manifest:
     written = {
         "stabilizationWindowSeconds": rules.stabilization_window_s,
         "selectPolicy": rules.select_policy,

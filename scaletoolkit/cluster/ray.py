@@ -1,5 +1,7 @@
 """An autoscaler's wishes for Ray Serve, as a plain dict, and what gets lost on the way. Lab 09."""
 
+from scaletoolkit.serving.autoscaling import Spec
+
 LOSSES = (
     "target_ongoing_requests counts requests that wait and requests that run, not only the queue.",
     "Ray Serve has no tolerance: any difference from the target is a wish.",
@@ -7,24 +9,32 @@ LOSSES = (
 )
 
 
-def autoscaling_config(spec):
-    """The spec as Ray Serve's autoscaling_config: (dict, losses).
+def autoscaling_config(spec: Spec) -> tuple[dict[str, float], list[str]]:
+    """The spec as Ray Serve's autoscaling_config: (settings, losses).
 
     The first per-pod metric with an average target becomes target_ongoing_requests. Raises
     ValueError when there is none: Ray Serve scales on requests alone.
     """
-    queue = [m for m in spec.metrics if m.type == "Pods"]
-    if not queue:
+    per_pod = [metric for metric in spec.metrics if metric.type == "Pods"]
+    if not per_pod:
         raise ValueError(f"{spec.name} has no Pods metric; Ray Serve scales on requests alone")
-    losses = list(LOSSES)
-    losses += [f"{m.key} is dropped: Ray Serve scales on requests alone." for m in spec.metrics
-               if m is not queue[0]]  # fmt: skip
+    queue = per_pod[0]
+    others = [metric for metric in spec.metrics if metric is not queue]
+    dropped = [f"{metric.key} is dropped: Ray Serve scales on requests alone." for metric in others]
     config = {
         "min_replicas": spec.min_replicas,
         "max_replicas": spec.max_replicas,
-        "target_ongoing_requests": queue[0].target / 1000,
+        "target_ongoing_requests": queue.target / 1000,
     }
-    windows = [rules.stabilization_window_s for rules in spec.behavior or ()]
-    names = ("upscale_delay_s", "downscale_delay_s")
-    config |= {n: w for n, w in zip(names, windows, strict=False) if w is not None}
-    return config, losses
+    return config | _delays(spec), [*LOSSES, *dropped]
+
+
+def _delays(spec: Spec) -> dict[str, float]:
+    """The stabilization windows that the manifest sets itself, by Ray's names for them."""
+    if spec.behavior is None:
+        return {}
+    windows_s = {
+        "upscale_delay_s": spec.behavior.scale_up.stabilization_window_s,
+        "downscale_delay_s": spec.behavior.scale_down.stabilization_window_s,
+    }
+    return {name: window_s for name, window_s in windows_s.items() if window_s is not None}

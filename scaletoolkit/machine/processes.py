@@ -32,6 +32,7 @@ def workspace(name: str) -> Path:
 def clean_up() -> None:
     """Remove this notebook's workspaces now, and end their keepers."""
     for folder, keeper in lab.record().pop("workspaces", {}).items():
+        assert keeper.stdin is not None  # a pipe, see `keep`
         keeper.stdin.close()
         keeper.wait()
         shutil.rmtree(folder, ignore_errors=True)

@@ -3,9 +3,14 @@
 import math
 import threading
 import time
+from collections.abc import Mapping
+from typing import Any
 
+from scaletoolkit.service.observation import Observation
+from scaletoolkit.service.server import Server
 from scaletoolkit.serving import autoscaling
-from scaletoolkit.serving.autoscaling.workload import wire
+from scaletoolkit.serving.autoscaling.pods import Reading
+from scaletoolkit.serving.autoscaling.signals import containers, wire
 
 
 class Autoscaler:
@@ -14,109 +19,139 @@ class Autoscaler:
     began_s: when it began, on `time.monotonic`. rows: a dict for each sync: time_s since then,
     queue_length (averaged since the sync before), cpu_percent of what the ready replicas ask for,
     ready, replicas (the size from now on). decisions: the Decision of each. `speed`: how many of
-    the manifest's seconds pass in one second of the clock. signals: see
-    `autoscaling.workload.wire`.
+    the manifest's seconds pass in one second of the clock. signals: see `signals.wire`.
     """
 
-    def __init__(self, server, spec, speed=1.0, flags=autoscaling.FLAGS, signals=None):
-        self.rows, self.decisions, self._failure = [], [], None
-        self._server, self._stop, self.began_s = server, threading.Event(), time.monotonic()
+    def __init__(
+        self,
+        server: Server,
+        spec: autoscaling.Spec,
+        speed: float = 1.0,
+        flags: autoscaling.Flags = autoscaling.FLAGS,
+        signals: Mapping[str, str] | None = None,
+    ) -> None:
+        self.rows: list[dict[str, float]] = []
+        self.decisions: list[autoscaling.Decision] = []
+        self.began_s = time.monotonic()
+        self._failure: Exception | None = None
+        self._server = server
+        self._stop = threading.Event()
         self._view = View(spec, server.settings.cpu_milli or 1000, speed, signals)
         self._period_s = flags.sync_period_s / speed
         controller = autoscaling.Controller(spec, flags)
-        self._decisions = autoscaling.live(
+        self._syncs = autoscaling.live(
             controller, self._read, server.resize, self._stop.wait, speed
         )
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def __enter__(self):
+    def __enter__(self) -> "Autoscaler":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def stop(self):
+    def stop(self) -> None:
         """Make no more decisions; raises what ended the thread early, if anything did."""
         self._stop.set()
         self._thread.join()
         if self._failure:
             raise self._failure
 
-    def _run(self):
+    def _run(self) -> None:
         self._server.observe()
         if self._stop.wait(self._period_s):
             return
         try:
-            for decision in self._decisions:
+            for decision in self._syncs:
                 self.decisions.append(decision)
                 self.rows[-1]["replicas"] = decision.replicas
         except Exception as error:
             self._failure = error
 
-    def _read(self, now):
-        seen = self._server.observe()
-        ready = [one for one in seen.replicas if one["state"] == "ready"]
-        used = sum(one["cpu_milli"] for one in ready)
+    def _read(self, now_s: float) -> autoscaling.Seen:
+        observation = self._server.observe()
+        ready = _ready(observation)
+        used_milli = sum(replica["cpu_milli"] for replica in ready)
         self.rows.append(
             {
                 "time_s": time.monotonic() - self.began_s,
-                "queue_length": seen.queue_length,
-                "cpu_percent": 100 * used / self._view.request_milli / max(1, len(ready)),
+                "queue_length": observation.queue_length,
+                "cpu_percent": 100 * used_milli / self._view.request_milli / max(1, len(ready)),
                 "ready": len(ready),
-                "replicas": seen.wanted,
+                "replicas": observation.wanted,
             }
         )
-        return self._view(seen, now)
+        return self._view(observation, now_s)
 
 
 class View:
-    """Makes of an Observation the pods and metrics that `reconcile` takes.
+    """Makes of an Observation what `reconcile` takes.
 
     It remembers when each replica was first seen, and first seen ready. What is ready at the first
     look has been so for ever.
     """
 
-    def __init__(self, spec, request_milli, speed=1.0, signals=None):
-        self.request_milli, self._speed = request_milli, speed
-        names = autoscaling.containers(spec)
+    def __init__(
+        self,
+        spec: autoscaling.Spec,
+        request_milli: int,
+        speed: float = 1.0,
+        signals: Mapping[str, str] | None = None,
+    ) -> None:
+        self.request_milli = request_milli
+        self._speed = speed
+        names = containers(spec)
         self._requests = {name: {"cpu": request_milli // len(names)} for name in names}
-        self._wired, self._since = wire(spec, signals), {}
+        self._feeds = wire(spec, signals)
+        self._started_s: dict[str, float] = {}
+        self._ready_since_s: dict[str, float] = {}
         self._first = True
 
-    def __call__(self, seen, now):
-        """(pods, metrics) at `now`, in the manifest's seconds."""
-        pods = [self._pod(one, now) for one in seen.replicas]
+    def __call__(self, observation: Observation, now_s: float) -> autoscaling.Seen:
+        """What is seen at `now_s`, in the manifest's seconds."""
+        pods = [self._pod(replica, now_s) for replica in observation.replicas]
         self._first = False
-        return pods, {key: self._reading(kind, what, seen, now) for key, kind, what in self._wired}
+        metrics = {
+            feed.key: self._reading(feed.type, feed.signal, observation, now_s)
+            for feed in self._feeds
+        }
+        return autoscaling.Seen(pods, metrics)
 
-    def _pod(self, one, now):
-        ready = one["state"] == "ready"
-        seen_s = -math.inf if ready and self._first else now
-        known = self._since.setdefault(one["name"], {"started": seen_s})
+    def _pod(self, replica: Mapping[str, Any], now_s: float) -> autoscaling.Pod:
+        name = replica["name"]
+        ready = replica["state"] == "ready"
+        since_s = -math.inf if ready and self._first else now_s
+        started_s = self._started_s.setdefault(name, since_s)
         if ready:
-            known.setdefault("ready", seen_s)
+            self._ready_since_s.setdefault(name, since_s)
         return autoscaling.Pod(
-            one["name"],
-            phase="Pending" if one["state"] == "starting" else "Running",
+            name,
+            phase="Pending" if replica["state"] == "starting" else "Running",
             ready=ready,
-            started_s=known["started"],
-            ready_since_s=known.get("ready", now),
-            deleting=one["state"] == "draining",
+            started_s=started_s,
+            ready_since_s=self._ready_since_s.get(name, now_s),
+            deleting=replica["state"] == "draining",
             requests_milli=self._requests,
         )
 
-    def _reading(self, kind, signal, seen, now):
-        ready = [one for one in seen.replicas if one["state"] == "ready"]
+    def _reading(self, kind: str, signal: str, observation: Observation, now_s: float) -> Reading:
+        ready = _ready(observation)
         if signal == "cpu":
-            window_s = seen.period_s * self._speed
+            window_s = observation.period_s * self._speed
             return {
-                one["name"]: autoscaling.Sample(round(one["cpu_milli"]), now, window_s)
-                for one in ready
+                replica["name"]: autoscaling.Sample(round(replica["cpu_milli"]), now_s, window_s)
+                for replica in ready
             }
-        total = {"queue_length": seen.queue_length, "in_flight": seen.in_flight}.get(signal)
-        if total is None:
+        totals = {"queue_length": observation.queue_length, "in_flight": observation.in_flight}
+        if signal not in totals:
             return f"the server does not measure {signal}"
+        total_milli = 1000 * totals[signal]
         if kind in ("Object", "External"):
-            return round(1000 * total)
-        return {one["name"]: round(1000 * total / len(ready)) for one in ready}
+            return round(total_milli)
+        return {replica["name"]: round(total_milli / len(ready)) for replica in ready}
+
+
+def _ready(observation: Observation) -> list[Mapping[str, Any]]:
+    """The replicas that can take a batch."""
+    return [replica for replica in observation.replicas if replica["state"] == "ready"]

@@ -8,6 +8,7 @@ import pytest
 from scaletoolkit import service
 from scaletoolkit.service.autoscaler import Autoscaler, View
 from scaletoolkit.serving import autoscaling
+from scaletoolkit.serving.autoscaling.pods import active, group_pods
 
 QUEUE = autoscaling.Metric(
     "Pods/inference_queue_length", "Pods", "inference_queue_length", "AverageValue", 2_000
@@ -25,35 +26,34 @@ def observation(states, queue_length=6.0, cpu_milli=50.0):
 
 
 def test_the_queue_is_shared_among_the_ready_and_cpu_is_each_ones_own():
-    pods, metrics = View(SPEC, 100)(observation(["ready", "ready", "starting"]), 0.0)
-    assert [(pod.phase, pod.ready) for pod in pods] == [
-        ("Running", True), ("Running", True), ("Pending", False)]  # fmt: skip
-    assert metrics["Pods/inference_queue_length"] == {"replica-0": 3000, "replica-1": 3000}
-    assert [sample.value_milli for sample in metrics["Resource/cpu"].values()] == [50, 50]
-    assert pods[0].requests_milli == {"server": {"cpu": 100}}
+    seen = View(SPEC, 100)(observation(["ready", "ready", "starting"]), 0.0)
+    assert [pod.phase for pod in seen.pods] == ["Running", "Running", "Pending"]
+    assert [pod.ready for pod in seen.pods] == [True, True, False]
+    assert seen.metrics["Pods/inference_queue_length"] == {"replica-0": 3000, "replica-1": 3000}
+    assert [sample.value_milli for sample in seen.metrics["Resource/cpu"].values()] == [50, 50]
+    assert seen.pods[0].requests_milli == {"server": {"cpu": 100}}
 
 
 def test_a_replica_counts_for_cpu_once_a_whole_period_lies_behind_it():
-    view, found = View(SPEC, 100, speed=15), []
-    for now, state in [(0.0, "starting"), (15.0, "ready"), (30.0, "ready")]:
-        pods, metrics = view(observation(["ready", state]), now)
-        groups = autoscaling.pods.group_pods(
-            pods, metrics["Resource/cpu"], "cpu", now, autoscaling.FLAGS
-        )
-        found.append([pod.name for pod in groups.ready])
-    assert found == [["replica-0"], ["replica-0"], ["replica-0", "replica-1"]]
+    view = View(SPEC, 100, speed=15)
+    counted = []
+    for now_s, state in [(0.0, "starting"), (15.0, "ready"), (30.0, "ready")]:
+        seen = view(observation(["ready", state]), now_s)
+        cpu = seen.metrics["Resource/cpu"]
+        groups = group_pods(seen.pods, cpu, "cpu", now_s, autoscaling.FLAGS)
+        counted.append([pod.name for pod in groups.ready])
+    assert counted == [["replica-0"], ["replica-0"], ["replica-0", "replica-1"]]
 
 
 def test_replicas_that_leave_do_not_count():
-    pods, _ = View(SPEC, 100)(observation(["ready", "draining"]), 0.0)
-    assert autoscaling.pods.active(pods) == 1
+    assert active(View(SPEC, 100)(observation(["ready", "draining"]), 0.0).pods) == 1
 
 
 def test_what_the_server_does_not_measure_is_a_metric_that_failed():
     metric = autoscaling.Metric("External/rps", "External", "rps", "Value", 1000)
     spec = autoscaling.Spec("s", "Deployment d", 1, 3, (metric,))
     seen = View(spec, 100)(observation(["ready"]), 0.0)
-    decision = autoscaling.reconcile(spec, *seen, None, None, 0.0)
+    decision = autoscaling.reconcile(spec, seen, autoscaling.Memory(), 0.0)
     assert "the server does not measure requests_per_s" in decision.error
 
 
@@ -70,7 +70,8 @@ def server(digits_model):
 
 
 def test_the_size_follows_the_load_up_and_down(server):
-    stopped, sizes = threading.Event(), []
+    stopped = threading.Event()
+    sizes = []
     flags = autoscaling.FLAGS._replace(sync_period_s=15, downscale_stabilization_s=30)
     clients = [threading.Thread(target=ask_until, args=(stopped, server)) for _ in range(4)]
     with Autoscaler(server, SPEC, speed=75, flags=flags) as autoscaler:

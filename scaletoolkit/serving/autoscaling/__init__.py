@@ -1,49 +1,51 @@
 """How many replicas, and when: Kubernetes' HorizontalPodAutoscaler as a pure function. Lab 09.
 
     spec = autoscaling.parse(Path("model-server-hpa.yaml").read_text())
-    decision = autoscaling.reconcile(spec, pods, metrics, history, events, now)
+    seen = autoscaling.Seen(pods, metrics)
+    decision = autoscaling.reconcile(spec, seen, memory, now_s)
+    memory = decision.memory
 
-spec           what a manifest says, as plain frozen values; the controller's flags
-quantity       Kubernetes' numbers with units ("500m", "1Gi") in milli-units
-document       YAML text to plain values, small and safe
-fields         one field of a manifest: its value, or the sentence that says what is wrong
-metric_fields  the entries of spec.metrics
-manifest       plain values to a Spec; every mistake is one sentence with the field's path
-pods           pods, and which of them count for a metric
-calculator     one metric and the pods: how many replicas it asks for
-limits         min, max, rate policies, stabilization windows
-decision       reconcile: one look at the metrics, one decision
-controller     reconcile in a loop, on any clock
-workload       replicas that serve requests as a fluid
-simulator      a day of traffic through the same reconcile, on a virtual clock
+manifest    what a Kubernetes manifest says, as plain frozen values
+pods        what a sync sees: pods, readings, size; which pods count for a metric
+usage       what the pods use of a metric's resource, and a guess for the rest
+calculator  one metric and the pods: how many replicas it asks for
+limits      min, max, rate policies, stabilization windows
+decision    reconcile: one look at the metrics, one decision
+controller  reconcile in a loop, on any clock
+signals     what feeds each metric, in the simulation and in a live run
+workload    replicas that serve requests as a fluid
+simulator   a day of traffic through the same reconcile, on a virtual clock
 """
 
 from scaletoolkit.serving.autoscaling.calculator import MetricStatus
 from scaletoolkit.serving.autoscaling.controller import Controller, live, time_scale
-from scaletoolkit.serving.autoscaling.decision import Decision, Scale, reconcile
+from scaletoolkit.serving.autoscaling.decision import Decision, Memory, reconcile
 from scaletoolkit.serving.autoscaling.limits import Events, Recommendation, ScaleEvent
-from scaletoolkit.serving.autoscaling.manifest.reader import ManifestError, parse
-from scaletoolkit.serving.autoscaling.manifest.spec import (
+from scaletoolkit.serving.autoscaling.manifest import (
     FLAGS,
     Behavior,
     Flags,
+    ManifestError,
     Metric,
     Policy,
     Rules,
     Spec,
+    parse,
 )
-from scaletoolkit.serving.autoscaling.pods import Pod, PodGroups, Sample
-from scaletoolkit.serving.autoscaling.simulator import Replay, simulate
-from scaletoolkit.serving.autoscaling.workload import Replica, Workload, containers
+from scaletoolkit.serving.autoscaling.pods import Pod, PodGroups, Sample, Scale, Seen
+from scaletoolkit.serving.autoscaling.simulator import Replay, Setting, simulate
+from scaletoolkit.serving.autoscaling.workload import Capacity, Workload
 
 __all__ = [
     "FLAGS",
     "Behavior",
+    "Capacity",
     "Controller",
     "Decision",
     "Events",
     "Flags",
     "ManifestError",
+    "Memory",
     "Metric",
     "MetricStatus",
     "Pod",
@@ -51,14 +53,14 @@ __all__ = [
     "Policy",
     "Recommendation",
     "Replay",
-    "Replica",
     "Rules",
     "Sample",
     "Scale",
     "ScaleEvent",
+    "Seen",
+    "Setting",
     "Spec",
     "Workload",
-    "containers",
     "live",
     "parse",
     "reconcile",

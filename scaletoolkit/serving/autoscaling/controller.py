@@ -2,80 +2,118 @@
 
 import math
 import time
+from collections.abc import Callable, Iterator
 
-from scaletoolkit.serving.autoscaling.calculator import Proposer
-from scaletoolkit.serving.autoscaling.decision import reconcile
-from scaletoolkit.serving.autoscaling.limits import Events
-from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS
+from scaletoolkit.serving.autoscaling import limits
+from scaletoolkit.serving.autoscaling.calculator import MetricStatus, Sync, propose
+from scaletoolkit.serving.autoscaling.decision import Decision, Memory, reconcile
+from scaletoolkit.serving.autoscaling.limits import History
+from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Metric, Spec
+from scaletoolkit.serving.autoscaling.pods import Reading, Seen
 
 
 class Controller:
-    """Remembers between two syncs what `reconcile` must be told again."""
+    """Calls `reconcile` again and again, and remembers for it."""
 
-    def __init__(self, spec, flags=FLAGS):
-        self.spec, self.flags = spec, flags
-        self.history, self.events, self.conditions = None, Events(), {}
-        self._window_s, self._propose = longest_window_s(spec, flags), Proposer()
+    def __init__(self, spec: Spec, flags: Flags = FLAGS) -> None:
+        self.spec = spec
+        self.flags = flags
+        self.memory = Memory()
+        self._window_s = longest_window_s(spec, flags)
+        self._propose = Proposer()
 
-    def sync(self, pods, metrics, now, scale=None):
-        """One Decision by `reconcile`, remembered. `now` is in the manifest's seconds."""
-        history = self.history and prune(self.history, now - self._window_s)
-        decision = reconcile(
-            self.spec, pods, metrics, history, self.events, now,
-            scale=scale, conditions=self.conditions, flags=self.flags, propose=self._propose,
-        )  # fmt: skip
-        self.history, self.events = decision.history, decision.events
-        self.conditions = decision.conditions
+    def sync(self, seen: Seen, now_s: float) -> Decision:
+        """One Decision by `reconcile`, remembered. `now_s` is in the manifest's seconds."""
+        memory = self.memory
+        if memory.history:
+            history = prune(memory.history, now_s - self._window_s)
+            memory = Memory(history, memory.events, memory.conditions)
+        decision = reconcile(self.spec, seen, memory, now_s, self.flags, self._propose)
+        self.memory = decision.memory
         return decision
 
 
-def longest_window_s(spec, flags):
+class Proposer:
+    """`propose` that remembers each metric's last answer, and gives it again for equal inputs.
+
+    Not for CPU: whether a pod is warm depends on the time.
+    """
+
+    def __init__(self) -> None:
+        self._answers: dict[Metric, tuple[tuple[object, ...], MetricStatus]] = {}
+
+    def __call__(self, metric: Metric, reading: Reading, sync: Sync) -> MetricStatus:
+        """What `propose` answers."""
+        if metric.name == "cpu" or not isinstance(reading, dict):
+            return propose(metric, reading, sync)
+        inputs = (*sync.pods, *reading.items(), sync.scale, sync.tolerance_down, sync.tolerance_up)
+        inputs_before, status = self._answers.get(metric, ((), None))
+        if status is None or inputs != inputs_before:
+            status = propose(metric, reading, sync)
+            self._answers[metric] = (inputs, status)
+        return status
+
+
+def longest_window_s(spec: Spec, flags: Flags) -> float:
     """How far back a recommendation can still matter, in seconds."""
     if spec.behavior is None:
         return flags.downscale_stabilization_s
-    windows = [rules.stabilization_window_s for rules in spec.behavior]
-    return max(flags.downscale_stabilization_s if w is None else w for w in windows)
+    return max(limits.windows(spec.behavior, flags))
 
 
-def prune(history, oldest_s):
-    """The recommendations that can still decide anything, oldest first.
+def prune(history: History, oldest_s: float) -> History:
+    """The recommendations that can still decide anything, of a history with the oldest first.
 
+    Pruned before every sync, a history stays in that order: `stabilize` finds nothing to overwrite.
     A recommendation between two younger ones, one at least as large and one at most as large, is
     never again the largest or the smallest of a window. Kubernetes keeps it; no decision differs.
     """
-    kept, lowest, highest = [], math.inf, -math.inf
-    for one in reversed(history):
-        time_s, replicas = one
+    kept = []
+    lowest = math.inf
+    highest = -math.inf
+    for recommendation in reversed(history):
+        time_s, replicas = recommendation
         if time_s >= oldest_s and (replicas < lowest or replicas > highest):
-            kept.append(one)
+            kept.append(recommendation)
             lowest = replicas if replicas < lowest else lowest
             highest = replicas if replicas > highest else highest
     return tuple(kept[::-1])
 
 
-def live(controller, read, resize, wait, speed=1.0, clock=time.monotonic):
+def live(
+    controller: Controller,
+    read: Callable[[float], Seen],
+    resize: Callable[[int], object],
+    wait: Callable[[float], bool],
+    speed: float = 1.0,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Decision]:
     """Sync again and again with a running workload: yields every Decision.
 
-    read(now) gives (pods, metrics), where a metric that cannot be read is a sentence. resize
+    read(now_s) gives what is Seen, where a metric that cannot be read is a sentence. resize
     (replicas) is called when the size must change. wait(seconds) waits and says whether to stop:
     `threading.Event().wait` fits. speed: how many of the manifest's seconds pass in one second of
     the clock; all times handed over are in the manifest's seconds, counted from the start.
     """
-    start, period_s, syncs = clock(), controller.flags.sync_period_s / speed, 0
+    start_s = clock()
+    period_s = controller.flags.sync_period_s / speed
+    syncs = 0
     while True:
-        now = (clock() - start) * speed
-        pods, metrics = read(now)
-        decision = controller.sync(pods, metrics, now)
+        now_s = (clock() - start_s) * speed
+        decision = controller.sync(read(now_s), now_s)
         if decision.rescaled:
             resize(decision.replicas)
         yield decision
         syncs += 1
-        if wait(max(0.0, start + syncs * period_s - clock())):
+        if wait(max(0.0, start_s + syncs * period_s - clock())):
             return
 
 
-def time_scale(spec, speed, flags=FLAGS):
-    """The sentence that says how fast time runs in a live run, and what that makes of the spec."""
+def time_scale(spec: Spec, speed: float, flags: Flags = FLAGS) -> str:
+    """The sentence that says how fast time runs in a live run, and what that makes of the spec.
+
+    Raises ValueError for a speed that is not positive.
+    """
     if not speed > 0 or not math.isfinite(speed):
         raise ValueError(f"speed must be a positive number, got {speed}")
     window_s = longest_window_s(spec, flags)

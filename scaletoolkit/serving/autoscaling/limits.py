@@ -5,9 +5,13 @@ without `behavior`, one for a manifest with it. Logs are tuples; every function 
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from scaletoolkit.serving.autoscaling.calculator import INT32_MAX
+from scaletoolkit.serving.autoscaling.manifest.spec import Behavior, Flags, Policy, Rules, Spec
+
+Entry = TypeVar("Entry")
 
 
 class Recommendation(NamedTuple):
@@ -28,122 +32,146 @@ class ScaleEvent(NamedTuple):
 class Events(NamedTuple):
     """The log of size changes in each direction."""
 
-    up: tuple = ()
-    down: tuple = ()
+    up: tuple[ScaleEvent, ...] = ()
+    down: tuple[ScaleEvent, ...] = ()
 
 
-def stabilize(history, wanted, window_s, now):
+class Windows(NamedTuple):
+    """The stabilization windows of both directions, in seconds."""
+
+    up_s: float
+    down_s: float
+
+
+History: TypeAlias = tuple[Recommendation, ...]
+
+
+def windows(behavior: Behavior, flags: Flags) -> Windows:
+    """The manifest's windows; the flag's for the way down where the manifest has none."""
+    down_s = behavior.scale_down.stabilization_window_s
+    up_s = behavior.scale_up.stabilization_window_s or 0
+    return Windows(up_s, flags.downscale_stabilization_s if down_s is None else down_s)
+
+
+def stabilize(history: History, wanted: int, window_s: float, now_s: float) -> tuple[int, History]:
     """Without behavior: (the largest recommendation of the last `window_s`, the new history)."""
-    cutoff, stale, largest = now - window_s, None, wanted
+    cutoff_s = now_s - window_s
+    largest = wanted
+    stale = None
     for index, (time_s, replicas) in enumerate(history):
-        if time_s < cutoff:
+        if time_s < cutoff_s:
             stale = index
         elif replicas > largest:
             largest = replicas
-    return largest, _put(history, stale, Recommendation(now, wanted))
+    return largest, _put(history, stale, Recommendation(now_s, wanted))
 
 
-def stabilize_with_behavior(history, wanted, current, windows_s, now):
+def stabilize_with_behavior(
+    history: History, wanted: int, current: int, windows: Windows, now_s: float
+) -> tuple[int, History]:
     """With behavior: (current, moved only as far as both windows agree, the new history).
 
-    windows_s: (up, down). Up goes to the smallest recommendation of the up window, down to the
-    largest of the down window.
+    Up goes to the smallest recommendation of the up window, down to the largest of the down window.
     """
-    up_cutoff, down_cutoff = now - windows_s[0], now - windows_s[1]
-    lowest, highest, stale = wanted, wanted, None
+    up_cutoff_s = now_s - windows.up_s
+    down_cutoff_s = now_s - windows.down_s
+    lowest = wanted
+    highest = wanted
+    stale = None
     for index, (time_s, replicas) in enumerate(history):
-        if time_s > up_cutoff and replicas < lowest:
+        if time_s > up_cutoff_s and replicas < lowest:
             lowest = replicas
-        if time_s > down_cutoff and replicas > highest:
+        if time_s > down_cutoff_s and replicas > highest:
             highest = replicas
-        if time_s < up_cutoff and time_s < down_cutoff:
+        if time_s < up_cutoff_s and time_s < down_cutoff_s:
             stale = index
     settled = min(max(current, lowest), highest)
-    return settled, _put(history, stale, Recommendation(now, wanted))
+    return settled, _put(history, stale, Recommendation(now_s, wanted))
 
 
-def _put(log, index, entry):
+def _put(log: tuple[Entry, ...], index: int | None, entry: Entry) -> tuple[Entry, ...]:
     """The log with the entry at `index`, or at its end when the index is None."""
     if index is None:
         return (*log, entry)
     return (*log[:index], entry, *log[index + 1 :])
 
 
-def limit(spec, current, wanted):
+def limit(spec: Spec, current: int, wanted: int) -> tuple[int, str]:
     """Without behavior: (replicas, reason), at most double or four, within min and max."""
     rate = max(2 * current, 4)
-    most, reason = spec.max_replicas, "TooManyReplicas"
-    if most > rate:
-        most, reason = rate, "ScaleUpLimit"
     if wanted < spec.min_replicas:
         return spec.min_replicas, "TooFewReplicas"
-    if wanted > most:
-        return most, reason
-    return wanted, "DesiredWithinRange"
+    if wanted <= min(rate, spec.max_replicas):
+        return wanted, "DesiredWithinRange"
+    if rate < spec.max_replicas:
+        return rate, "ScaleUpLimit"
+    return spec.max_replicas, "TooManyReplicas"
 
 
-def limit_with_behavior(spec, current, wanted, events, now):
+def limit_with_behavior(
+    spec: Spec, current: int, wanted: int, events: Events, now_s: float
+) -> tuple[int, str]:
     """With behavior: (replicas, reason), as far as the policies of this direction allow."""
+    assert spec.behavior is not None
     if wanted > current:
-        rate = max(scale_up_limit(spec.behavior.scale_up, current, events, now), current)
-        most, reason = spec.max_replicas, "TooManyReplicas"
-        if most > rate:
-            most, reason = rate, "ScaleUpLimit"
-        if wanted > most:
-            return most, reason
+        most = max(scale_up_limit(spec.behavior.scale_up, current, events, now_s), current)
+        if wanted > min(most, spec.max_replicas):
+            if most < spec.max_replicas:
+                return most, "ScaleUpLimit"
+            return spec.max_replicas, "TooManyReplicas"
     elif wanted < current:
-        rate = min(scale_down_limit(spec.behavior.scale_down, current, events, now), current)
-        least, reason = spec.min_replicas, "TooFewReplicas"
-        if least < rate:
-            least, reason = rate, "ScaleDownLimit"
-        if wanted < least:
-            return least, reason
+        least = min(scale_down_limit(spec.behavior.scale_down, current, events, now_s), current)
+        if wanted < max(least, spec.min_replicas):
+            if least > spec.min_replicas:
+                return least, "ScaleDownLimit"
+            return spec.min_replicas, "TooFewReplicas"
     return wanted, "DesiredWithinRange"
 
 
-def scale_up_limit(rules, current, events, now):
+def scale_up_limit(rules: Rules, current: int, events: Events, now_s: float) -> int:
     """The most replicas that the policies allow now; percentages are rounded up."""
-    if rules.select_policy == "Disabled":
-        return current
-    allowed = []
-    for policy in rules.policies:
-        start = _period_start(policy, current, events, now)
-        if policy.type == "Pods":
-            allowed.append(start + policy.value)
-        else:
-            allowed.append(math.ceil(start * (1 + policy.value / 100)))
-    return min(INT32_MAX, min(allowed) if rules.select_policy == "Min" else max(allowed))
+    sizes = _allowed(rules, current, events, now_s, direction=1)
+    return min(INT32_MAX, min(sizes) if rules.select_policy == "Min" else max(sizes))
 
 
-def scale_down_limit(rules, current, events, now):
+def scale_down_limit(rules: Rules, current: int, events: Events, now_s: float) -> int:
     """The fewest replicas that the policies allow now; percentages are cut off."""
+    sizes = _allowed(rules, current, events, now_s, direction=-1)
+    return max(sizes) if rules.select_policy == "Min" else min(sizes)
+
+
+def _allowed(rules: Rules, current: int, events: Events, now_s: float, direction: int) -> list[int]:
+    """The size that each policy allows now, up (direction 1) or down (-1)."""
     if rules.select_policy == "Disabled":
-        return current
-    allowed = []
+        return [current]
+    whole = math.ceil if direction > 0 else math.trunc
+    sizes = []
     for policy in rules.policies:
-        start = _period_start(policy, current, events, now)
+        start = _period_start(policy, current, events, now_s)
         if policy.type == "Pods":
-            allowed.append(start - policy.value)
+            sizes.append(start + direction * policy.value)
         else:
-            allowed.append(int(start * (1 - policy.value / 100)))
-    return max(allowed) if rules.select_policy == "Min" else min(allowed)
+            sizes.append(whole(start * (1 + direction * policy.value / 100)))
+    return sizes
 
 
-def _period_start(policy, current, events, now):
+def _period_start(policy: Policy, current: int, events: Events, now_s: float) -> int:
     """How many replicas there were when the policy's period began."""
-    added = replica_change(events.up, policy.period_s, now)
-    return current - added + replica_change(events.down, policy.period_s, now)
+    added = replica_change(events.up, policy.period_s, now_s)
+    return current - added + replica_change(events.down, policy.period_s, now_s)
 
 
-def replica_change(log, period_s, now):
-    """The replicas that a log of ScaleEvents added up to within the last `period_s` (an int)."""
-    cutoff = now - period_s
-    return sum(event.change for event in log if event.time_s > cutoff)
+def replica_change(log: Iterable[ScaleEvent], period_s: float, now_s: float) -> int:
+    """The replicas that a log of ScaleEvents added up to within the last `period_s`."""
+    cutoff_s = now_s - period_s
+    return sum(event.change for event in log if event.time_s > cutoff_s)
 
 
-def record(log, change, rules, now):
+def record(
+    log: tuple[ScaleEvent, ...], change: int, rules: Rules, now_s: float
+) -> tuple[ScaleEvent, ...]:
     """The log with this change; it takes the place of the last outdated one."""
-    cutoff = now - max((policy.period_s for policy in rules.policies), default=0)
-    marked = [event._replace(outdated=True) if event.time_s < cutoff else event for event in log]
+    cutoff_s = now_s - max((policy.period_s for policy in rules.policies), default=0)
+    marked = tuple(e._replace(outdated=True) if e.time_s < cutoff_s else e for e in log)
     outdated = [index for index, event in enumerate(marked) if event.outdated]
-    return _put(tuple(marked), outdated[-1] if outdated else None, ScaleEvent(now, change))
+    return _put(marked, outdated[-1] if outdated else None, ScaleEvent(now_s, change))

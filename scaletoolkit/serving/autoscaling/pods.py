@@ -1,14 +1,19 @@
-"""Pods as the autoscaler sees them, and which of them count for a metric. Lab 09.
+"""What a sync sees of a workload: pods, readings, size; and which pods count for a metric. Lab 09.
 
 The rule is that of groupPods in Kubernetes' replica_calculator.go (2026).
 """
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
+
+from scaletoolkit.serving.autoscaling.manifest.spec import Flags
+
+FINISHED = ("Succeeded", "Failed")
 
 
 class Pod(NamedTuple):
-    """A pod, or `count` pods that are alike in everything.
+    """A pod, or as many `copies` of it as are alike in everything.
 
     ready: its Ready condition (None: not reported yet), which last changed at `ready_since_s`.
     requests_milli: {container: {resource: milli-units}}. Times are seconds on the caller's clock;
@@ -21,8 +26,8 @@ class Pod(NamedTuple):
     started_s: float | None = -math.inf
     ready_since_s: float = -math.inf
     deleting: bool = False
-    requests_milli: dict | None = None
-    count: int = 1
+    requests_milli: Mapping[str, Mapping[str, int | None]] | None = None
+    copies: int = 1
 
 
 class Sample(NamedTuple):
@@ -33,46 +38,74 @@ class Sample(NamedTuple):
     window_s: float
 
 
+Samples: TypeAlias = dict[str, int | Sample]
+Reading: TypeAlias = Samples | list[int] | tuple[int, ...] | int | str | None
+
+
+class Scale(NamedTuple):
+    """The workload's size: what was asked for (spec) and what is there (status)."""
+
+    replicas: int
+    status_replicas: int
+
+
+class Seen(NamedTuple):
+    """What one sync sees: the pods, {metric key: reading}, and the size.
+
+    A reading is {pod name: milli-units or Sample} for Resource, ContainerResource and Pods metrics,
+    milli-units or a list of them for Object and External ones. A metric whose key is missing, or
+    has a sentence in place of a reading, has failed. scale None: the number of active pods.
+    """
+
+    pods: Sequence[Pod]
+    metrics: Mapping[str, Reading]
+    scale: Scale | None = None
+
+
 class PodGroups(NamedTuple):
-    """What the calculator makes of each pod: lists of Pod."""
+    """What the calculator makes of each pod."""
 
-    ready: list
-    unready: list
-    missing: list
-    ignored: list
-
-
-def active(pods):
-    """How many pods count as replicas: neither being deleted nor finished (an int)."""
-    return sum(p.count for p in pods if not p.deleting and p.phase not in ("Succeeded", "Failed"))
+    ready: list[Pod]
+    unready: list[Pod]
+    missing: list[Pod]
+    ignored: list[Pod]
 
 
-def group_pods(pods, samples, resource, now, flags):
+def active(pods: Iterable[Pod]) -> int:
+    """How many pods count as replicas: neither being deleted nor finished."""
+    return sum(pod.copies for pod in pods if not pod.deleting and pod.phase not in FINISHED)
+
+
+def group_pods(
+    pods: Iterable[Pod], samples: Samples, resource: str, now_s: float, flags: Flags
+) -> PodGroups:
     """Sort pods into PodGroups; only for "cpu" does readiness matter.
 
     A pod that starts burns CPU without serving: within the initialization period it counts once it
     is ready and one whole measurement window lies behind that; later, unless it was never ready.
     """
-    ready, unready, missing, ignored = [], [], [], []
+    groups = PodGroups([], [], [], [])
+    ready, unready, missing, ignored = groups
     for pod in pods:
-        if pod.deleting or pod.phase in ("Succeeded", "Failed"):
+        if pod.deleting or pod.phase in FINISHED:
             ignored.append(pod)
         elif pod.phase == "Pending":
             unready.append(pod)
         elif pod.name not in samples:
             missing.append(pod)
-        elif resource == "cpu" and _warming_up(pod, samples[pod.name], now, flags):
+        elif resource == "cpu" and _warming_up(pod, samples[pod.name], now_s, flags):
             unready.append(pod)
         else:
             ready.append(pod)
-    return PodGroups(ready, unready, missing, ignored)
+    return groups
 
 
-def _warming_up(pod, sample, now, flags):
+def _warming_up(pod: Pod, sample: int | Sample, now_s: float, flags: Flags) -> bool:
     if pod.ready is None or pod.started_s is None:
         return True
-    if pod.started_s + flags.cpu_initialization_period_s > now:
-        time_s, window_s = sample[1:] if isinstance(sample, Sample) else (now, 0)
-        return not pod.ready or time_s < pod.ready_since_s + window_s
+    if pod.started_s + flags.cpu_initialization_period_s > now_s:
+        if not isinstance(sample, Sample):
+            sample = Sample(sample, now_s, 0)
+        return not pod.ready or sample.time_s < pod.ready_since_s + sample.window_s
     never_ready = pod.started_s + flags.initial_readiness_delay_s > pod.ready_since_s
     return not pod.ready and never_ready

@@ -8,20 +8,16 @@ are still starting first; what they had in hand goes back to the queue.
 
 import math
 from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from scaletoolkit.serving.autoscaling.manifest.document import ManifestError
-from scaletoolkit.serving.autoscaling.pods import Pod, Sample
-
-SIGNALS = {
-    "in_flight": ("in_flight", "inflight", "concurren", "ongoing"),
-    "queue_length": ("queue", "waiting", "backlog"),
-    "requests_per_s": ("request", "rps", "qps", "rate"),
-}
+from scaletoolkit.serving.autoscaling.pods import Pod, Reading, Sample, Samples, Scale, Seen
+from scaletoolkit.serving.autoscaling.signals import Feed
 
 
 @dataclass(frozen=True)
-class Replica:
+class Capacity:
     """What one replica can do, and what it takes to start one.
 
     requests_per_s: its throughput when it never idles. service_s: how long a request takes that
@@ -35,13 +31,13 @@ class Replica:
     cpu_request_milli: int = 1000
     cpu_busy_milli: int = 1000
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"Replica: {self.requests_per_s:g} requests/s, {self.service_s:g} s for one, ready "
             f"{self.start_up_s:g} s after it is asked for"
         )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("requests_per_s", "service_s", "cpu_request_milli", "cpu_busy_milli"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
@@ -49,144 +45,150 @@ class Replica:
             raise ValueError(f"start_up_s must not be negative, got {self.start_up_s}")
 
 
-class Workload:
-    """The queue and the replicas at a moment of a virtual clock, and what a sync sees of them."""
+class Starting(NamedTuple):
+    """Replicas that were asked for together, and when they will be ready."""
 
-    def __init__(self, replica, replicas, max_queue=math.inf, containers=("server",)):
-        self.replica, self.max_queue = replica, max_queue
-        each = replica.cpu_request_milli // len(containers)
-        self._requests = {name: {"cpu": each} for name in containers}
-        self._cohort = Pod("ready", count=0, requests_milli=self._requests)
-        self.now, self.queue, self.refused = 0.0, 0.0, 0.0
-        self.replicas = self.ready = self.settled = replicas
-        self.starting = deque()
+    ready_at_s: float
+    replicas: int
+
+
+class Workload:
+    """The queue and the replicas at a moment of a virtual clock, and what a sync sees of them.
+
+    replicas: asked for. ready: of these. settled: ready for the whole time since the last sync.
+    queue: requests that wait.
+    """
+
+    def __init__(
+        self,
+        capacity: Capacity,
+        replicas: int,
+        max_queue: float = math.inf,
+        containers: Sequence[str] = ("server",),
+    ) -> None:
+        self.capacity = capacity
+        self.max_queue = max_queue
+        each_milli = capacity.cpu_request_milli // len(containers)
+        self._requests = {name: {"cpu": each_milli} for name in containers}
+        self._cohort = Pod("ready", copies=0, requests_milli=self._requests)
+        self.now_s = 0.0
+        self.queue = 0.0
+        self.refused = 0.0
+        self.replicas = replicas
+        self.ready = replicas
+        self._scale = Scale(replicas, replicas)
+        self.starting: deque[Starting] = deque()
         self._begin_period()
 
-    def _begin_period(self):
+    def _begin_period(self) -> None:
         """Average anew; what is ready now will have been measured for the whole period."""
         self.settled = self.ready
-        self.period_s = self.arrived = self.served = self.waited = self.capacity = 0.0
+        self.period_s = 0.0
+        self.arrived = 0.0
+        self.served = 0.0
+        self.waited_s = 0.0
+        self.could_serve = 0.0
 
-    def advance(self, rate, seconds):
-        """Let `rate` requests a second arrive for so long: (requests served, requests refused)."""
-        end, served, refused = self.now + seconds, self.served, self.refused
-        while self.starting and self.starting[0][0] <= end:
-            ready_at, count = self.starting.popleft()
-            self._flow(rate, ready_at - self.now)
-            self.ready += count
-        self._flow(rate, end - self.now)
+    def advance(self, rate_per_s: float, seconds: float) -> tuple[float, float]:
+        """Let requests arrive at a rate for so long: (requests served, requests refused)."""
+        end_s = self.now_s + seconds
+        served = self.served
+        refused = self.refused
+        while self.starting and self.starting[0].ready_at_s <= end_s:
+            ready_at_s, replicas = self.starting.popleft()
+            self._flow(rate_per_s, ready_at_s - self.now_s)
+            self.ready += replicas
+        self._flow(rate_per_s, end_s - self.now_s)
         return self.served - served, self.refused - refused
 
-    def _flow(self, rate, seconds):
+    def _flow(self, rate_per_s: float, seconds: float) -> None:
         """The same, while the number of ready replicas stays as it is."""
         if seconds <= 0:
             return
-        capacity, queue = self.ready * self.replica.requests_per_s, self.queue
-        after = queue + (rate - capacity) * seconds
+        full_per_s = self.ready * self.capacity.requests_per_s
+        queue = self.queue
+        after = queue + (rate_per_s - full_per_s) * seconds
         if after >= 0:
-            self.served += capacity * seconds
-            self.waited += (queue + after) / 2 * seconds
+            self.served += full_per_s * seconds
+            self.waited_s += (queue + after) / 2 * seconds
         else:  # the queue runs empty on the way
-            self.served += queue + rate * seconds
+            self.served += queue + rate_per_s * seconds
             if queue:
-                self.waited += queue * queue / (capacity - rate) / 2
+                self.waited_s += queue * queue / (full_per_s - rate_per_s) / 2
             after = 0.0
         if after > self.max_queue:
             self.refused += after - self.max_queue
             after = self.max_queue
-        self.arrived += rate * seconds
-        self.capacity += capacity * seconds
+        self.arrived += rate_per_s * seconds
+        self.could_serve += full_per_s * seconds
         self.period_s += seconds
-        self.queue, self.now = after, self.now + seconds
+        self.queue = after
+        self.now_s += seconds
 
-    def resize(self, replicas):
+    def resize(self, replicas: int) -> None:
         """Start replicas, or stop some: the youngest that still start first."""
-        change, self.replicas = replicas - self.replicas, replicas
+        change = replicas - self.replicas
+        self.replicas = replicas
+        self._scale = Scale(replicas, replicas)
         if change > 0:
-            self.starting.append((self.now + self.replica.start_up_s, change))
+            self.starting.append(Starting(self.now_s + self.capacity.start_up_s, change))
         while change < 0 and self.starting:
-            ready_at, count = self.starting.pop()
-            if count + change > 0:
-                self.starting.append((ready_at, count + change))
-            change = min(0, count + change)
+            youngest = self.starting.pop()
+            left = youngest.replicas + change
+            if left > 0:
+                self.starting.append(youngest._replace(replicas=left))
+            change = min(0, left)
         self.ready += min(change, 0)
         self.settled = min(self.settled, self.ready)
 
-    def observe(self, signals):
-        """What a sync sees: (pods, metrics), averaged since the last call. signals: see `wire`."""
+    def observe(self, feeds: Iterable[Feed]) -> Seen:
+        """What a sync sees, averaged since the last call."""
         averages = self._averages()
-        metrics = {}
-        for key, kind, signal in signals:
-            value = averages.get(signal)
+        metrics: dict[str, Reading] = {}
+        for key, kind, signal in feeds:
+            value = averages[signal]
             if kind in ("Object", "External"):
-                metrics[key] = value if value is None else int(value * 1000)
-            elif value is not None:
+                metrics[key] = int(value * 1000)
+            else:
                 each = value * 1000 / self.ready if self.ready else 0
                 metrics[key] = self._each(int(each), signal == "cpu")
-        seen = self._pods(), metrics
+        seen = Seen(self._pods(), metrics, self._scale)
         self._begin_period()
         return seen
 
-    def _averages(self):
+    def _averages(self) -> dict[str, float]:
         """Sums over all replicas, averaged over the period: requests, requests/s, CPU cores."""
         seconds = self.period_s or 1.0
-        waiting, in_service = self.waited, self.served * self.replica.service_s
-        busy = self.served / self.capacity if self.capacity else 0.0
+        in_service_s = self.served * self.capacity.service_s
+        busy = self.served / self.could_serve if self.could_serve else 0.0
         return {
-            "queue_length": waiting / seconds,
-            "in_flight": (waiting + in_service) / seconds,
+            "queue_length": self.waited_s / seconds,
+            "in_flight": (self.waited_s + in_service_s) / seconds,
             "requests_per_s": self.arrived / seconds,
-            "cpu": busy * self.ready * self.replica.cpu_busy_milli / 1000,
+            "cpu": busy * self.ready * self.capacity.cpu_busy_milli / 1000,
         }
 
-    def _each(self, value_milli, windowed):
-        found = {"ready": value_milli} if self.settled else {}
+    def _each(self, value_milli: int, windowed: bool) -> Samples:
+        """What every ready replica reports."""
+        reading: Samples = {"ready": value_milli} if self.settled else {}
         if self.ready > self.settled:
             window_s = self.period_s if windowed else 0.0
-            found["fresh"] = Sample(value_milli, self.now, window_s)
-        return found
+            reading["fresh"] = Sample(value_milli, self.now_s, window_s)
+        return reading
 
-    def _pods(self):
+    def _pods(self) -> list[Pod]:
         """Three cohorts: ready for the whole period, just become ready, still starting."""
-        fresh, starting = self.ready - self.settled, self.replicas - self.ready
-        requests, now = self._requests, self.now
-        found = []
+        fresh = self.ready - self.settled
+        starting = self.replicas - self.ready
+        requests = self._requests
+        now_s = self.now_s
+        pods = []
         if self.settled:
-            if self._cohort.count != self.settled:
-                self._cohort = self._cohort._replace(count=self.settled)
-            found.append(self._cohort)
+            if self._cohort.copies != self.settled:
+                self._cohort = self._cohort._replace(copies=self.settled)
+            pods.append(self._cohort)
         if fresh:
-            found.append(Pod("fresh", "Running", True, now, now, False, requests, fresh))
+            pods.append(Pod("fresh", "Running", True, now_s, now_s, False, requests, fresh))
         if starting:
-            found.append(Pod("starting", "Pending", False, None, now, False, requests, starting))
-        return found
-
-
-def wire(spec, chosen=None):
-    """What feeds each metric of the spec in a simulation: [(key, type, signal)].
-
-    Signals: cpu, queue_length (waiting), in_flight (waiting or being served), requests_per_s
-    (arriving). The name of a metric tells which ("inference_queue_length"), or `chosen`,
-    {metric name: signal}. Raises ManifestError for a metric that the fluid cannot produce.
-    """
-    return [(metric.key, metric.type, _signal(metric, chosen or {})) for metric in spec.metrics]
-
-
-def _signal(metric, chosen):
-    if metric.type in ("Resource", "ContainerResource"):
-        if metric.name == "cpu":
-            return "cpu"
-        raise ManifestError(f"{metric.key}: the simulator knows no resource but cpu.")
-    guessed = [s for s, words in SIGNALS.items() if any(w in metric.name.lower() for w in words)]
-    signal = chosen.get(metric.name, guessed[0] if guessed else None)
-    if signal in SIGNALS:
-        return signal
-    raise ManifestError(
-        f"{metric.key}: say which signal feeds it, one of {', '.join(SIGNALS)}; "
-        f"for example {{{metric.name!r}: 'queue_length'}}."
-    )
-
-
-def containers(spec):
-    """The containers that the spec's metrics name; one called "server" when they name none."""
-    return tuple({m.container for m in spec.metrics if m.container}) or ("server",)
+            pods.append(Pod("starting", "Pending", False, None, now_s, False, requests, starting))
+        return pods

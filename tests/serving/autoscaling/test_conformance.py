@@ -1,36 +1,34 @@
 """Kubernetes' own test cases, each through `reconcile` where a whole sync can show the answer.
 
-SCALETOOLKIT_CONFORMANCE names the folder with hpa*.json; by default the one beside this file.
+SCALETOOLKIT_CONFORMANCE names the folder with hpa.json; by default `tests/conformance`.
 """
 
-import json
-import os
-from pathlib import Path
-
+import conformance
 import pytest
 
-from scaletoolkit.serving.autoscaling import limits
-from scaletoolkit.serving.autoscaling.calculator import INT32_MAX as MAX
-from scaletoolkit.serving.autoscaling.decision import Scale, reconcile
-from scaletoolkit.serving.autoscaling.limits import Events, Recommendation, ScaleEvent
-from scaletoolkit.serving.autoscaling.manifest.spec import (
-    DEFAULT_DOWN,
-    DEFAULT_UP,
+from scaletoolkit.serving.autoscaling import (
     Behavior,
+    Events,
     Flags,
+    Memory,
     Metric,
+    Pod,
     Policy,
+    Recommendation,
     Rules,
+    Sample,
+    Scale,
+    ScaleEvent,
+    Seen,
     Spec,
+    limits,
+    reconcile,
 )
-from scaletoolkit.serving.autoscaling.pods import Pod, Sample, group_pods
+from scaletoolkit.serving.autoscaling.calculator import INT32_MAX as MAX
+from scaletoolkit.serving.autoscaling.manifest import DEFAULT_DOWN, DEFAULT_UP
+from scaletoolkit.serving.autoscaling.pods import group_pods
 
-FOLDER = Path(os.environ.get("SCALETOOLKIT_CONFORMANCE", Path(__file__).parents[2] / "conformance"))
-CASES = [
-    case
-    for path in sorted(FOLDER.glob("hpa*.json"))
-    for case in json.loads(path.read_text())["cases"]
-]
+CASES = conformance.cases("hpa.json", "cases")
 T0 = 1_000_000.0
 NOW = T0 + 1e-3  # in the originals a moment passes between writing a fixture and deciding
 ASLEEP = {"ScaledToZero": "ScaledToZero"}
@@ -94,10 +92,8 @@ def one_metric(metric, replicas, pods, reading, tolerance):
     """The status of the only metric in a sync where nothing but the metric decides."""
     spec = Spec("case", "Deployment d", 0, MAX, (metric,), tolerant(tolerance))
     flags = FLAGS._replace(scale_to_zero=True)
-    decision = reconcile(
-        spec, pods, {metric.key: reading}, (), Events(), NOW,
-        scale=Scale(replicas, replicas), conditions=ASLEEP, flags=flags,
-    )  # fmt: skip
+    seen = Seen(pods, {metric.key: reading}, Scale(replicas, replicas))
+    decision = reconcile(spec, seen, Memory((), conditions=ASLEEP), NOW, flags)
     if not decision.error:
         assert decision.replicas == max(0, decision.metrics[0].replicas)
     return decision.metrics[0]
@@ -149,7 +145,8 @@ def whole(kind, target_type):
     def run(given, expected):
         metric = external(given["target_milli"], kind, target_type)
         replicas, ready = given["current_replicas"], given.get("ready_running_pods", 0)
-        pods = [Pod("ready", count=ready), Pod("not", ready=False, count=max(1, replicas - ready))]
+        unready = Pod("not", ready=False, copies=max(1, replicas - ready))
+        pods = [Pod("ready", copies=ready), unready]
         reading = given["metric_milli"]
         compare(one_metric(metric, replicas, pods, reading, given["tolerance"]), expected)
 
@@ -162,11 +159,17 @@ def groups(given, expected):
         initial_readiness_delay_s=given["delay_of_initial_readiness_status_s"],
     )
     pods = [
-        Pod(p["name"], p["phase"], p["ready_condition"], ago(p["started_s_ago"]),
-            ago(p["ready_transition_s_ago"]) or float("-inf"), p["deleting"],
-            {"c": {given["resource"]: 1}})
+        Pod(
+            p["name"],
+            phase=p["phase"],
+            ready=p["ready_condition"],
+            started_s=ago(p["started_s_ago"]),
+            ready_since_s=ago(p["ready_transition_s_ago"]) or float("-inf"),
+            deleting=p["deleting"],
+            requests_milli={"c": {given["resource"]: 1}},
+        )
         for p in given["pods"]
-    ]  # fmt: skip
+    ]
     taken = {
         p["name"]: Sample(1, ago(m["timestamp_s_ago"]) or float("-inf"), m["window_s"])
         for p in given["pods"]
@@ -186,9 +189,11 @@ def limit_without_behavior(given, expected):
 
 
 def events_of(given):
-    logs = ([ScaleEvent(ago(e["age_s"]), e["replica_change"]) for e in given[name]]
-            for name in ("up_events", "down_events"))  # fmt: skip
-    return Events(*map(tuple, logs))
+    return Events(event_log(given["up_events"]), event_log(given["down_events"]))
+
+
+def event_log(given):
+    return tuple(ScaleEvent(ago(event["age_s"]), event["replica_change"]) for event in given)
 
 
 def behavior_rate_limit(given, expected):
@@ -211,9 +216,8 @@ def through_reconcile(spec, given, expected):
     if spec.behavior is not None:
         calm = [r._replace(stabilization_window_s=0, tolerance=None) for r in spec.behavior]
         spec = Spec("c", "d", spec.min_replicas, spec.max_replicas, (metric,), Behavior(*calm))
-    decision = reconcile(
-        spec, [], reading, (), events, NOW, scale=Scale(current, current), flags=flags
-    )
+    seen = Seen([], reading, Scale(current, current))
+    decision = reconcile(spec, seen, Memory((), events), NOW, flags)
     assert decision.replicas == expected["replicas"]
     assert decision.conditions["ScalingLimited"] == expected["reason"]
 
@@ -241,8 +245,8 @@ def stabilize_without_behavior(given, expected):
     flags = FLAGS._replace(tolerance=0, downscale_stabilization_s=given["window_s"])
     scale = Scale(max(settled, 1), max(settled, 1))
     spec = Spec("case", "d", 0, MAX, (metric,))
-    decision = reconcile(spec, [], reading, history, (), NOW, scale=scale, flags=flags)
-    assert (decision.replicas, decision.history) == (settled, log)
+    decision = reconcile(spec, Seen([], reading, scale), Memory(history), NOW, flags)
+    assert (decision.replicas, decision.memory.history) == (settled, log)
 
 
 def stabilize_with_behavior(given, expected):
@@ -253,14 +257,14 @@ def stabilize_with_behavior(given, expected):
     scale = Scale(given["current_replicas"], given["current_replicas"])
     history = recommendations(given["history"])
     flags = FLAGS._replace(tolerance=0, scale_to_zero=True)
-    decision = reconcile(spec, [], reading, history, Events(), NOW, scale=scale,
-                         conditions=ASLEEP, flags=flags)  # fmt: skip
+    memory = Memory(history, conditions=ASLEEP)
+    decision = reconcile(spec, Seen([], reading, scale), memory, NOW, flags)
     assert decision.replicas == expected["replicas"]
-    assert [r.replicas for r in decision.history] == expected["history_replicas_after"]
+    assert [r.replicas for r in decision.memory.history] == expected["history_replicas_after"]
 
 
 def store_scale_event(given, expected):
-    log = tuple(ScaleEvent(ago(e["age_s"]), e["replica_change"]) for e in given["events"])
+    log = event_log(given["events"])
     before = limits.replica_change(log, given["lookback_s"], NOW)
     assert before == expected["change_within_lookback_before"]
     for direction in (1, -1):
@@ -278,12 +282,13 @@ def stored(log, given, direction):
     chosen = Behavior(wide, wide._replace(stabilization_window_s=0)) if given["rules"] else None
     metric, reading = wanting(size + direction * given["replica_change"])
     spec = Spec("case", "d", 0, MAX, (metric,), chosen)
-    decision = reconcile(spec, [], reading, (), Events(log, log), NOW, scale=Scale(size, size),
-                         flags=FLAGS._replace(tolerance=0))  # fmt: skip
+    seen = Seen([], reading, Scale(size, size))
+    memory = Memory((), Events(log, log))
+    decision = reconcile(spec, seen, memory, NOW, FLAGS._replace(tolerance=0))
     assert decision.replicas == size + direction * given["replica_change"]
-    other = decision.events.down if direction > 0 else decision.events.up
-    assert other == log
-    return decision.events.up if direction > 0 else decision.events.down
+    up, down = decision.memory.events
+    assert (down if direction > 0 else up) == log
+    return up if direction > 0 else down
 
 
 def metric_of(given, index):
@@ -314,29 +319,37 @@ def reading_of(given, metric):
 
 def whole_sync(given, expected):
     metrics = tuple(metric_of(m, i) for i, m in enumerate(given["metrics"]))
-    spec = Spec("case", "Deployment d", given["min_replicas"], given["max_replicas"], metrics,
-                behavior(given["behavior"]))  # fmt: skip
-    history = given["recommendation_history"]
-    gates = given.get("feature_gates", {})
-    decision = reconcile(
-        spec,
+    spec = Spec(
+        "case",
+        "Deployment d",
+        given["min_replicas"],
+        given["max_replicas"],
+        metrics,
+        behavior(given["behavior"]),
+    )
+    seen = Seen(
         [pod(i, p) for i, p in enumerate(given["pods"])],
         {metric.key: reading_of(given, metric) for metric in metrics},
-        None if history is None else recommendations(history),
-        Events(),
-        NOW,
-        scale=Scale(given["spec_replicas"], given["status_replicas"]),
-        conditions=ASLEEP if given.get("condition_scaled_to_zero") else {},
-        flags=FLAGS._replace(
-            scale_to_zero=gates.get("HPAScaleToZero", False),
-            configurable_tolerance=gates.get("HPAConfigurableTolerance", True),
-        ),
+        Scale(given["spec_replicas"], given["status_replicas"]),
     )
+    history = given["recommendation_history"]
+    memory = Memory(
+        None if history is None else recommendations(history),
+        conditions=ASLEEP if given.get("condition_scaled_to_zero") else {},
+    )
+    decision = reconcile(spec, seen, memory, NOW, flags_of(given.get("feature_gates", {})))
     assert decision.replicas == expected["desired_replicas"]
     assert decision.rescaled == expected["scale_updated"]
     assert bool(decision.error) == expected.get("reconcile_error", False)
     for condition, reason in expected.get("conditions", {}).items():
         assert decision.conditions.get(condition) == reason
+
+
+def flags_of(gates):
+    return FLAGS._replace(
+        scale_to_zero=gates.get("HPAScaleToZero", False),
+        configurable_tolerance=gates.get("HPAConfigurableTolerance", True),
+    )
 
 
 RUNNERS = {
@@ -356,10 +369,6 @@ RUNNERS = {
     "store_scale_event": store_scale_event,
     "reconcile": whole_sync,
 }
-
-
-def test_the_folder_holds_cases():
-    assert CASES, f"no case in any hpa*.json of {FOLDER}"
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{c['id']}-{c['kind']}" for c in CASES])

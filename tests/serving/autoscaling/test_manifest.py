@@ -93,6 +93,11 @@ def test_absent_fields_get_kubernetes_defaults():
     assert [len(rules.policies) for rules in empty] == [2, 1]
 
 
+def test_a_tolerance_beyond_all_numbers_is_kept_within_64_bits():
+    huge = "  behavior: {scaleUp: {tolerance: 1e400}}\n"
+    assert parse(MODEL_SERVER.read_text() + huge).behavior.scale_up.tolerance == 2.0**63
+
+
 def test_a_file_may_hold_the_deployment_too():
     deployment = "apiVersion: apps/v1\nkind: Deployment\n---\n"
     assert parse(deployment + MODEL_SERVER.read_text()).name == "model-server-hpa"
@@ -131,12 +136,18 @@ WRONG = [
     ("averageUtilization: 70", "averageUtilization: 0", "averageUtilization: Invalid value: 0"),
     ("averageUtilization: 70", "value: 3", "averageUtilization: Required value"),
     ("  metrics:", "  behavior: {scaleUp: {policies: []}}\n  metrics:", "policies: Required value"),
-    ("  metrics:", "  behavior: {scaleDown: {stabilizationWindowSeconds: 3601}}\n  metrics:",
-     "spec.behavior.scaleDown.stabilizationWindowSeconds: Invalid value: 3601"),
-    ("  metrics:", "  behavior: {scaleUp: {policies: [{type: Pods, value: 0, periodSeconds: 9}]}}\n"
-     "  metrics:", "spec.behavior.scaleUp.policies[0].value: Invalid value: 0"),
+    (
+        "  metrics:",
+        "  behavior: {scaleDown: {stabilizationWindowSeconds: 3601}}\n  metrics:",
+        "spec.behavior.scaleDown.stabilizationWindowSeconds: Invalid value: 3601",
+    ),
+    (
+        "  metrics:",
+        "  behavior: {scaleUp: {policies: [{type: Pods, value: 0, periodSeconds: 9}]}}\n  metrics:",
+        "spec.behavior.scaleUp.policies[0].value: Invalid value: 0",
+    ),
     ("  metrics:", "  behavior: {scaleUp: {tolerance: -1}}\n  metrics:", "tolerance: Invalid"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("right", "wrong", "sentence"), WRONG, ids=[w[1][:40] for w in WRONG])
@@ -240,9 +251,20 @@ def test_a_quantity_survives_being_written(value):
 
 @pytest.mark.parametrize(
     ("written", "value"),
-    [("10", 10_000), ("500m", 500), (".5", 500), ("1.", 1000), ("2Ki", 2_048_000), ("3e2", 300_000),
-     ("1u", 1), ("-3", -3000), (0.25, 250), ("9E", 2**63 - 1), ("1e-300", 1)],
-)  # fmt: skip
+    [
+        ("10", 10_000),
+        ("500m", 500),
+        (".5", 500),
+        ("1.", 1000),
+        ("2Ki", 2_048_000),
+        ("3e2", 300_000),
+        ("1u", 1),
+        ("-3", -3000),
+        (0.25, 250),
+        ("9E", 2**63 - 1),
+        ("1e-300", 1),
+    ],
+)
 def test_quantities_as_kubernetes_reads_them(written, value):
     assert milli(written) == value
 

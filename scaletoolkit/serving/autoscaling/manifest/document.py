@@ -15,14 +15,14 @@ TAG = "tag:yaml.org,2002:"
 
 
 class ManifestError(lab.LabError, ValueError):
-    """A manifest, or a traffic file, is wrong; the sentence names the field and what it may be."""
+    """A manifest is wrong; the sentence names the field and what it may be."""
 
-    def __init__(self, sentence):
+    def __init__(self, sentence: str) -> None:
         # a foreign file's own words may stand in the sentence: keep them to one printable line
         super().__init__("".join(c if c.isprintable() else "?" for c in sentence))
 
 
-def documents(source):
+def documents(source: str | bytes) -> list[object]:
     """The documents of a YAML text (str or bytes) as plain values; those that are empty left out.
 
     Raises ManifestError for text that is no YAML, larger than 64 KiB, or larger once its aliases
@@ -43,7 +43,7 @@ def documents(source):
     return [value for value in plain if value is not None]
 
 
-def _text(source):
+def _text(source: str | bytes) -> str:
     size = len(source)
     if size > MOST_BYTES:
         raise ManifestError(f"A manifest has at most {MOST_BYTES:,} bytes; this one has {size:,}.")
@@ -57,36 +57,42 @@ def _text(source):
         ) from None
 
 
-def _where(error):
+def _where(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     problem = " ".join(str(problem).split())
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
 
 
-def _size(node, seen, depth):
-    """How many values the node stands for once every alias is written out."""
+OPEN = 0  # stands for the size of a node whose children are being counted
+
+
+def _size(node: yaml.Node | None, sizes: dict[int, int], depth: int) -> int:
+    """How many values the node stands for once every alias is written out.
+
+    sizes: of the nodes counted so far, by their id.
+    """
     if node is None or isinstance(node, yaml.ScalarNode):
         return 1
-    if seen.get(id(node)) == "open":
+    if sizes.get(id(node)) == OPEN:
         raise ManifestError("The manifest holds an alias that contains itself.")
     if depth > MOST_DEPTH:
         raise ManifestError(f"The manifest is nested more than {MOST_DEPTH} levels deep.")
-    if id(node) not in seen:
-        seen[id(node)] = "open"
+    if id(node) not in sizes:
+        sizes[id(node)] = OPEN
         children = node.value
         if isinstance(node, yaml.MappingNode):
             children = [child for pair in children for child in pair]
-        seen[id(node)] = 1 + sum(_size(child, seen, depth + 1) for child in children)
-        if seen[id(node)] > MOST_VALUES:
+        sizes[id(node)] = 1 + sum(_size(child, sizes, depth + 1) for child in children)
+        if sizes[id(node)] > MOST_VALUES:
             raise ManifestError(
                 f"The manifest stands for more than {MOST_VALUES:,} values once its aliases are "
                 "written out."
             )
-    return seen[id(node)]
+    return sizes[id(node)]
 
 
-def _plain(node, path):
+def _plain(node: yaml.Node, path: str) -> object:
     if isinstance(node, yaml.SequenceNode):
         return [_plain(child, f"{path}[{i}]") for i, child in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
@@ -94,8 +100,8 @@ def _plain(node, path):
     return _scalar(node)
 
 
-def _mapping(node, path):
-    result = {}
+def _mapping(node: yaml.MappingNode, path: str) -> dict[str, object]:
+    result: dict[str, object] = {}
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
             raise ManifestError(f"{path or 'The manifest'}: a key must be text.")
@@ -106,13 +112,13 @@ def _mapping(node, path):
     return result
 
 
-def _join(path, key):
+def _join(path: str, key: str) -> str:
     key = key if len(key) <= 40 else key[:37] + "..."
     return f"{path}.{key}" if path else key
 
 
-def _scalar(node):
-    text = node.value
+def _scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
+    text: str = node.value
     if node.tag == TAG + "null":
         return None
     if node.tag == TAG + "bool":
@@ -127,13 +133,15 @@ def _scalar(node):
     return text
 
 
-def short(value):
+def short(value: object) -> str:
     """A value as it may stand in a sentence: quoted text, no more than 60 characters."""
     text = f'"{value}"' if isinstance(value, str) else _json(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _json(value):
+def _json(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return {dict: "a mapping", list: "a list"}.get(type(value)) or repr(value)
+    if isinstance(value, dict):
+        return "a mapping"
+    return "a list" if isinstance(value, list) else repr(value)

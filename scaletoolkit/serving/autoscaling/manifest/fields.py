@@ -2,12 +2,14 @@
 
 import math
 import re
+from collections.abc import Callable, Collection
 from difflib import get_close_matches
+from typing import NoReturn, TypeVar, overload
 
-from scaletoolkit.serving.autoscaling.manifest import quantity
 from scaletoolkit.serving.autoscaling.manifest.document import ManifestError, short
 
 INT32 = 2**31
+Number = TypeVar("Number")
 DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
@@ -18,7 +20,7 @@ class Fields:
     the path, the value and what was expected.
     """
 
-    def __init__(self, value, path, known):
+    def __init__(self, value: object, path: str, known: Collection[str]) -> None:
         if not isinstance(value, dict):
             raise ManifestError(
                 f"{path}: Invalid value: {short(value)}: must be a mapping of fields."
@@ -29,32 +31,32 @@ class Fields:
             if name not in known:
                 raise ManifestError(self._unknown(name, known))
 
-    def _unknown(self, name, known):
+    def _unknown(self, name: str, known: Collection[str]) -> str:
         close = get_close_matches(name[:60], known, n=1)
         hint = f'did you mean "{close[0]}"?' if close else f"known fields: {', '.join(known)}."
         return f'unknown field "{self.at(name[:60])}": {hint}'
 
-    def at(self, name):
+    def at(self, name: str) -> str:
         """The path of a field of this mapping."""
         return f"{self.path}.{name}" if self.path else name
 
-    def __contains__(self, name):
+    def __contains__(self, name: str) -> bool:
         return name in self.values
 
-    def invalid(self, name, expected):
-        """Raise the sentence for a field whose value is not allowed."""
+    def invalid(self, name: str, expected: str) -> NoReturn:
+        """Raise ManifestError for a field whose value is not allowed."""
         value = short(self.values.get(name))
         raise ManifestError(f"{self.at(name)}: Invalid value: {value}: {expected}.")
 
-    def required(self, name, what):
-        """Raise the sentence for a field that is not there."""
+    def required(self, name: str, what: str) -> NoReturn:
+        """Raise ManifestError for a field that is not there."""
         raise ManifestError(f"{self.at(name)}: Required value: {what}.")
 
-    def forbidden(self, name, why):
-        """Raise the sentence for a field that must not be there."""
+    def forbidden(self, name: str, why: str) -> NoReturn:
+        """Raise ManifestError for a field that must not be there."""
         raise ManifestError(f"{self.at(name)}: Forbidden: {why}.")
 
-    def text(self, name, missing=None):
+    def text(self, name: str, missing: str = "") -> str:
         """A text; "" when absent and no sentence is given for that case."""
         value = self.values.get(name, "")
         if not isinstance(value, str):
@@ -63,37 +65,49 @@ class Fields:
             self.required(name, missing)
         return value
 
-    def segment(self, name, missing):
+    def segment(self, name: str, missing: str) -> str:
         """A text that can stand in a URL: not ".", not "..", no "/" and no "%"."""
         value = self.text(name, missing)
         if value in (".", "..") or "/" in value or "%" in value:
             self.invalid(name, "may not be '.' or '..' and may not contain '/' or '%'")
         return value
 
-    def choice(self, name, allowed, default=None, missing="must be set"):
-        """One of the allowed texts."""
-        if name not in self and default is not None:
+    def choice(
+        self,
+        name: str,
+        allowed: Collection[str],
+        default: str = "",
+        missing: str = "must be set",
+    ) -> str:
+        """One of the allowed texts; the default, where there is one, when absent."""
+        if name not in self and default:
             return default
         value = self.text(name, missing)
         if value not in allowed:
-            supported = ", ".join(f'"{one}"' for one in sorted(allowed))
+            supported = ", ".join(f'"{text}"' for text in sorted(allowed))
             problem = f"Unsupported value: {short(value)}: supported values: {supported}"
             raise ManifestError(f"{self.at(name)}: {problem}.")
         return value
 
-    def integer(self, name, default=None):
+    @overload
+    def integer(self, name: str, default: int) -> int: ...
+    @overload
+    def integer(self, name: str, default: int | None = None) -> int | None: ...
+    def integer(self, name: str, default: int | None = None) -> int | None:
         """A whole number of 32 bits; the default when absent."""
         value = self.values.get(name, default)
         if isinstance(value, float) and math.isfinite(value) and value == int(value):
             value = int(value)
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int):
             self.invalid(name, "must be a whole number")
-        if value is not None and not -INT32 <= value < INT32:
+        if not -INT32 <= value < INT32:
             self.invalid(name, f"must be a whole number from {-INT32} to {INT32 - 1}")
         return value
 
-    def quantity(self, name, convert=quantity.milli):
-        """A Kubernetes quantity such as 10, "500m" or "1Gi", in milli-units; None when absent."""
+    def quantity(self, name: str, convert: Callable[[object], Number]) -> Number | None:
+        """A Kubernetes quantity such as 10, "500m" or "1Gi", converted; None when absent."""
         value = self.values.get(name)
         if value is None:
             return None
@@ -102,22 +116,22 @@ class Fields:
         try:
             return convert(value)
         except ValueError:
-            return self.invalid(name, "must be a quantity such as 10, 500m or 1Gi")
+            self.invalid(name, "must be a quantity such as 10, 500m or 1Gi")
 
-    def mapping(self, name, known, missing="must be set"):
+    def mapping(self, name: str, known: Collection[str], missing: str = "must be set") -> "Fields":
         """The Fields of a mapping that must be there."""
         if name not in self:
             self.required(name, missing)
         return Fields(self.values[name], self.at(name), known)
 
-    def items(self, name):
+    def items(self, name: str) -> list[tuple[object, str]]:
         """The entries of a list, each with its path; [] when absent."""
         value = self.values.get(name, [])
         if not isinstance(value, list):
             self.invalid(name, "must be a list")
         return [(entry, f"{self.at(name)}[{index}]") for index, entry in enumerate(value)]
 
-    def texts(self, name):
+    def texts(self, name: str) -> dict[str, str]:
         """A mapping of text to text, as labels are; {} when absent."""
         value = self.values.get(name, {})
         if not isinstance(value, dict):
@@ -130,15 +144,16 @@ class Fields:
                 )
         return value
 
-    def reference(self, name):
+    def reference(self, name: str) -> tuple[str, str]:
         """A reference to another object: (kind, name)."""
-        found = self.mapping(name, ("apiVersion", "kind", "name"), "must name an object")
-        found.text("apiVersion")
-        return found.segment("kind", "must be set"), found.segment("name", "must be set")
+        fields = self.mapping(name, ("apiVersion", "kind", "name"), "must name an object")
+        fields.text("apiVersion")
+        kind = fields.segment("kind", "must be set")
+        return kind, fields.segment("name", "must be set")
 
 
-def dns_name(fields, name):
-    """Check that a text is a name that Kubernetes allows for an object."""
+def dns_name(fields: Fields, name: str) -> str:
+    """A text that Kubernetes allows as the name of an object; "" when absent."""
     value = fields.text(name)
     if value and (len(value) > 253 or not DNS_NAME.fullmatch(value)):
         fields.invalid(

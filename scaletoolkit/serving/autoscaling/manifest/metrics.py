@@ -1,5 +1,9 @@
 """The entries of `spec.metrics`: five kinds, each with its own fields and checks. Lab 09."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from scaletoolkit.serving.autoscaling.manifest import quantity
 from scaletoolkit.serving.autoscaling.manifest.document import ManifestError
 from scaletoolkit.serving.autoscaling.manifest.fields import Fields
 from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_METRICS, Metric
@@ -15,13 +19,13 @@ TARGET = ("type", "averageUtilization", "averageValue", "value")
 RAW_OR_UTILIZATION = "must set either a target raw value or a target utilization"
 
 
-def parse_metrics(spec):
+def parse_metrics(spec: Fields) -> tuple[Metric, ...]:
     """The Metrics of a spec's Fields; CPU at 80 % when there are none."""
-    found = tuple(_metric(entry, path) for entry, path in spec.items("metrics"))
-    return found or DEFAULT_METRICS
+    metrics = tuple(_metric(entry, path) for entry, path in spec.items("metrics"))
+    return metrics or DEFAULT_METRICS
 
 
-def _metric(entry, path):
+def _metric(entry: object, path: str) -> Metric:
     fields = Fields(entry, path, ("type", *SOURCES.values()))
     kind = fields.choice("type", SOURCES, missing="must specify a metric source type")
     source = SOURCES[kind]
@@ -30,112 +34,141 @@ def _metric(entry, path):
     for other in SOURCES.values():
         if other != source and other in fields:
             fields.forbidden(other, "must populate the given metric source only")
-    readers = {"ContainerResource": _container, "Resource": _resource, "Pods": _pods}
-    return readers.get(kind, _outside)(fields, kind, source)
+    readers = {
+        "ContainerResource": _container,
+        "Object": _object,
+        "Pods": _pods,
+        "Resource": _resource,
+    }
+    return readers.get(kind, _external)(fields, kind)
 
 
-def _resource(fields, kind, source):
-    found = fields.mapping(source, ("name", "target"))
-    name = found.text("name", "must specify a resource name")
-    return Metric(f"{kind}/{name}", kind, name, *_resource_target(found))
+def _resource(entry: Fields, kind: str) -> Metric:
+    fields = entry.mapping(SOURCES[kind], ("name", "target"))
+    name = fields.text("name", "must specify a resource name")
+    return Metric(f"{kind}/{name}", kind, name, *_resource_target(fields))
 
 
-def _container(fields, kind, source):
-    found = fields.mapping(source, ("name", "container", "target"))
-    name = found.text("name", "must specify a resource name")
-    container = found.text("container", "must specify a container")
+def _container(entry: Fields, kind: str) -> Metric:
+    fields = entry.mapping(SOURCES[kind], ("name", "container", "target"))
+    name = fields.text("name", "must specify a resource name")
+    container = fields.text("container", "must specify a container")
     key = f"{kind}/{container}/{name}"
-    return Metric(key, kind, name, *_resource_target(found), container)
+    return Metric(key, kind, name, *_resource_target(fields), container)
 
 
-def _pods(fields, kind, source):
-    found = fields.mapping(source, ("metric", "target"))
-    name, selector = _identifier(found)
-    target, values = _target(found)
-    if values["averageValue"] is None:
-        target.required("averageValue", "must specify a positive target averageValue")
-    return Metric(f"{kind}/{name}{selector}", kind, name, "AverageValue", values["averageValue"])
+def _pods(entry: Fields, kind: str) -> Metric:
+    fields = entry.mapping(SOURCES[kind], ("metric", "target"))
+    name, selector = _identifier(fields)
+    target = _target(fields)
+    if target.average_milli is None:
+        target.fields.required("averageValue", "must specify a positive target averageValue")
+    return Metric(f"{kind}/{name}{selector}", kind, name, "AverageValue", target.average_milli)
 
 
-def _outside(fields, kind, source):
-    """Object and External metrics."""
-    known = ("describedObject", "metric", "target") if kind == "Object" else ("metric", "target")
-    found = fields.mapping(source, known)
-    described = "/".join((*found.reference("describedObject"), "")) if kind == "Object" else ""
-    name, selector = _identifier(found)
-    target, values = _target(found)
-    value, average = values["value"], values["averageValue"]
-    if value is None and average is None:
-        what = "target value" if kind == "Object" else "target value for metric or a per-pod target"
-        extra = " or averageValue" if kind == "Object" else ""
-        target.required("averageValue", f"must set either a {what}{extra}")
-    if kind == "External" and value is not None and average is not None:
-        target.forbidden("value", "may not set both a target value for metric and a per-pod target")
-    if kind == "Object":
-        chosen = _object_target(target.text("type"), value, average)
-    else:
-        chosen = ("Value", value) if average is None else ("AverageValue", average)
-    return Metric(f"{kind}/{described}{name}{selector}", kind, name, *chosen)
+def _object(entry: Fields, kind: str) -> Metric:
+    fields = entry.mapping(SOURCES[kind], ("describedObject", "metric", "target"))
+    described = "/".join(fields.reference("describedObject"))
+    name, selector = _identifier(fields)
+    target = _target(fields)
+    if target.value_milli is None and target.average_milli is None:
+        target.fields.required("averageValue", "must set either a target value or averageValue")
+    return Metric(f"{kind}/{described}/{name}{selector}", kind, name, *_object_target(target))
 
 
-def _object_target(target_type, value, average):
-    """Kubernetes accepts a type that does not fit the value, and then cannot use the metric."""
-    fits = {"Value": value, "AverageValue": average}.get(target_type)
-    return ("Unusable", 1) if fits is None else (target_type, fits)
+def _external(entry: Fields, kind: str) -> Metric:
+    fields = entry.mapping(SOURCES[kind], ("metric", "target"))
+    name, selector = _identifier(fields)
+    target = _target(fields)
+    key = f"{kind}/{name}{selector}"
+    both = "a target value for metric and a per-pod target"
+    if target.average_milli is not None:
+        if target.value_milli is not None:
+            target.fields.forbidden("value", f"may not set both {both}")
+        return Metric(key, kind, name, "AverageValue", target.average_milli)
+    if target.value_milli is None:
+        either = both.replace(" and ", " or ")
+        target.fields.required("averageValue", f"must set either {either}")
+    return Metric(key, kind, name, "Value", target.value_milli)
 
 
-def _identifier(found):
-    metric = found.mapping("metric", ("name", "selector"), "must specify a metric")
+def _identifier(fields: Fields) -> tuple[str, str]:
+    """(the metric's name, its selector as a suffix of the key)."""
+    metric = fields.mapping("metric", ("name", "selector"), "must specify a metric")
     name = metric.segment("name", "must specify a metric name")
-    return name, _selector(metric) if "selector" in metric else ""
+    if "selector" not in metric:
+        return name, ""
+    return name, _selector(metric)
 
 
-def _selector(metric):
+def _selector(metric: Fields) -> str:
     """A label selector as a suffix of the key: "{queue=fast,zone in (a,b)}"."""
     selector = metric.mapping("selector", ("matchLabels", "matchExpressions"))
     wanted = [f"{key}={value}" for key, value in sorted(selector.texts("matchLabels").items())]
-    for entry, path in selector.items("matchExpressions"):
-        rule = Fields(entry, path, ("key", "operator", "values"))
-        operators = ("In", "NotIn", "Exists", "DoesNotExist")
-        operator = rule.choice("operator", operators, missing="must be set")
-        values = [value for value, _ in rule.items("values")]
-        if any(not isinstance(value, str) for value in values):
-            rule.invalid("values", "must be a list of texts")
-        if bool(values) != (operator in ("In", "NotIn")):
-            rule.invalid("values", "In and NotIn need values, Exists and DoesNotExist take none")
-        wanted.append(f"{rule.text('key', 'must be set')} {operator} ({','.join(values)})")
+    wanted += [_expression(entry, path) for entry, path in selector.items("matchExpressions")]
     return "{" + ",".join(wanted) + "}" if wanted else ""
 
 
-def _target(found):
-    """The target's Fields and its values: a percentage, and milli-units; None where absent."""
-    target = found.mapping("target", TARGET, "must specify a metric target")
-    if target.text("type", "must specify a metric target type") not in (
-        "Utilization", "Value", "AverageValue",
-    ):  # fmt: skip
-        target.invalid("type", "must be either Utilization, Value, or AverageValue")
-    values = {name: target.quantity(name) for name in ("value", "averageValue")}
-    for name, value in values.items():
-        if value is not None and value <= 0:
-            target.invalid(name, "must be positive")
-    percent = target.integer("averageUtilization")
+def _expression(entry: object, path: str) -> str:
+    fields = Fields(entry, path, ("key", "operator", "values"))
+    operators = ("In", "NotIn", "Exists", "DoesNotExist")
+    operator = fields.choice("operator", operators, missing="must be set")
+    values = [value for value, _ in fields.items("values")]
+    texts = [value for value in values if isinstance(value, str)]
+    if len(texts) < len(values):
+        fields.invalid("values", "must be a list of texts")
+    if bool(texts) != (operator in ("In", "NotIn")):
+        fields.invalid("values", "In and NotIn need values, Exists and DoesNotExist take none")
+    return f"{fields.text('key', 'must be set')} {operator} ({','.join(texts)})"
+
+
+class Target(NamedTuple):
+    """A metric's target as it is written: its Fields, type and values; None where absent."""
+
+    fields: Fields
+    type: str
+    percent: int | None
+    value_milli: int | None
+    average_milli: int | None
+
+
+def _target(metric: Fields) -> Target:
+    fields = metric.mapping("target", TARGET, "must specify a metric target")
+    kind = fields.text("type", "must specify a metric target type")
+    if kind not in ("Utilization", "Value", "AverageValue"):
+        fields.invalid("type", "must be either Utilization, Value, or AverageValue")
+    value_milli = fields.quantity("value", quantity.milli)
+    average_milli = fields.quantity("averageValue", quantity.milli)
+    for name, target_milli in (("value", value_milli), ("averageValue", average_milli)):
+        if target_milli is not None and target_milli <= 0:
+            fields.invalid(name, "must be positive")
+    percent = fields.integer("averageUtilization")
     if percent is not None and percent < 1:
-        target.invalid("averageUtilization", "must be greater than 0")
-    return target, {**values, "averageUtilization": percent}
+        fields.invalid("averageUtilization", "must be greater than 0")
+    return Target(fields, kind, percent, value_milli, average_milli)
 
 
-def _resource_target(found):
-    target, values = _target(found)
-    percent, average = values["averageUtilization"], values["averageValue"]
-    if percent is None and average is None:
-        target.required("averageUtilization", RAW_OR_UTILIZATION)
-    if percent is not None and average is not None:
-        target.forbidden("averageValue", f"may not set both: {RAW_OR_UTILIZATION}")
-    return ("Utilization", percent) if average is None else ("AverageValue", average)
+def _resource_target(metric: Fields) -> tuple[str, int]:
+    """(target type, target) of a resource."""
+    target = _target(metric)
+    if target.average_milli is not None:
+        if target.percent is not None:
+            target.fields.forbidden("averageValue", f"may not set both: {RAW_OR_UTILIZATION}")
+        return "AverageValue", target.average_milli
+    if target.percent is None:
+        target.fields.required("averageUtilization", RAW_OR_UTILIZATION)
+    return "Utilization", target.percent
 
 
-def refuse_zero(spec, metrics):
-    """minReplicas 0 needs a metric that can see work while there is no pod."""
+def _object_target(target: Target) -> tuple[str, int]:
+    """Kubernetes accepts a type that does not fit the value, and then cannot use the metric."""
+    values = {"Value": target.value_milli, "AverageValue": target.average_milli}
+    value_milli = values.get(target.type)
+    return ("Unusable", 1) if value_milli is None else (target.type, value_milli)
+
+
+def refuse_zero(spec: Fields, metrics: Sequence[Metric]) -> None:
+    """Raise ManifestError: minReplicas 0 needs a metric that can see work while there is no pod."""
     if not any(metric.type in ("Object", "External") for metric in metrics):
         raise ManifestError(
             f"{spec.at('metrics')}: Forbidden: must specify at least one Object or External metric "

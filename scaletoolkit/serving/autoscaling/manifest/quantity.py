@@ -10,8 +10,8 @@ BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 INT64_MAX = 2**63 - 1
 
 
-def milli(text):
-    """The quantity in milli-units, rounded up and kept within 64 bits as Kubernetes does (an int).
+def milli(text: object) -> int:
+    """The quantity in milli-units, rounded up and kept within 64 bits as Kubernetes does.
 
     Raises ValueError for text that is no quantity.
     """
@@ -20,8 +20,8 @@ def milli(text):
     return -whole if value < 0 else whole
 
 
-def exact(text):
-    """The quantity as it is written (a Fraction). Raises ValueError for text that is none.
+def exact(text: object) -> Fraction:
+    """The quantity as it is written. Raises ValueError for text that is none.
 
     Source: the serialization format of k8s.io/apimachinery/pkg/api/resource.Quantity.
     """
@@ -33,7 +33,7 @@ def exact(text):
     return -value if sign == "-" else value
 
 
-def _factor(suffix):
+def _factor(suffix: str) -> Fraction:
     if suffix in DECIMAL:
         return Fraction(10) ** DECIMAL[suffix]
     if suffix in BINARY:
@@ -43,6 +43,6 @@ def _factor(suffix):
     raise ValueError(f"{suffix!r} is no unit of a quantity; units: m, k, M, G, Ki, Mi, Gi, ...")
 
 
-def text(value_milli):
+def text(value_milli: int) -> str:
     """Milli-units as a manifest would write them: 10000 → "10", 500 → "500m"."""
     return str(value_milli // 1000) if value_milli % 1000 == 0 else f"{value_milli}m"

@@ -20,16 +20,29 @@ from scaletoolkit.serving.autoscaling.manifest.spec import (
 KIND = "HorizontalPodAutoscaler"
 TOP = ("apiVersion", "kind", "metadata", "spec", "status")
 METADATA = (
-    "name", "namespace", "labels", "annotations", "generateName", "creationTimestamp", "uid",
-    "resourceVersion", "generation", "managedFields", "ownerReferences", "finalizers", "selfLink",
-    "deletionTimestamp", "deletionGracePeriodSeconds",
-)  # fmt: skip
+    "name",
+    "namespace",
+    "labels",
+    "annotations",
+    "generateName",
+    "creationTimestamp",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "managedFields",
+    "ownerReferences",
+    "finalizers",
+    "selfLink",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
 SPEC = ("scaleTargetRef", "minReplicas", "maxReplicas", "metrics", "behavior")
 RULES = ("stabilizationWindowSeconds", "selectPolicy", "policies", "tolerance")
-LONGEST_WINDOW_S, LONGEST_PERIOD_S = 3600, 1800
+LONGEST_WINDOW_S = 3600
+LONGEST_PERIOD_S = 1800
 
 
-def parse(source):
+def parse(source: str | bytes) -> Spec:
     """The Spec that a manifest (YAML text or bytes) describes, with Kubernetes' defaults.
 
     Other kinds may stand in the same file, as a Deployment often does; the status of a manifest
@@ -37,22 +50,24 @@ def parse(source):
     sentence.
     """
     everything = documents(source)
-    found = [one for one in everything if isinstance(one, dict) and one.get("kind") == KIND]
-    if len(found) > 1:
-        raise ManifestError(f"The file holds {len(found)} documents of kind {KIND}; expected one.")
-    return _autoscaler(found[0] if found else _only(everything))
+    mappings = [document for document in everything if isinstance(document, dict)]
+    ours = [document for document in mappings if document.get("kind") == KIND]
+    if len(ours) > 1:
+        raise ManifestError(f"The file holds {len(ours)} documents of kind {KIND}; expected one.")
+    return _autoscaler(ours[0] if ours else _first(everything))
 
 
-def _only(everything):
+def _first(everything: list[object]) -> dict[str, object]:
     """The document to complain about in a file without an autoscaler."""
     if not everything:
         raise ManifestError(f"The manifest is empty; expected a {KIND}.")
-    if not isinstance(everything[0], dict):
-        raise ManifestError(f"The manifest is {short(everything[0])}; expected a {KIND}.")
-    return everything[0]
+    document = everything[0]
+    if not isinstance(document, dict):
+        raise ManifestError(f"The manifest is {short(document)}; expected a {KIND}.")
+    return document
 
 
-def _autoscaler(document):
+def _autoscaler(document: dict[str, object]) -> Spec:
     known = TOP if document.get("kind") in (None, KIND) else tuple(document)
     top = Fields(document, "", known)
     top.choice("kind", (KIND,))
@@ -67,7 +82,7 @@ def _autoscaler(document):
     return Spec(name, f"{kind} {target}", least, most, metrics, _behavior(spec))
 
 
-def _name(metadata):
+def _name(metadata: Fields) -> str:
     name = dns_name(metadata, "name") or metadata.text("generateName")
     dns_name(metadata, "namespace")
     metadata.texts("labels")
@@ -75,8 +90,9 @@ def _name(metadata):
     return name or metadata.required("name", "name or generateName is required")
 
 
-def _range(spec):
-    least, most = spec.integer("minReplicas", 1), spec.integer("maxReplicas")
+def _range(spec: Fields) -> tuple[int, int]:
+    least = spec.integer("minReplicas", 1)
+    most = spec.integer("maxReplicas")
     if least < 0:
         spec.invalid("minReplicas", "must be greater than or equal to 0")
     if most is None:
@@ -88,16 +104,15 @@ def _range(spec):
     return least, most
 
 
-def _behavior(spec):
+def _behavior(spec: Fields) -> Behavior | None:
     if "behavior" not in spec:
         return None
     fields = spec.mapping("behavior", ("scaleUp", "scaleDown"))
-    return Behavior(
-        _rules(fields, "scaleUp", DEFAULT_UP), _rules(fields, "scaleDown", DEFAULT_DOWN)
-    )
+    up = _rules(fields, "scaleUp", DEFAULT_UP)
+    return Behavior(up, _rules(fields, "scaleDown", DEFAULT_DOWN))
 
 
-def _rules(behavior, name, default):
+def _rules(behavior: Fields, name: str, default: Rules) -> Rules:
     if name not in behavior:
         return default
     fields = behavior.mapping(name, RULES)
@@ -116,21 +131,31 @@ def _rules(behavior, name, default):
     return Rules(window_s, select, policies, _tolerance(fields))
 
 
-def _policy(entry, path):
+def _policy(entry: object, path: str) -> Policy:
     fields = Fields(entry, path, ("type", "value", "periodSeconds"))
     kind = fields.choice("type", ("Pods", "Percent"))
-    for name in ("value", "periodSeconds"):
-        if fields.integer(name) is None:
-            fields.required(name, "must be set")
-        if fields.integer(name) <= 0:
-            fields.invalid(name, "must be greater than zero")
-    if fields.integer("periodSeconds") > LONGEST_PERIOD_S:
+    value = _positive(fields, "value")
+    period_s = _positive(fields, "periodSeconds")
+    if period_s > LONGEST_PERIOD_S:
         fields.invalid("periodSeconds", f"must be less than or equal to {LONGEST_PERIOD_S}")
-    return Policy(kind, fields.integer("value"), fields.integer("periodSeconds"))
+    return Policy(kind, value, period_s)
 
 
-def _tolerance(fields):
+def _positive(fields: Fields, name: str) -> int:
+    value = fields.integer(name)
+    if value is None:
+        fields.required(name, "must be set")
+    if value <= 0:
+        fields.invalid(name, "must be greater than zero")
+    return value
+
+
+def _tolerance(fields: Fields) -> float | None:
     tolerance = fields.quantity("tolerance", quantity.exact)
-    if tolerance is not None and tolerance < 0:
+    if tolerance is None:
+        return None
+    if tolerance < 0:
         fields.invalid("tolerance", "must be greater than or equal to zero")
-    return None if tolerance is None else float(tolerance)
+    if tolerance > quantity.INT64_MAX:  # as Kubernetes caps every quantity
+        return float(quantity.INT64_MAX)
+    return float(tolerance)

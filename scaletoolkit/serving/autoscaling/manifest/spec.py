@@ -1,5 +1,6 @@
 """What a manifest says, as plain frozen values, with Kubernetes' defaults filled in. Lab 09."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ class Rules(NamedTuple):
 
     stabilization_window_s: int | None
     select_policy: str
-    policies: tuple
+    policies: tuple[Policy, ...]
     tolerance: float | None = None
 
 
@@ -50,9 +51,10 @@ class Metric:
     target: int
     container: str = ""
 
-    def __repr__(self):
-        target = f"{self.target} %" if self.target_type == "Utilization" else None
-        return f"{self.key} at {target or quantity.text(self.target)} ({self.target_type})"
+    def __repr__(self) -> str:
+        percent = self.target_type == "Utilization"
+        target = f"{self.target} %" if percent else quantity.text(self.target)
+        return f"{self.key} at {target} ({self.target_type})"
 
 
 DEFAULT_METRICS = (Metric("Resource/cpu", "Resource", "cpu", "Utilization", 80),)
@@ -60,16 +62,20 @@ DEFAULT_METRICS = (Metric("Resource/cpu", "Resource", "cpu", "Utilization", 80),
 
 @dataclass(frozen=True)
 class Spec:
-    """A HorizontalPodAutoscaler. `behavior` None means: absent, which limits otherwise than {}."""
+    """A HorizontalPodAutoscaler.
+
+    behavior: None where the manifest has no such section; other limits hold then than for an empty
+    one, see `limits`.
+    """
 
     name: str
     target: str
     min_replicas: int
     max_replicas: int
-    metrics: tuple = DEFAULT_METRICS
+    metrics: Sequence[Metric] = DEFAULT_METRICS
     behavior: Behavior | None = None
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         metrics = ", ".join(map(repr, self.metrics))
         return (
             f"Spec: {self.name} keeps {self.target} between {self.min_replicas} and "

@@ -1,0 +1,84 @@
+"""Traffic that was recorded elsewhere: a CSV file to arrival rates. Lab 09."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scaletoolkit import lab
+
+LONGEST_S = 31 * 86_400
+MOST_PER_S = 1e9
+MOST_QUOTED = 60
+
+
+class TrafficError(lab.LabError, ValueError):
+    """A traffic file is wrong; the sentence names the line and what it may be."""
+
+
+class Point(NamedTuple):
+    """From this second on, requests arrive at this rate; `line` is its place in the file."""
+
+    line: int
+    second: float
+    rate_per_s: float
+
+
+def read_traffic(source: str) -> NDArray[np.float64]:
+    """Arrival rates from CSV text, one value for each second: an array of requests a second.
+
+    Two columns, with or without a heading: seconds from the start (rising) and requests a second
+    from then on. The last rate lasts as long as the one before it. Raises TrafficError with the
+    line that is wrong.
+    """
+    lines = enumerate(source.splitlines(), 1)
+    rows = [(number, line.split(",")) for number, line in lines if line.strip()]
+    if rows and not _is_number(rows[0][1][0]):
+        rows = rows[1:]
+    if len(rows) < 2:
+        raise TrafficError("The traffic file needs two or more rows: seconds, requests a second.")
+    points = [_point(line, row) for line, row in rows]
+    for before, point in itertools.pairwise(points):
+        if point.second <= before.second:
+            raise TrafficError(
+                f"Traffic, line {point.line}: the seconds must rise from row to row."
+            )
+    return _every_second(points)
+
+
+def _every_second(points: Sequence[Point]) -> NDArray[np.float64]:
+    seconds = np.array([point.second for point in points])
+    rates = np.array([point.rate_per_s for point in points])
+    last_s = points[-1].second
+    length_s = last_s - points[0].second + last_s - points[-2].second
+    if length_s > LONGEST_S:
+        raise TrafficError(f"The traffic lasts {length_s:,.0f} s; at most {LONGEST_S:,} s fit.")
+    ticks = seconds[0] + np.arange(math.ceil(length_s))
+    return rates[np.searchsorted(seconds, ticks, side="right") - 1]
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _point(line: int, row: list[str]) -> Point:
+    if len(row) != 2 or not all(map(_is_number, row)):
+        given = _quoted(",".join(row))
+        raise TrafficError(f"Traffic, line {line}: expected two numbers, got {given}.")
+    second, rate_per_s = map(float, row)
+    if not 0 <= rate_per_s <= MOST_PER_S:
+        expected = f"a rate from 0 to {MOST_PER_S:g}"
+        raise TrafficError(f"Traffic, line {line}: expected {expected}, got {rate_per_s:g}.")
+    return Point(line, second, rate_per_s)
+
+
+def _quoted(text: str) -> str:
+    """A foreign file's own words as they may stand in a sentence: short, and printable."""
+    quoted = '"' + "".join(c if c.isprintable() else "?" for c in text) + '"'
+    return quoted if len(quoted) <= MOST_QUOTED else quoted[: MOST_QUOTED - 3] + "..."

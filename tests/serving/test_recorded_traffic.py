@@ -1,0 +1,37 @@
+"""Recorded traffic: held between its rows, and a sentence for what is no traffic. Lab 09."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scaletoolkit.serving.traffic.recorded import TrafficError, read_traffic
+
+
+def as_csv(rows):
+    return "\n".join(f"{seconds},{rate}" for seconds, rate in rows)
+
+
+@given(st.text(max_size=200) | st.lists(st.tuples(st.floats(), st.floats())).map(as_csv))
+def test_any_traffic_file_gives_rates_or_one_sentence(text):
+    sentence = ""
+    rates = np.zeros(1)
+    try:
+        rates = read_traffic(text)
+    except TrafficError as error:
+        sentence = str(error)
+    assert "\n" not in sentence
+    assert rates.size
+    assert np.isfinite(rates).all()
+
+
+def test_traffic_is_held_between_its_rows():
+    assert read_traffic("0,5\n2,7\n3,1\n").tolist() == [5, 5, 7, 1]
+
+
+def test_a_foreign_line_is_quoted_short_and_printable():
+    with pytest.raises(TrafficError) as caught:
+        read_traffic("0,1\n\x1b[31m" + "x" * 100)
+    assert str(caught.value) == (
+        'Traffic, line 2: expected two numbers, got "?[31m' + "x" * 51 + "...."
+    )
