@@ -50,7 +50,7 @@ def read(now):
     seen = server.observe()
     each = int(1000 * seen.queue_length / seen.ready)
     pods = [autoscaling.Pod(one["name"]) for one in seen.replicas]
-    return autoscaling.Seen(pods, {spec.metrics[0].key: {pod.name: each for pod in pods}})
+    return pods, {spec.metrics[0].key: {pod.name: each for pod in pods}}
 
 controller = autoscaling.Controller(spec, autoscaling.FLAGS._replace(sync_period_s=0.5))
 for decision in autoscaling.live(controller, read, server.resize, threading.Event().wait):
