@@ -79,9 +79,9 @@ def test_the_size_follows_the_load_up_and_down(server):
             client.start()
         for wanted in (3, 1):
             end_s = time.monotonic() + 60
-            while server.metrics()["replicas_wanted",] != wanted and time.monotonic() < end_s:
+            while server.metrics()["replicas_wanted"] != wanted and time.monotonic() < end_s:
                 time.sleep(0.05)
-            sizes.append(server.metrics()["replicas_wanted",])
+            sizes.append(server.metrics()["replicas_wanted"])
             stopped.set()
     for client in clients:
         client.join()
