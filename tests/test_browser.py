@@ -5,8 +5,10 @@ import os
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from tools import driver
+from tools.listeners import beyond_loopback, watched
 
 LAB = next(iter(sorted(driver.LABS.glob("01_*.ipynb"))), None)
 SCREENSHOTS = os.environ.get("SCALETOOLKIT_SCREENSHOTS")
@@ -59,14 +61,26 @@ def test_a_lab_runs_in_jupyterlab_and_its_slider_moves_the_picture():
         assert page.outside == []
 
 
+def jupyterlab_pid():
+    """The process id of the JupyterLab that this process has started."""
+    children = psutil.Process().children()
+    return next(child.pid for child in children if "jupyter" in " ".join(child.cmdline()))
+
+
 @pytest.mark.parametrize("name", ["03_data_parallel", "07_batching"])
-def test_a_lab_that_starts_processes_runs_in_jupyterlab(name):
-    with driver.server() as address, driver.browser() as page:
+def test_a_lab_that_starts_processes_runs_in_jupyterlab_and_listens_on_loopback_only(name):
+    with (
+        driver.server() as address,
+        watched(jupyterlab_pid()) as places,
+        driver.browser() as page,
+    ):
         driver.open_notebook(page, address(f"{name}.ipynb"))
         driver.run_all(page)
         assert driver.errors(page) == []
         shoot(page, f"{name[:2]}_after_run_all")
         assert page.outside == []
+    assert len(places) > 5  # JupyterLab's own port and a kernel's five
+    assert beyond_loopback(places) == []
 
 
 def test_the_live_picture_changes_while_the_load_test_runs():
