@@ -7,7 +7,6 @@
 
 manifest    what a Kubernetes manifest says, as plain frozen values
 pods        what a sync sees: pods, readings, size; which pods count for a metric
-usage       what the pods use of a metric's resource, and a guess for the rest
 calculator  one metric and the pods: how many replicas it asks for
 limits      min, max, rate policies, stabilization windows
 decision    reconcile: one look at the metrics, one decision
