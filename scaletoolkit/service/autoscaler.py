@@ -4,9 +4,8 @@ import math
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
 
-from scaletoolkit.service.observation import Observation
+from scaletoolkit.service.observation import Observation, ObservedReplica
 from scaletoolkit.service.server import Server
 from scaletoolkit.serving import autoscaling
 from scaletoolkit.serving.autoscaling.pods import Reading
@@ -73,15 +72,14 @@ class Autoscaler:
         observation = self._server.observe()
         ready = _ready(observation)
         used_milli = sum(replica["cpu_milli"] for replica in ready)
-        self.rows.append(
-            {
-                "time_s": time.monotonic() - self.began_s,
-                "queue_length": observation.queue_length,
-                "cpu_percent": 100 * used_milli / self._view.request_milli / max(1, len(ready)),
-                "ready": len(ready),
-                "replicas": observation.wanted,
-            }
-        )
+        row = {
+            "time_s": time.monotonic() - self.began_s,
+            "queue_length": observation.queue_length,
+            "cpu_percent": 100 * used_milli / self._view.request_milli / max(1, len(ready)),
+            "ready": len(ready),
+            "replicas": observation.wanted,
+        }
+        self.rows.append(row)
         return self._view(observation, now_s)
 
 
@@ -113,36 +111,32 @@ class View:
         pods = [self._pod(replica, now_s) for replica in observation.replicas]
         self._first = False
         metrics = {
-            feed.key: self._reading(feed.type, feed.signal, observation, now_s)
-            for feed in self._feeds
+            metric.key: self._reading(metric.type, signal, observation, now_s)
+            for metric, signal in self._feeds.items()
         }
         return autoscaling.Seen(pods, metrics)
 
-    def _pod(self, replica: Mapping[str, Any], now_s: float) -> autoscaling.Pod:
+    def _pod(self, replica: ObservedReplica, now_s: float) -> autoscaling.Pod:
         name = replica["name"]
-        ready = replica["state"] == "ready"
+        state = replica["state"]
+        ready = state == "ready"
         since_s = -math.inf if ready and self._first else now_s
         started_s = self._started_s.setdefault(name, since_s)
         if ready:
             self._ready_since_s.setdefault(name, since_s)
+        ready_since_s = self._ready_since_s.get(name, now_s)
+        phase = "Pending" if state == "starting" else "Running"
+        deleting = state == "draining"
         return autoscaling.Pod(
-            name,
-            phase="Pending" if replica["state"] == "starting" else "Running",
-            ready=ready,
-            started_s=started_s,
-            ready_since_s=self._ready_since_s.get(name, now_s),
-            deleting=replica["state"] == "draining",
-            requests_milli=self._requests,
+            name, phase, ready, started_s, ready_since_s, deleting, self._requests
         )
 
     def _reading(self, kind: str, signal: str, observation: Observation, now_s: float) -> Reading:
         ready = _ready(observation)
         if signal == "cpu":
             window_s = observation.period_s * self._speed
-            return {
-                replica["name"]: autoscaling.Sample(round(replica["cpu_milli"]), now_s, window_s)
-                for replica in ready
-            }
+            used = [(replica["name"], round(replica["cpu_milli"])) for replica in ready]
+            return {name: autoscaling.Sample(milli, now_s, window_s) for name, milli in used}
         totals = {"queue_length": observation.queue_length, "in_flight": observation.in_flight}
         if signal not in totals:
             return f"the server does not measure {signal}"
@@ -152,6 +146,6 @@ class View:
         return {replica["name"]: round(total_milli / len(ready)) for replica in ready}
 
 
-def _ready(observation: Observation) -> list[Mapping[str, Any]]:
+def _ready(observation: Observation) -> list[ObservedReplica]:
     """The replicas that can take a batch."""
     return [replica for replica in observation.replicas if replica["state"] == "ready"]

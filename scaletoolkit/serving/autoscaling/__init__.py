@@ -16,22 +16,21 @@ workload    replicas that serve requests as a fluid
 simulator   a day of traffic through the same reconcile, on a virtual clock
 """
 
-from scaletoolkit.serving.autoscaling.calculator import MetricStatus
 from scaletoolkit.serving.autoscaling.controller import Controller, live, time_scale
 from scaletoolkit.serving.autoscaling.decision import Decision, Memory, reconcile
 from scaletoolkit.serving.autoscaling.limits import Events, Recommendation, ScaleEvent
-from scaletoolkit.serving.autoscaling.manifest import (
+from scaletoolkit.serving.autoscaling.manifest.document import ManifestError
+from scaletoolkit.serving.autoscaling.manifest.reader import parse
+from scaletoolkit.serving.autoscaling.manifest.spec import (
     FLAGS,
     Behavior,
     Flags,
-    ManifestError,
     Metric,
     Policy,
     Rules,
     Spec,
-    parse,
 )
-from scaletoolkit.serving.autoscaling.pods import Pod, PodGroups, Sample, Scale, Seen
+from scaletoolkit.serving.autoscaling.pods import Pod, Sample, Scale, Seen
 from scaletoolkit.serving.autoscaling.simulator import Replay, Setting, simulate
 from scaletoolkit.serving.autoscaling.workload import Capacity, Workload
 
@@ -46,9 +45,7 @@ __all__ = [
     "ManifestError",
     "Memory",
     "Metric",
-    "MetricStatus",
     "Pod",
-    "PodGroups",
     "Policy",
     "Recommendation",
     "Replay",

@@ -5,9 +5,9 @@ requests_per_s (that arrive).
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from scaletoolkit.serving.autoscaling.manifest import ManifestError, Metric, Spec
+from scaletoolkit.serving.autoscaling.manifest.document import ManifestError
+from scaletoolkit.serving.autoscaling.manifest.spec import Metric, Spec
 
 SIGNALS = {
     "in_flight": ("in_flight", "inflight", "concurren", "ongoing"),
@@ -16,22 +16,13 @@ SIGNALS = {
 }
 
 
-class Feed(NamedTuple):
-    """The signal that feeds one metric; `type` is the metric's."""
-
-    key: str
-    type: str
-    signal: str
-
-
-def wire(spec: Spec, signals: Mapping[str, str] | None = None) -> list[Feed]:
-    """A Feed for each metric of the spec.
+def wire(spec: Spec, signals: Mapping[str, str] | None = None) -> dict[Metric, str]:
+    """{metric: the signal that feeds it}, for each metric of the spec.
 
     The name of a metric tells its signal ("inference_queue_length"), or `signals` does, {metric
     name: signal}. Raises ManifestError for a metric that no signal can feed.
     """
-    chosen = signals or {}
-    return [Feed(metric.key, metric.type, _signal(metric, chosen)) for metric in spec.metrics]
+    return {metric: _signal(metric, signals or {}) for metric in spec.metrics}
 
 
 def _signal(metric: Metric, chosen: Mapping[str, str]) -> str:

@@ -8,12 +8,11 @@ are still starting first; what they had in hand goes back to the queue.
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from scaletoolkit.serving.autoscaling.manifest.spec import Metric
 from scaletoolkit.serving.autoscaling.pods import Pod, Reading, Sample, Samples, Scale, Seen
-from scaletoolkit.serving.autoscaling.signals import Feed
 
 
 @dataclass(frozen=True)
@@ -45,13 +44,6 @@ class Capacity:
             raise ValueError(f"start_up_s must not be negative, got {self.start_up_s}")
 
 
-class Starting(NamedTuple):
-    """Replicas that were asked for together, and when they will be ready."""
-
-    ready_at_s: float
-    replicas: int
-
-
 class Workload:
     """The queue and the replicas at a moment of a virtual clock, and what a sync sees of them.
 
@@ -77,7 +69,7 @@ class Workload:
         self.replicas = replicas
         self.ready = replicas
         self._scale = Scale(replicas, replicas)
-        self.starting: deque[Starting] = deque()
+        self.starting: deque[tuple[float, int]] = deque()  # (ready at second, replicas)
         self._begin_period()
 
     def _begin_period(self) -> None:
@@ -94,7 +86,7 @@ class Workload:
         end_s = self.now_s + seconds
         served = self.served
         refused = self.refused
-        while self.starting and self.starting[0].ready_at_s <= end_s:
+        while self.starting and self.starting[0][0] <= end_s:
             ready_at_s, replicas = self.starting.popleft()
             self._flow(rate_per_s, ready_at_s - self.now_s)
             self.ready += replicas
@@ -131,27 +123,26 @@ class Workload:
         self.replicas = replicas
         self._scale = Scale(replicas, replicas)
         if change > 0:
-            self.starting.append(Starting(self.now_s + self.capacity.start_up_s, change))
+            self.starting.append((self.now_s + self.capacity.start_up_s, change))
         while change < 0 and self.starting:
-            youngest = self.starting.pop()
-            left = youngest.replicas + change
-            if left > 0:
-                self.starting.append(youngest._replace(replicas=left))
-            change = min(0, left)
+            ready_at_s, youngest = self.starting.pop()
+            change += youngest
+            if change > 0:
+                self.starting.append((ready_at_s, change))
         self.ready += min(change, 0)
         self.settled = min(self.settled, self.ready)
 
-    def observe(self, feeds: Iterable[Feed]) -> Seen:
-        """What a sync sees, averaged since the last call."""
+    def observe(self, feeds: Mapping[Metric, str]) -> Seen:
+        """What a sync sees, averaged since the last call; feeds: see `wire`."""
         averages = self._averages()
         metrics: dict[str, Reading] = {}
-        for key, kind, signal in feeds:
-            value = averages[signal]
-            if kind in ("Object", "External"):
-                metrics[key] = int(value * 1000)
+        for metric, signal in feeds.items():
+            value_milli = 1000 * averages[signal]
+            if metric.type in ("Object", "External"):
+                metrics[metric.key] = int(value_milli)
             else:
-                each = value * 1000 / self.ready if self.ready else 0
-                metrics[key] = self._each(int(each), signal == "cpu")
+                each_milli = int(value_milli / self.ready) if self.ready else 0
+                metrics[metric.key] = self._each(each_milli, signal == "cpu")
         seen = Seen(self._pods(), metrics, self._scale)
         self._begin_period()
         return seen

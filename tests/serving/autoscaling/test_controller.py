@@ -26,7 +26,7 @@ from scaletoolkit.serving.autoscaling import (
 )
 from scaletoolkit.serving.autoscaling.calculator import propose
 from scaletoolkit.serving.autoscaling.controller import Proposer, prune
-from scaletoolkit.serving.autoscaling.manifest import DEFAULT_DOWN, DEFAULT_UP
+from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN, DEFAULT_UP
 
 
 @given(st.integers(2, 20), st.integers(0, 600))
