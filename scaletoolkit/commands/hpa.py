@@ -11,8 +11,8 @@ from scaletoolkit import lab
 from scaletoolkit.lab import plots
 from scaletoolkit.serving import autoscaling
 from scaletoolkit.serving.autoscaling import FLAGS, Capacity, Flags, Replay
-from scaletoolkit.serving.autoscaling.signals import SIGNALS
 from scaletoolkit.serving.autoscaling.simulator import SECONDS_PER_HOUR
+from scaletoolkit.serving.autoscaling.workload import SIGNALS
 from scaletoolkit.serving.traffic import read_traffic
 
 ROWS_PRINTED = 12

@@ -9,7 +9,7 @@ from scaletoolkit.service.observation import Observation, ObservedReplica
 from scaletoolkit.service.server import Server
 from scaletoolkit.serving import autoscaling
 from scaletoolkit.serving.autoscaling.pods import Reading
-from scaletoolkit.serving.autoscaling.signals import containers, wire
+from scaletoolkit.serving.autoscaling.workload import containers, wire
 
 
 class Autoscaler:
@@ -18,7 +18,7 @@ class Autoscaler:
     began_s: when it began, on `time.monotonic`. rows: a dict for each sync: time_s since then,
     queue_length (averaged since the sync before), cpu_percent of what the ready replicas ask for,
     ready, replicas (the size from now on). decisions: the Decision of each. `speed`: how many of
-    the manifest's seconds pass in one second of the clock. signals: see `signals.wire`.
+    the manifest's seconds pass in one second of the clock. signals: see `workload.wire`.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Autoscaler:
 class View:
     """Makes of an Observation what `reconcile` takes.
 
-    It remembers when each replica was first seen, and first seen ready. What is ready at the first
+    It remembers when each replica was first seen, and first seen ready; what is ready at the first
     look has been so for ever.
     """
 
@@ -126,17 +126,18 @@ class View:
             self._ready_since_s.setdefault(name, since_s)
         ready_since_s = self._ready_since_s.get(name, now_s)
         phase = "Pending" if state == "starting" else "Running"
-        deleting = state == "draining"
         return autoscaling.Pod(
-            name, phase, ready, started_s, ready_since_s, deleting, self._requests
+            name, phase, ready, started_s, ready_since_s, state == "draining", self._requests
         )
 
     def _reading(self, kind: str, signal: str, observation: Observation, now_s: float) -> Reading:
         ready = _ready(observation)
         if signal == "cpu":
             window_s = observation.period_s * self._speed
-            used = [(replica["name"], round(replica["cpu_milli"])) for replica in ready]
-            return {name: autoscaling.Sample(milli, now_s, window_s) for name, milli in used}
+            return {
+                replica["name"]: autoscaling.Sample(round(replica["cpu_milli"]), now_s, window_s)
+                for replica in ready
+            }
         totals = {"queue_length": observation.queue_length, "in_flight": observation.in_flight}
         if signal not in totals:
             return f"the server does not measure {signal}"

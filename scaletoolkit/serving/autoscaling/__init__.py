@@ -11,8 +11,7 @@ calculator  one metric and the pods: how many replicas it asks for
 limits      min, max, rate policies, stabilization windows
 decision    reconcile: one look at the metrics, one decision
 controller  reconcile in a loop, on any clock
-signals     what feeds each metric, in the simulation and in a live run
-workload    replicas that serve requests as a fluid
+workload    replicas that serve requests as a fluid, and which signal feeds each metric
 simulator   a day of traffic through the same reconcile, on a virtual clock
 """
 

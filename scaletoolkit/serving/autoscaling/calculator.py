@@ -68,7 +68,7 @@ def propose(
             raise Unavailable(NO_PODS)
         resource = metric.name if "Resource" in metric.type else ""
         groups = group_pods(seen.pods, reading, resource, now_s, flags)
-        return _per_pod(metric, seen.pods, reading, groups, scale.replicas, tolerances)
+        return _per_pod(metric, reading, groups, scale.replicas, tolerances)
     except Unavailable as problem:
         return MetricStatus(metric.key, error=str(problem))
 
@@ -89,18 +89,13 @@ def _unread(metric: Metric, reading: Reading) -> Unavailable:
 
 
 def _per_pod(
-    metric: Metric,
-    pods: Sequence[Pod],
-    samples: Samples,
-    groups: PodGroups,
-    current: int,
-    tolerances: Tolerances,
+    metric: Metric, samples: Samples, groups: PodGroups, current: int, tolerances: Tolerances
 ) -> MetricStatus:
-    usage = _measured(groups.ready, pods, samples, metric)
+    usage = _measured(groups, samples, metric)
     if not usage.pods:
         raise Unavailable("did not receive metrics for targeted pods (pods might be unready)")
-    if metric.target_type == "Utilization" and len(groups.ready) < len(pods):
-        for pod in (*groups.unready, *groups.missing, *groups.ignored):
+    if metric.target_type == "Utilization":
+        for pod in groups.unready + groups.missing + groups.ignored:
             _request(pod, metric)  # a missing request anywhere makes the metric unusable
     ratio, utilization_percent, average_milli = _usage_ratio(usage, metric)
     if groups.missing or (groups.unready and ratio > 1):
@@ -113,19 +108,20 @@ def _per_pod(
     return MetricStatus(metric.key, replicas, utilization_percent, average_milli, None, "", groups)
 
 
-def _measured(ready: list[Pod], pods: Sequence[Pod], samples: Samples, metric: Metric) -> Usage:
+def _measured(groups: PodGroups, samples: Samples, metric: Metric) -> Usage:
     """The Usage of the ready pods, and of strangers: pods that are measured but not listed."""
     used = 0
     requested = 0
     count = 0
-    for pod in ready:
+    for pod in groups.ready:
         sample = samples[pod.name]
         used += pod.copies * (sample.value_milli if isinstance(sample, Sample) else sample)
         requested += pod.copies * _request(pod, metric)
         count += pod.copies
     counted = count
-    if len(samples) > len(ready):
-        strangers = [samples[name] for name in samples.keys() - {pod.name for pod in pods}]
+    if len(samples) > len(groups.ready):
+        names = {pod.name for group in groups for pod in group}
+        strangers = [samples[name] for name in samples.keys() - names]
         count += len(strangers)
         if metric.target_type != "Utilization":
             used += sum(v.value_milli if isinstance(v, Sample) else v for v in strangers)

@@ -84,9 +84,9 @@ def reconcile(
     decision = _without_metrics(spec, current, memory, flags)
     if decision is None:
         tolerances = _tolerances(spec, flags)
-        statuses = [
-            propose(metric, seen, scale, tolerances, now_s, flags) for metric in spec.metrics
-        ]
+        statuses = []
+        for metric in spec.metrics:
+            statuses.append(propose(metric, seen, scale, tolerances, now_s, flags))
         decision = _by_metrics(spec, tuple(statuses), current, memory, now_s, flags)
     return decision if decision.replicas == current else _recorded(spec, decision, now_s, flags)
 

@@ -14,8 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scaletoolkit.serving.autoscaling.controller import Controller
 from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Spec
-from scaletoolkit.serving.autoscaling.signals import containers, wire
-from scaletoolkit.serving.autoscaling.workload import Capacity, Workload
+from scaletoolkit.serving.autoscaling.workload import Capacity, Workload, containers, wire
 
 SECONDS_PER_HOUR = 3600
 Floats = NDArray[np.float64]
@@ -26,7 +25,7 @@ class Setting(NamedTuple):
     """What a replay takes for granted unless told otherwise.
 
     tick_s: how many seconds each arrival rate holds. max_queue: requests beyond it are refused.
-    signals: what feeds a metric whose name does not say it, see `signals.wire`.
+    signals: what feeds a metric whose name does not say it, see `workload.wire`.
     """
 
     tick_s: float = 1.0
@@ -126,10 +125,8 @@ def _share_above_zero(left: Floats, right: Floats) -> Floats:
     """The part of each segment, straight from left to right, that lies above zero."""
     rise = np.abs(right - left)
     above = np.maximum(left, 0) + np.maximum(right, 0)
-    both = (left > 0) & (right > 0)
     part = np.divide(above, rise, out=np.zeros_like(rise), where=rise > 0)
-    part[both] = 1.0
-    return part
+    return np.where((left > 0) & (right > 0), 1.0, part)
 
 
 def simulate(

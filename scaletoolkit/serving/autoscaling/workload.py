@@ -11,8 +11,15 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scaletoolkit.serving.autoscaling.manifest.spec import Metric
+from scaletoolkit.serving.autoscaling.manifest.document import ManifestError
+from scaletoolkit.serving.autoscaling.manifest.spec import Metric, Spec
 from scaletoolkit.serving.autoscaling.pods import Pod, Reading, Sample, Samples, Scale, Seen
+
+SIGNALS = {
+    "in_flight": ("in_flight", "inflight", "concurren", "ongoing"),
+    "queue_length": ("queue", "waiting", "backlog"),
+    "requests_per_s": ("request", "rps", "qps", "rate"),
+}
 
 
 @dataclass(frozen=True)
@@ -150,11 +157,10 @@ class Workload:
     def _averages(self) -> dict[str, float]:
         """Sums over all replicas, averaged over the period: requests, requests/s, CPU cores."""
         seconds = self.period_s or 1.0
-        in_service_s = self.served * self.capacity.service_s
         busy = self.served / self.could_serve if self.could_serve else 0.0
         return {
             "queue_length": self.waited_s / seconds,
-            "in_flight": (self.waited_s + in_service_s) / seconds,
+            "in_flight": (self.waited_s + self.served * self.capacity.service_s) / seconds,
             "requests_per_s": self.arrived / seconds,
             "cpu": busy * self.ready * self.capacity.cpu_busy_milli / 1000,
         }
@@ -183,3 +189,35 @@ class Workload:
         if starting:
             pods.append(Pod("starting", "Pending", False, None, now_s, False, requests, starting))
         return pods
+
+
+def wire(spec: Spec, signals: Mapping[str, str] | None = None) -> dict[Metric, str]:
+    """{metric: the signal that feeds it}, for each metric of the spec, simulated or live.
+
+    The signals: cpu, queue_length (requests that wait), in_flight (that wait or are worked on),
+    requests_per_s (that arrive). The name of a metric tells its signal, as in
+    "inference_queue_length", or `signals` does, {metric name: signal}. Raises ManifestError for a
+    metric that no signal can feed.
+    """
+    return {metric: _signal(metric, signals or {}) for metric in spec.metrics}
+
+
+def _signal(metric: Metric, chosen: Mapping[str, str]) -> str:
+    if metric.type in ("Resource", "ContainerResource"):
+        if metric.name == "cpu":
+            return "cpu"
+        raise ManifestError(f"{metric.key}: the simulator knows no resource but cpu.")
+    name = metric.name.lower()
+    guesses = [s for s, words in SIGNALS.items() if any(word in name for word in words)]
+    signal = chosen.get(metric.name, guesses[0] if guesses else "")
+    if signal in SIGNALS:
+        return signal
+    raise ManifestError(
+        f"{metric.key}: say which signal feeds it, one of {', '.join(SIGNALS)}; "
+        f"for example {{{metric.name!r}: 'queue_length'}}."
+    )
+
+
+def containers(spec: Spec) -> tuple[str, ...]:
+    """The containers that the spec's metrics name; one called "server" when they name none."""
+    return tuple({m.container for m in spec.metrics if m.container}) or ("server",)

@@ -4,7 +4,7 @@ import pytest
 from situations import OUTSIDE, QUEUE
 
 from scaletoolkit.serving.autoscaling import Capacity, Spec, Workload
-from scaletoolkit.serving.autoscaling.signals import wire
+from scaletoolkit.serving.autoscaling.workload import wire
 
 
 def test_a_new_replica_serves_after_its_start_up_and_the_starting_ones_go_first():

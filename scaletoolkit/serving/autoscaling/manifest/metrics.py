@@ -62,7 +62,11 @@ def _object(entry: Fields, kind: str) -> Metric:
     target = _target(fields)
     if target.value_milli is None and target.average_milli is None:
         target.fields.required("averageValue", "must set either a target value or averageValue")
-    return Metric(f"{kind}/{described}/{name}{selector}", kind, name, *_object_target(target))
+    # Kubernetes accepts a type that does not fit the value, and then cannot use the metric
+    values_milli = {"Value": target.value_milli, "AverageValue": target.average_milli}
+    value_milli = values_milli.get(target.type)
+    usable = ("Unusable", 1) if value_milli is None else (target.type, value_milli)
+    return Metric(f"{kind}/{described}/{name}{selector}", kind, name, *usable)
 
 
 def _external(entry: Fields, kind: str) -> Metric:
@@ -147,10 +151,3 @@ def _resource_target(metric: Fields) -> tuple[str, int]:
     if target.percent is None:
         target.fields.required("averageUtilization", RAW_OR_UTILIZATION)
     return "Utilization", target.percent
-
-
-def _object_target(target: Target) -> tuple[str, int]:
-    """Kubernetes accepts a type that does not fit the value, and then cannot use the metric."""
-    values = {"Value": target.value_milli, "AverageValue": target.average_milli}
-    value_milli = values.get(target.type)
-    return ("Unusable", 1) if value_milli is None else (target.type, value_milli)

@@ -37,21 +37,16 @@ def parse(source: str | bytes) -> Spec:
     -o yaml` writes is passed over. Raises ManifestError, always with one sentence.
     """
     everything = documents(source)
+    if not everything:
+        raise ManifestError(f"The manifest is empty; expected a {KIND}.")
     mappings = [document for document in everything if isinstance(document, dict)]
     ours = [document for document in mappings if document.get("kind") == KIND]
     if len(ours) > 1:
         raise ManifestError(f"The file holds {len(ours)} documents of kind {KIND}; expected one.")
-    return _autoscaler(ours[0] if ours else _first(everything))
-
-
-def _first(everything: list[object]) -> dict[str, object]:
-    """The document to complain about in a file without an autoscaler."""
-    if not everything:
-        raise ManifestError(f"The manifest is empty; expected a {KIND}.")
-    document = everything[0]
+    document = ours[0] if ours else everything[0]
     if not isinstance(document, dict):
         raise ManifestError(f"The manifest is {short(document)}; expected a {KIND}.")
-    return document
+    return _autoscaler(document)
 
 
 def _autoscaler(document: dict[str, object]) -> Spec:
