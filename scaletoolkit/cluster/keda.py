@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from scaletoolkit.serving.autoscaling import Behavior, Metric, Rules, Spec
+from scaletoolkit.serving.autoscaling import Metric, Rules, Spec
 from scaletoolkit.serving.autoscaling.manifest import quantity
 
 Manifest = dict[str, Any]  # YAML, as nested as it comes
@@ -15,11 +15,15 @@ def scaled_object(spec: Spec, server_address: str = PROMETHEUS) -> tuple[Manifes
     KEDA writes a HorizontalPodAutoscaler itself, so behavior carries over; per-pod metrics become
     Prometheus queries summed over the pods.
     """
-    triggers = [_trigger(metric, server_address) for metric in spec.metrics]
+    losses = ["KEDA polls its triggers every 30 s unless pollingInterval says otherwise."]
+    if any(metric.type == "Pods" for metric in spec.metrics):
+        query = "A Pods metric becomes one query over all pods"
+        losses.append(f"{query}: a pod without a measurement no longer counts as missing.")
     advanced = {}
     if spec.behavior is not None:
-        written = behavior(spec.behavior)
-        advanced = {"advanced": {"horizontalPodAutoscalerConfig": {"behavior": written}}}
+        up, down = map(_rules, spec.behavior)
+        behavior = {"scaleUp": up, "scaleDown": down}
+        advanced = {"advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior}}}
     kind, name = spec.target.split(" ", 1)
     manifest = {
         "apiVersion": "keda.sh/v1alpha1",
@@ -29,11 +33,11 @@ def scaled_object(spec: Spec, server_address: str = PROMETHEUS) -> tuple[Manifes
             "scaleTargetRef": {"kind": kind, "name": name},
             "minReplicaCount": spec.min_replicas,
             "maxReplicaCount": spec.max_replicas,
-            "triggers": triggers,
+            "triggers": [_trigger(metric, server_address) for metric in spec.metrics],
             **advanced,
         },
     }
-    return manifest, _losses(spec)
+    return manifest, losses
 
 
 def _trigger(metric: Metric, server_address: str) -> Manifest:
@@ -55,21 +59,6 @@ def _trigger(metric: Metric, server_address: str) -> Manifest:
             "threshold": f"{metric.target / 1000:g}",
         },
     }
-
-
-def _losses(spec: Spec) -> list[str]:
-    losses = ["KEDA polls its triggers every 30 s unless pollingInterval says otherwise."]
-    if any(metric.type == "Pods" for metric in spec.metrics):
-        losses.append(
-            "A Pods metric becomes one query over all pods: a pod without a measurement no longer "
-            "counts as missing."
-        )
-    return losses
-
-
-def behavior(wanted: Behavior) -> Manifest:
-    """`spec.behavior` as a manifest writes it."""
-    return {"scaleUp": _rules(wanted.scale_up), "scaleDown": _rules(wanted.scale_down)}
 
 
 def _rules(rules: Rules) -> Manifest:

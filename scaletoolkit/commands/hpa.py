@@ -4,7 +4,6 @@ import argparse
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,12 +11,9 @@ from scaletoolkit import lab
 from scaletoolkit.lab import plots
 from scaletoolkit.serving import autoscaling
 from scaletoolkit.serving.autoscaling import FLAGS, Capacity, Flags, Replay
-from scaletoolkit.serving.autoscaling.signals import SIGNALS
 from scaletoolkit.serving.autoscaling.simulator import SECONDS_PER_HOUR
-from scaletoolkit.serving.traffic.recorded import read_traffic
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from scaletoolkit.serving.autoscaling.workload import SIGNALS
+from scaletoolkit.serving.traffic import read_traffic
 
 ROWS_PRINTED = 12
 NUMBERS = {
@@ -37,13 +33,9 @@ def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], i
         about = f"{about} (default {default:g})"
         parser.add_argument(option, type=float, default=default, help=about)
     parser.add_argument("--plot", default="hpa-replay.png", help="where the picture goes")
-    parser.add_argument(
-        "--signal",
-        action="append",
-        default=[],
-        metavar="METRIC=SIGNAL",
-        help=f"what feeds a metric whose name does not say it: {', '.join(SIGNALS)}",
-    )
+    about = f"what feeds a metric whose name does not say it: {', '.join(SIGNALS)}"
+    pair = "METRIC=SIGNAL"
+    parser.add_argument("--signal", action="append", default=[], metavar=pair, help=about)
     return _run
 
 
@@ -64,9 +56,9 @@ def _replay(options: argparse.Namespace, flags: Flags) -> Replay:
     """The traffic file against the manifest; raises ValueError for an option that cannot be."""
     capacity = Capacity(options.requests_per_s, options.service_s, options.start_up_s)
     signals = dict(_pair(text) for text in options.signal)
-    if not 0 < options.objective_s < math.inf:
-        given = options.objective_s
-        raise ValueError(f"objective_s must be a positive number of seconds, got {given}")
+    objective_s = options.objective_s
+    if not 0 < objective_s < math.inf:
+        raise ValueError(f"objective_s must be a positive number of seconds, got {objective_s}")
     spec = autoscaling.parse(_read(options.manifest, "manifest"))
     text = _read(options.traffic, "traffic").decode("utf-8-sig", errors="replace")
     setting = autoscaling.Setting(signals=signals)
@@ -94,7 +86,12 @@ def _report(replay: Replay, flags: Flags, objective_s: float) -> None:
     every = f"a sync every {flags.sync_period_s:g} s"
     print(f"{replay.capacity}; {every}. Everything below is simulated.")
     print(lab.table(_rows(replay, objective_s), units={"requests": "/s"}))
-    print(_verdict(replay, objective_s))
+    late = replay.over_objective(objective_s)
+    share = late / replay.requests if replay.requests else 0.0
+    requests = f"{late:,.0f} of {replay.requests:,.0f} ({share:.2%})"
+    print(f"Requests over the objective of {objective_s:g} s: {requests}.")
+    sizes = f"{replay.replicas.min()} to {replay.replicas.max()} replicas"
+    print(f"Replica-hours: {replay.replica_hours:,.1f}, {sizes}.")
 
 
 def _rows(replay: Replay, objective_s: float) -> list[dict[str, object]]:
@@ -119,17 +116,6 @@ def _clock(time_s: float) -> str:
     return f"{hours:02}:{minutes:02}:{seconds:02}"
 
 
-def _verdict(replay: Replay, objective_s: float) -> str:
-    late = replay.over_objective(objective_s)
-    share = late / replay.requests if replay.requests else 0.0
-    return (
-        f"Requests over the objective of {objective_s:g} s: {late:,.0f} of {replay.requests:,.0f} "
-        f"({share:.2%}).\n"
-        f"Replica-hours: {replay.replica_hours:,.1f}, "
-        f"{replay.replicas.min()} to {replay.replicas.max()} replicas."
-    )
-
-
 def _draw(replay: Replay, path: Path) -> None:
     """The replicas beside those that the traffic would keep fully busy."""
     step = max(1, len(replay.replicas) // 2000)
@@ -141,12 +127,8 @@ def _draw(replay: Replay, path: Path) -> None:
         plots.Series("replicas ready", hours, replay.ready[::step], "simulated"),
     ]
     title = f"{replay.spec.name}, replayed"
-
-    def save(figure: "Figure") -> None:
-        figure.savefig(path)
-
     try:
-        plots.curves(series, title, "time (hours)", "replicas", show=save)
+        plots.curves(series, title, "time (hours)", "replicas", show=lambda f: f.savefig(path))
     except (OSError, ValueError) as error:
         raise lab.LabError(f"The picture {str(path)!r} cannot be written: {error}.") from None
     print(f"Picture: {path}")

@@ -4,13 +4,12 @@ import math
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
 
-from scaletoolkit.service.observation import Observation
+from scaletoolkit.service.observation import Observation, ObservedReplica
 from scaletoolkit.service.server import Server
 from scaletoolkit.serving import autoscaling
 from scaletoolkit.serving.autoscaling.pods import Reading
-from scaletoolkit.serving.autoscaling.signals import containers, wire
+from scaletoolkit.serving.autoscaling.workload import containers, wire
 
 
 class Autoscaler:
@@ -19,7 +18,7 @@ class Autoscaler:
     began_s: when it began, on `time.monotonic`. rows: a dict for each sync: time_s since then,
     queue_length (averaged since the sync before), cpu_percent of what the ready replicas ask for,
     ready, replicas (the size from now on). decisions: the Decision of each. `speed`: how many of
-    the manifest's seconds pass in one second of the clock. signals: see `signals.wire`.
+    the manifest's seconds pass in one second of the clock. signals: see `workload.wire`.
     """
 
     def __init__(
@@ -73,22 +72,21 @@ class Autoscaler:
         observation = self._server.observe()
         ready = _ready(observation)
         used_milli = sum(replica["cpu_milli"] for replica in ready)
-        self.rows.append(
-            {
-                "time_s": time.monotonic() - self.began_s,
-                "queue_length": observation.queue_length,
-                "cpu_percent": 100 * used_milli / self._view.request_milli / max(1, len(ready)),
-                "ready": len(ready),
-                "replicas": observation.wanted,
-            }
-        )
+        row = {
+            "time_s": time.monotonic() - self.began_s,
+            "queue_length": observation.queue_length,
+            "cpu_percent": 100 * used_milli / self._view.request_milli / max(1, len(ready)),
+            "ready": len(ready),
+            "replicas": observation.wanted,
+        }
+        self.rows.append(row)
         return self._view(observation, now_s)
 
 
 class View:
     """Makes of an Observation what `reconcile` takes.
 
-    It remembers when each replica was first seen, and first seen ready. What is ready at the first
+    It remembers when each replica was first seen, and first seen ready; what is ready at the first
     look has been so for ever.
     """
 
@@ -113,26 +111,23 @@ class View:
         pods = [self._pod(replica, now_s) for replica in observation.replicas]
         self._first = False
         metrics = {
-            feed.key: self._reading(feed.type, feed.signal, observation, now_s)
-            for feed in self._feeds
+            metric.key: self._reading(metric.type, signal, observation, now_s)
+            for metric, signal in self._feeds.items()
         }
         return autoscaling.Seen(pods, metrics)
 
-    def _pod(self, replica: Mapping[str, Any], now_s: float) -> autoscaling.Pod:
+    def _pod(self, replica: ObservedReplica, now_s: float) -> autoscaling.Pod:
         name = replica["name"]
-        ready = replica["state"] == "ready"
+        state = replica["state"]
+        ready = state == "ready"
         since_s = -math.inf if ready and self._first else now_s
         started_s = self._started_s.setdefault(name, since_s)
         if ready:
             self._ready_since_s.setdefault(name, since_s)
+        ready_since_s = self._ready_since_s.get(name, now_s)
+        phase = "Pending" if state == "starting" else "Running"
         return autoscaling.Pod(
-            name,
-            phase="Pending" if replica["state"] == "starting" else "Running",
-            ready=ready,
-            started_s=started_s,
-            ready_since_s=self._ready_since_s.get(name, now_s),
-            deleting=replica["state"] == "draining",
-            requests_milli=self._requests,
+            name, phase, ready, started_s, ready_since_s, state == "draining", self._requests
         )
 
     def _reading(self, kind: str, signal: str, observation: Observation, now_s: float) -> Reading:
@@ -152,6 +147,6 @@ class View:
         return {replica["name"]: round(total_milli / len(ready)) for replica in ready}
 
 
-def _ready(observation: Observation) -> list[Mapping[str, Any]]:
+def _ready(observation: Observation) -> list[ObservedReplica]:
     """The replicas that can take a batch."""
     return [replica for replica in observation.replicas if replica["state"] == "ready"]

@@ -8,7 +8,7 @@ import pytest
 from scaletoolkit import lab
 from scaletoolkit.commands import hpa
 from scaletoolkit.serving.autoscaling import ManifestError
-from scaletoolkit.serving.traffic.recorded import TrafficError
+from scaletoolkit.serving.traffic import TrafficError
 
 MANIFEST = """
 apiVersion: autoscaling/v2

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scaletoolkit.serving.traffic.recorded import TrafficError, read_traffic
+from scaletoolkit.serving.traffic import TrafficError, read_traffic
 
 
 def as_csv(rows):

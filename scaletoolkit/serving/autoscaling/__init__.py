@@ -7,32 +7,29 @@
 
 manifest    what a Kubernetes manifest says, as plain frozen values
 pods        what a sync sees: pods, readings, size; which pods count for a metric
-usage       what the pods use of a metric's resource, and a guess for the rest
 calculator  one metric and the pods: how many replicas it asks for
 limits      min, max, rate policies, stabilization windows
 decision    reconcile: one look at the metrics, one decision
 controller  reconcile in a loop, on any clock
-signals     what feeds each metric, in the simulation and in a live run
-workload    replicas that serve requests as a fluid
+workload    replicas that serve requests as a fluid, and which signal feeds each metric
 simulator   a day of traffic through the same reconcile, on a virtual clock
 """
 
-from scaletoolkit.serving.autoscaling.calculator import MetricStatus
 from scaletoolkit.serving.autoscaling.controller import Controller, live, time_scale
 from scaletoolkit.serving.autoscaling.decision import Decision, Memory, reconcile
 from scaletoolkit.serving.autoscaling.limits import Events, Recommendation, ScaleEvent
-from scaletoolkit.serving.autoscaling.manifest import (
+from scaletoolkit.serving.autoscaling.manifest.document import ManifestError
+from scaletoolkit.serving.autoscaling.manifest.reader import parse
+from scaletoolkit.serving.autoscaling.manifest.spec import (
     FLAGS,
     Behavior,
     Flags,
-    ManifestError,
     Metric,
     Policy,
     Rules,
     Spec,
-    parse,
 )
-from scaletoolkit.serving.autoscaling.pods import Pod, PodGroups, Sample, Scale, Seen
+from scaletoolkit.serving.autoscaling.pods import Pod, Sample, Scale, Seen
 from scaletoolkit.serving.autoscaling.simulator import Replay, Setting, simulate
 from scaletoolkit.serving.autoscaling.workload import Capacity, Workload
 
@@ -47,9 +44,7 @@ __all__ = [
     "ManifestError",
     "Memory",
     "Metric",
-    "MetricStatus",
     "Pod",
-    "PodGroups",
     "Policy",
     "Recommendation",
     "Replay",

@@ -1,12 +1,12 @@
 """One metric, the pods, the current size: how many replicas the metric asks for. Lab 09.
 
-The rule is that of Kubernetes' pkg/controller/podautoscaler/replica_calculator.go (2026); the
-number of replicas is rounded up.
+The rule is that of Kubernetes' pkg/controller/podautoscaler/replica_calculator.go (2026), with its
+rounding: averages and utilization are whole numbers, the number of replicas is rounded up.
 """
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from scaletoolkit.serving.autoscaling.manifest.quantity import INT64_MAX
 from scaletoolkit.serving.autoscaling.manifest.spec import Flags, Metric
@@ -14,41 +14,16 @@ from scaletoolkit.serving.autoscaling.pods import (
     Pod,
     PodGroups,
     Reading,
+    Sample,
     Samples,
     Scale,
+    Seen,
     group_pods,
-)
-from scaletoolkit.serving.autoscaling.usage import (
-    Unavailable,
-    Usage,
-    measured,
-    request,
-    usage_ratio,
-    with_guesses,
 )
 
 INT32_MAX = 2**31 - 1
-NO_METRICS = {
-    "Resource": "no metrics returned from resource metrics API",
-    "ContainerResource": "no metrics returned from resource metrics API",
-    "Pods": "no metrics returned from custom metrics API",
-    "Object": "no metrics returned from custom metrics API",
-    "External": "no metrics returned from external metrics API",
-}
-
-
-class Sync(NamedTuple):
-    """What all metrics of one sync share.
-
-    tolerance_down, tolerance_up: how far usage may be off its target without a change; 0.1 is 10 %.
-    """
-
-    pods: Sequence[Pod]
-    scale: Scale
-    tolerance_down: float
-    tolerance_up: float
-    now_s: float
-    flags: Flags
+NO_PODS = "no pods returned by selector while calculating replica count"
+Tolerances: TypeAlias = tuple[float, float]  # down, up; 0.1 is 10 %
 
 
 class MetricStatus(NamedTuple):
@@ -63,113 +38,210 @@ class MetricStatus(NamedTuple):
     groups: PodGroups | None = None
 
 
-def propose(metric: Metric, reading: Reading, sync: Sync) -> MetricStatus:
-    """What this metric asks for; the status has its `error` set when the metric cannot be used.
+class Unavailable(Exception):
+    """A metric cannot be used in this sync; the sentence says why."""
 
-    Nothing is raised. What a reading may be stands at `Seen`.
+
+class Usage(NamedTuple):
+    """Sums over measured pods; `counted` of the `pods` entered the sums.
+
+    The two differ only where a utilization metric measures pods whose request nobody knows.
     """
+
+    used: int
+    requested: int
+    counted: int
+    pods: int
+
+
+def propose(
+    metric: Metric, seen: Seen, scale: Scale, tolerances: Tolerances, now_s: float, flags: Flags
+) -> MetricStatus:
+    """What this metric asks for; the status has its `error` set when the metric cannot be used."""
+    reading = seen.metrics.get(metric.key)
     try:
         if metric.type in ("Object", "External"):
-            return _for_the_whole(metric, _total(metric, reading), sync)
-        samples = _samples(metric, reading)
-        if not sync.pods:
-            raise Unavailable("no pods returned by selector while calculating replica count")
-        return _per_pod(metric, samples, sync)
+            return _for_the_whole(metric, _total(metric, reading), seen.pods, scale, tolerances)
+        if not reading or not isinstance(reading, dict):
+            raise _unread(metric, reading)
+        if not seen.pods:
+            raise Unavailable(NO_PODS)
+        resource = metric.name if "Resource" in metric.type else ""
+        groups = group_pods(seen.pods, reading, resource, now_s, flags)
+        return _per_pod(metric, reading, groups, scale.replicas, tolerances)
     except Unavailable as problem:
         return MetricStatus(metric.key, error=str(problem))
 
 
-def _samples(metric: Metric, reading: Reading) -> Samples:
-    if isinstance(reading, dict) and reading:
-        return reading
-    raise _unread(metric, reading)
-
-
 def _total(metric: Metric, reading: Reading) -> int:
-    if reading is None or isinstance(reading, str | dict):
+    if reading is None or reading in ([], ()) or isinstance(reading, str | dict):
         raise _unread(metric, reading)
-    if not isinstance(reading, list | tuple):
-        return min(reading, INT64_MAX)
-    if not reading:
-        raise _unread(metric, reading)
-    return min(sum(reading), INT64_MAX)
+    total = sum(reading) if isinstance(reading, list | tuple) else reading
+    return min(total, INT64_MAX)
 
 
 def _unread(metric: Metric, reading: Reading) -> Unavailable:
-    kind = "metrics for resource" if "Resource" in metric.type else "metric"
-    why = reading or NO_METRICS[metric.type]
+    resource = "Resource" in metric.type
+    api = "resource" if resource else "external" if metric.type == "External" else "custom"
+    kind = "metrics for resource" if resource else "metric"
+    why = reading or f"no metrics returned from {api} metrics API"
     return Unavailable(f"unable to get {kind} {metric.name}: {why}")
 
 
-def _per_pod(metric: Metric, samples: Samples, sync: Sync) -> MetricStatus:
-    resource = metric.name if "Resource" in metric.type else ""
-    groups = group_pods(sync.pods, samples, resource, sync.now_s, sync.flags)
-    usage = measured(groups.ready, sync.pods, samples, metric)
+def _per_pod(
+    metric: Metric, samples: Samples, groups: PodGroups, current: int, tolerances: Tolerances
+) -> MetricStatus:
+    usage = _measured(groups, samples, metric)
     if not usage.pods:
         raise Unavailable("did not receive metrics for targeted pods (pods might be unready)")
-    if metric.target_type == "Utilization" and len(groups.ready) < len(sync.pods):
-        for pod in (*groups.unready, *groups.missing, *groups.ignored):
-            request(pod, metric)  # a missing request anywhere makes the metric unusable
-    ratio, utilization_percent, average_milli = usage_ratio(usage, metric)
+    if metric.target_type == "Utilization":
+        for pod in groups.unready + groups.missing + groups.ignored:
+            _request(pod, metric)  # a missing request anywhere makes the metric unusable
+    ratio, utilization_percent, average_milli = _usage_ratio(usage, metric)
     if groups.missing or (groups.unready and ratio > 1):
-        guessed = with_guesses(usage, groups, ratio, metric)
-        replicas = _careful(guessed, ratio, metric, sync)
-    elif within(ratio, sync):
-        replicas = sync.scale.replicas
+        guessed = _with_guesses(usage, groups, ratio, metric)
+        replicas = _careful(guessed, ratio, metric, current, tolerances)
+    elif _within(ratio, tolerances):
+        replicas = current
     else:
         replicas = _ceil(ratio * sum([pod.copies for pod in groups.ready]))
     return MetricStatus(metric.key, replicas, utilization_percent, average_milli, None, "", groups)
 
 
-def _careful(usage: Usage, before: float, metric: Metric, sync: Sync) -> int:
+def _measured(groups: PodGroups, samples: Samples, metric: Metric) -> Usage:
+    """The Usage of the ready pods, and of strangers: pods that are measured but not listed."""
+    used = 0
+    requested = 0
+    count = 0
+    for pod in groups.ready:
+        sample = samples[pod.name]
+        used += pod.copies * (sample.value_milli if isinstance(sample, Sample) else sample)
+        requested += pod.copies * _request(pod, metric)
+        count += pod.copies
+    counted = count
+    if len(samples) > len(groups.ready):
+        names = {pod.name for group in groups for pod in group}
+        strangers = [samples[name] for name in samples.keys() - names]
+        count += len(strangers)
+        if metric.target_type != "Utilization":
+            used += sum(v.value_milli if isinstance(v, Sample) else v for v in strangers)
+            counted = count
+    return Usage(used, requested, counted, count)
+
+
+def _usage_ratio(usage: Usage, metric: Metric) -> tuple[float, int | None, int]:
+    """(usage over target, utilization in percent or None, average in milli-units).
+
+    Raises Unavailable for the utilization of pods whose request nobody knows.
+    """
+    if metric.target_type != "Utilization":
+        average = _quotient(usage.used, usage.counted)
+        return average / metric.target, None, average
+    if not usage.requested:
+        raise Unavailable("no metrics returned matched known pods")
+    utilization = _quotient(usage.used * 100, usage.requested)
+    return utilization / metric.target, utilization, _quotient(usage.used, usage.counted)
+
+
+def _with_guesses(usage: Usage, groups: PodGroups, ratio: float, metric: Metric) -> Usage:
+    """The Usage with a cautious guess for pods without a usable measurement.
+
+    A missing pod uses nothing when that argues against scaling up, and its whole request (or the
+    target) when that argues against scaling down; an unready pod uses nothing on the way up.
+    """
+    guesses: list[tuple[Pod, int]] = []
+    if ratio > 1:
+        guesses = [(pod, 0) for pod in (*groups.missing, *groups.unready)]
+    elif ratio < 1 and metric.target_type == "Utilization":
+        share = max(100, metric.target)
+        guesses = [(pod, _request(pod, metric) * share // 100) for pod in groups.missing]
+    elif ratio < 1:
+        guesses = [(pod, metric.target) for pod in groups.missing]
+    count = sum(pod.copies for pod, _ in guesses)
+    return Usage(
+        usage.used + sum(pod.copies * value for pod, value in guesses),
+        usage.requested + sum(pod.copies * _request(pod, metric) for pod, _ in guesses),
+        usage.counted + count,
+        usage.pods + count,
+    )
+
+
+def _request(pod: Pod, metric: Metric) -> int:
+    """The pod's request of the metric's resource in milli-units; 0 where no target needs it.
+
+    Raises Unavailable where a container has none.
+    """
+    if metric.target_type != "Utilization":
+        return 0
+    containers = pod.requests_milli or {}
+    if metric.container:
+        if metric.container not in containers:
+            raise Unavailable(f"container {metric.container} not found in Pod {pod.name}")
+        containers = {metric.container: containers[metric.container]}
+    total = 0
+    for container, requests in containers.items():
+        request_milli = requests.get(metric.name)
+        if request_milli is None:
+            raise Unavailable(
+                f"missing request for {metric.name} in container {container} of Pod {pod.name}"
+            )
+        total += request_milli
+    return total
+
+
+def _careful(
+    usage: Usage, before: float, metric: Metric, current: int, tolerances: Tolerances
+) -> int:
     """The replicas with the guesses counted in; the current ones if these turn the direction."""
-    current = sync.scale.replicas
-    ratio, _, _ = usage_ratio(usage, metric)
+    ratio, _, _ = _usage_ratio(usage, metric)
     turned = (before < 1 < ratio) or (ratio < 1 < before)
-    if within(ratio, sync) or turned:
+    if _within(ratio, tolerances) or turned:
         return current
     replicas = _ceil(ratio * usage.pods)
     against = (ratio < 1 and replicas > current) or (ratio > 1 and replicas < current)
     return current if against else replicas
 
 
-def _for_the_whole(metric: Metric, usage: int, sync: Sync) -> MetricStatus:
+def _for_the_whole(
+    metric: Metric, usage: int, pods: Sequence[Pod], scale: Scale, tolerances: Tolerances
+) -> MetricStatus:
     """Object and External metrics: one number for the whole workload."""
-    if metric.target_type not in ("Value", "AverageValue"):
+    if metric.target_type == "Value":
+        replicas = _by_value(usage / metric.target, pods, scale.replicas, tolerances)
+        return MetricStatus(metric.key, replicas, value_milli=usage)
+    if metric.target_type != "AverageValue":
         raise Unavailable(
             f"invalid {metric.type.lower()} metric source: neither a value target nor an average "
             "value target was set"
         )
-    if metric.target_type == "Value":
-        replicas = _by_value(usage / metric.target, sync)
-        return MetricStatus(metric.key, replicas, value_milli=usage)
-    replicas = sync.scale.status_replicas
-    average = _per_replica(usage, replicas)
-    if not (replicas and within(usage / (metric.target * replicas), sync)):
+    replicas = scale.status_replicas
+    average = math.ceil(usage / replicas) if replicas else 0
+    if float(usage) >= float(INT64_MAX):
+        average = INT64_MAX
+    if not (replicas and _within(usage / (metric.target * replicas), tolerances)):
         replicas = _ceil(usage / metric.target)
     return MetricStatus(metric.key, replicas, average_milli=average)
 
 
-def _by_value(ratio: float, sync: Sync) -> int:
-    if sync.scale.replicas == 0:
+def _by_value(ratio: float, pods: Sequence[Pod], current: int, tolerances: Tolerances) -> int:
+    if current == 0:
         return _ceil(ratio)
-    if within(ratio, sync):
-        return sync.scale.replicas
-    if not sync.pods:
-        raise Unavailable("no pods returned by selector while calculating replica count")
-    return _ceil(ratio * sum(p.copies for p in sync.pods if p.phase == "Running" and p.ready))
+    if _within(ratio, tolerances):
+        return current
+    if not pods:
+        raise Unavailable(NO_PODS)
+    return _ceil(ratio * sum(p.copies for p in pods if p.phase == "Running" and p.ready))
 
 
-def _per_replica(usage: int, replicas: int) -> int:
-    if float(usage) >= float(INT64_MAX):
-        return INT64_MAX
-    return math.ceil(usage / replicas) if replicas else 0
-
-
-def within(ratio: float, sync: Sync) -> bool:
-    """Whether usage over target is close enough to 1 to leave the size alone."""
-    return 1.0 - sync.tolerance_down <= ratio <= 1.0 + sync.tolerance_up
+def _within(ratio: float, tolerances: Tolerances) -> bool:
+    down, up = tolerances
+    return 1.0 - down <= ratio <= 1.0 + up
 
 
 def _ceil(value: float) -> int:
     return min(math.ceil(value), INT32_MAX)
+
+
+def _quotient(a: int, b: int) -> int:
+    """Whole division that rounds towards zero, as Go's does."""
+    return a // b if a >= 0 else -(-a // b)

@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable, Iterator
 
 from scaletoolkit.serving.autoscaling import limits
-from scaletoolkit.serving.autoscaling.calculator import MetricStatus, Sync, propose
+from scaletoolkit.serving.autoscaling.calculator import MetricStatus, Tolerances, propose
 from scaletoolkit.serving.autoscaling.decision import Decision, Memory, reconcile
 from scaletoolkit.serving.autoscaling.limits import History
 from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Metric, Spec
-from scaletoolkit.serving.autoscaling.pods import Reading, Seen
+from scaletoolkit.serving.autoscaling.pods import Scale, Seen
 
 
 class Controller:
@@ -24,10 +24,9 @@ class Controller:
 
     def sync(self, seen: Seen, now_s: float) -> Decision:
         """One Decision by `reconcile`, remembered. `now_s` is in the manifest's seconds."""
-        memory = self.memory
-        if memory.history:
-            history = prune(memory.history, now_s - self._window_s)
-            memory = Memory(history, memory.events, memory.conditions)
+        history, events, conditions = self.memory
+        history = history and prune(history, now_s - self._window_s)
+        memory = Memory(history, events, conditions)
         decision = reconcile(self.spec, seen, memory, now_s, self.flags, self._propose)
         self.memory = decision.memory
         return decision
@@ -40,17 +39,26 @@ class Proposer:
     """
 
     def __init__(self) -> None:
-        self._answers: dict[Metric, tuple[tuple[object, ...], MetricStatus]] = {}
+        self._answers: dict[str, tuple[tuple[object, ...], MetricStatus]] = {}
 
-    def __call__(self, metric: Metric, reading: Reading, sync: Sync) -> MetricStatus:
+    def __call__(
+        self,
+        metric: Metric,
+        seen: Seen,
+        scale: Scale,
+        tolerances: Tolerances,
+        now_s: float,
+        flags: Flags,
+    ) -> MetricStatus:
         """What `propose` answers."""
+        reading = seen.metrics.get(metric.key)
         if metric.name == "cpu" or not isinstance(reading, dict):
-            return propose(metric, reading, sync)
-        inputs = (*sync.pods, *reading.items(), sync.scale, sync.tolerance_down, sync.tolerance_up)
-        inputs_before, status = self._answers.get(metric, ((), None))
+            return propose(metric, seen, scale, tolerances, now_s, flags)
+        inputs = (metric, *seen.pods, *reading.items(), scale, tolerances)
+        inputs_before, status = self._answers.get(metric.key, ((), None))
         if status is None or inputs != inputs_before:
-            status = propose(metric, reading, sync)
-            self._answers[metric] = (inputs, status)
+            status = propose(metric, seen, scale, tolerances, now_s, flags)
+            self._answers[metric.key] = (inputs, status)
         return status
 
 
@@ -58,7 +66,7 @@ def longest_window_s(spec: Spec, flags: Flags) -> float:
     """How far back a recommendation can still matter, in seconds."""
     if spec.behavior is None:
         return flags.downscale_stabilization_s
-    return max(limits.windows(spec.behavior, flags))
+    return max(limits.windows_s(spec.behavior, flags))
 
 
 def prune(history: History, oldest_s: float) -> History:

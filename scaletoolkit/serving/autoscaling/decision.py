@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from scaletoolkit.serving.autoscaling import calculator, limits
-from scaletoolkit.serving.autoscaling.calculator import MetricStatus, Sync
+from scaletoolkit.serving.autoscaling.calculator import MetricStatus, Tolerances
 from scaletoolkit.serving.autoscaling.limits import Events, History, Recommendation
 from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Metric, Spec
-from scaletoolkit.serving.autoscaling.pods import Reading, Scale, Seen, active
+from scaletoolkit.serving.autoscaling.pods import Scale, Seen, active
 
 Conditions: TypeAlias = Mapping[str, str]
-Propose: TypeAlias = Callable[[Metric, Reading, Sync], MetricStatus]
+Propose: TypeAlias = Callable[[Metric, Seen, Scale, Tolerances, float, Flags], MetricStatus]
 ABOVE_MAX = "Current number of replicas above Spec.MaxReplicas"
 BELOW_MIN = "Current number of replicas below Spec.MinReplicas"
 
@@ -55,10 +55,9 @@ class Decision(NamedTuple):
         return self.memory.conditions
 
     def __repr__(self) -> str:
-        limited = self.conditions.get("ScalingLimited", "DesiredWithinRange")
-        notes = [self.reason, "" if limited == "DesiredWithinRange" else limited, self.error]
-        why = "; ".join(note for note in notes if note) or "nothing to change"
-        return f"Decision: {self.before} → {self.replicas} replicas ({why})"
+        notes = [self.reason, self.conditions.get("ScalingLimited", ""), self.error]
+        why = "; ".join(n for n in notes if n not in ("", "DesiredWithinRange"))
+        return f"Decision: {self.before} → {self.replicas} replicas ({why or 'nothing to change'})"
 
 
 def reconcile(
@@ -79,17 +78,17 @@ def reconcile(
     if scale is None:
         size = active(seen.pods)
         scale = Scale(size, size)
+    current = scale.replicas
     if memory.history is None:
-        memory = memory._replace(history=(Recommendation(now_s, scale.replicas),))
-    decision = _without_metrics(spec, scale.replicas, memory, flags)
+        memory = memory._replace(history=(Recommendation(now_s, current),))
+    decision = _without_metrics(spec, current, memory, flags)
     if decision is None:
-        down, up = _tolerances(spec, flags)
-        sync = Sync(seen.pods, scale, down, up, now_s, flags)
-        statuses = [propose(metric, seen.metrics.get(metric.key), sync) for metric in spec.metrics]
-        decision = _by_metrics(spec, tuple(statuses), memory, sync)
-    if decision.replicas == decision.before:
-        return decision
-    return _recorded(spec, decision, now_s, flags)
+        tolerances = _tolerances(spec, flags)
+        statuses = []
+        for metric in spec.metrics:
+            statuses.append(propose(metric, seen, scale, tolerances, now_s, flags))
+        decision = _by_metrics(spec, tuple(statuses), current, memory, now_s, flags)
+    return decision if decision.replicas == current else _recorded(spec, decision, now_s, flags)
 
 
 def _without_metrics(spec: Spec, current: int, memory: Memory, flags: Flags) -> Decision | None:
@@ -109,11 +108,8 @@ def _at_zero(spec: Spec, memory: Memory, flags: Flags) -> Decision | None:
     asleep = flags.scale_to_zero and memory.conditions.get("ScaledToZero") == "ScaledToZero"
     if asleep and (spec.min_replicas != 0 or _wakes_up(spec)):
         return None
-    conditions = {
-        **memory.conditions,
-        "AbleToScale": "SucceededGetScale",
-        "ScalingActive": "ScalingDisabled",
-    }
+    reasons = {"AbleToScale": "SucceededGetScale", "ScalingActive": "ScalingDisabled"}
+    conditions = {**memory.conditions, **reasons}
     if not flags.scale_to_zero:
         conditions.pop("ScaledToZero", None)
     return Decision(0, 0, "", memory._replace(conditions=conditions))
@@ -124,8 +120,8 @@ def _wakes_up(spec: Spec) -> bool:
     return any(metric.type in ("Object", "External") for metric in spec.metrics)
 
 
-def _tolerances(spec: Spec, flags: Flags) -> tuple[float, float]:
-    """(down, up) as fractions: the flag's, or the manifest's own."""
+def _tolerances(spec: Spec, flags: Flags) -> Tolerances:
+    """The flag's, or the manifest's own."""
     default = flags.tolerance
     if spec.behavior is None or not flags.configurable_tolerance:
         return default, default
@@ -135,37 +131,23 @@ def _tolerances(spec: Spec, flags: Flags) -> tuple[float, float]:
 
 
 def _by_metrics(
-    spec: Spec, statuses: tuple[MetricStatus, ...], memory: Memory, sync: Sync
+    spec: Spec,
+    statuses: tuple[MetricStatus, ...],
+    current: int,
+    memory: Memory,
+    now_s: float,
+    flags: Flags,
 ) -> Decision:
     """The decision that follows the metrics, or the size as it is where they forbid to act."""
-    current = sync.scale.replicas
     wanted, reason, error = _largest(statuses, current)
     if wanted is None:
-        memory = _failed(statuses, memory)
+        key = next(status.key for status in statuses if status.error)
+        failed = f"FailedGet{key.split('/')[0]}Metric"
+        reasons = {"AbleToScale": "SucceededGetScale", "ScalingActive": failed}
+        memory = memory._replace(conditions={**memory.conditions, **reasons})
         return Decision(current, current, reason, memory, statuses, error)
-    settled, history = _settled(spec, wanted, memory, sync)
-    replicas, limited = _limited(spec, settled, memory, sync)
-    conditions = {
-        **memory.conditions,
-        "ScalingActive": "ValidMetricFound",
-        "AbleToScale": _able(spec, current, wanted, settled),
-        "ScalingLimited": limited,
-    }
-    if current == 0:
-        replicas = max(replicas, spec.min_replicas)
-    memory = Memory(history, memory.events, conditions)
+    replicas, memory = _limited(spec, wanted, current, memory, now_s, flags)
     return Decision(current, replicas, reason, memory, statuses, error)
-
-
-def _failed(statuses: Sequence[MetricStatus], memory: Memory) -> Memory:
-    """The memory of a sync in which a metric failed, so that nothing may be done."""
-    key = next(status.key for status in statuses if status.error)
-    conditions = {
-        **memory.conditions,
-        "AbleToScale": "SucceededGetScale",
-        "ScalingActive": f"FailedGet{key.split('/')[0]}Metric",
-    }
-    return memory._replace(conditions=conditions)
 
 
 def _largest(statuses: Sequence[MetricStatus], current: int) -> tuple[int | None, str, str]:
@@ -194,31 +176,33 @@ def _largest(statuses: Sequence[MetricStatus], current: int) -> tuple[int | None
     return max(wanted, 0), "All metrics below target" if wanted < current else "", error
 
 
-def _settled(spec: Spec, wanted: int, memory: Memory, sync: Sync) -> tuple[int, History]:
-    """(the wish after stabilization windows, the history with the wish in it)."""
-    history = memory.history or ()
+def _limited(
+    spec: Spec, wanted: int, current: int, memory: Memory, now_s: float, flags: Flags
+) -> tuple[int, Memory]:
+    """(the size that windows, rates, min and max leave, the memory with the wish in it)."""
+    history, events, conditions = memory
+    history = history or ()
+    unsettled = "ScaleDownStabilized"
     if spec.behavior is None:
-        window_s = sync.flags.downscale_stabilization_s
-        return limits.stabilize(history, wanted, window_s, sync.now_s)
-    windows = limits.windows(spec.behavior, sync.flags)
-    current = sync.scale.replicas
-    return limits.stabilize_with_behavior(history, wanted, current, windows, sync.now_s)
-
-
-def _limited(spec: Spec, settled: int, memory: Memory, sync: Sync) -> tuple[int, str]:
-    """(the size that min, max and rates leave, the reason of the condition ScalingLimited)."""
-    current = sync.scale.replicas
-    if spec.behavior is None:
-        return limits.limit(spec, current, settled)
-    return limits.limit_with_behavior(spec, current, settled, memory.events, sync.now_s)
-
-
-def _able(spec: Spec, current: int, wanted: int, settled: int) -> str:
-    """The reason of the condition AbleToScale."""
-    if settled == wanted:
-        return "ReadyForNewScale"
-    up = spec.behavior is not None and wanted >= current
-    return "ScaleUpStabilized" if up else "ScaleDownStabilized"
+        window_s = flags.downscale_stabilization_s
+        settled, history = limits.stabilize(history, wanted, window_s, now_s)
+        replicas, limited = limits.limit(spec, current, settled)
+    else:
+        windows_s = limits.windows_s(spec.behavior, flags)
+        settled, history = limits.stabilize_with_behavior(
+            history, wanted, current, windows_s, now_s
+        )
+        replicas, limited = limits.limit_with_behavior(spec, current, settled, events, now_s)
+        if wanted >= current:
+            unsettled = "ScaleUpStabilized"
+    conditions = {
+        **conditions,
+        "ScalingActive": "ValidMetricFound",
+        "AbleToScale": "ReadyForNewScale" if settled == wanted else unsettled,
+        "ScalingLimited": limited,
+    }
+    replicas = replicas if current else max(replicas, spec.min_replicas)
+    return replicas, Memory(history, events, conditions)
 
 
 def _recorded(spec: Spec, decision: Decision, now_s: float, flags: Flags) -> Decision:
@@ -231,17 +215,11 @@ def _recorded(spec: Spec, decision: Decision, now_s: float, flags: Flags) -> Dec
         conditions["ScaledToZero"] = "ScaledToZero" if asleep else "NotScaledToZero"
     else:
         conditions.pop("ScaledToZero", None)
-    events = _logged(spec, decision.memory.events, after - before, now_s)
-    memory = Memory(decision.memory.history, events, conditions)
-    below = BELOW_MIN if before == 0 else ""
-    return decision._replace(memory=memory, reason=decision.reason or below)
-
-
-def _logged(spec: Spec, events: Events, change: int, now_s: float) -> Events:
-    if spec.behavior is None:
-        return events
-    if change > 0:
-        up = limits.record(events.up, change, spec.behavior.scale_up, now_s)
-        return events._replace(up=up)
-    down = limits.record(events.down, -change, spec.behavior.scale_down, now_s)
-    return events._replace(down=down)
+    history, (up, down), _ = decision.memory
+    if spec.behavior is not None and after > before:
+        up = limits.record(up, after - before, spec.behavior.scale_up, now_s)
+    elif spec.behavior is not None:
+        down = limits.record(down, before - after, spec.behavior.scale_down, now_s)
+    memory = Memory(history, Events(up, down), conditions)
+    reason = decision.reason or ("" if before else BELOW_MIN)
+    return decision._replace(memory=memory, reason=reason)

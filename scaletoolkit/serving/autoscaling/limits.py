@@ -5,11 +5,10 @@ without `behavior`, one for a manifest with it. Logs are tuples; every function 
 """
 
 import math
-from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from scaletoolkit.serving.autoscaling.calculator import INT32_MAX
-from scaletoolkit.serving.autoscaling.manifest.spec import Behavior, Flags, Policy, Rules, Spec
+from scaletoolkit.serving.autoscaling.manifest.spec import Behavior, Flags, Rules, Spec
 
 Entry = TypeVar("Entry")
 
@@ -29,28 +28,22 @@ class ScaleEvent(NamedTuple):
     outdated: bool = False
 
 
+History: TypeAlias = tuple[Recommendation, ...]
+Log: TypeAlias = tuple[ScaleEvent, ...]
+
+
 class Events(NamedTuple):
     """The log of size changes in each direction."""
 
-    up: tuple[ScaleEvent, ...] = ()
-    down: tuple[ScaleEvent, ...] = ()
+    up: Log = ()
+    down: Log = ()
 
 
-class Windows(NamedTuple):
-    """The stabilization windows of both directions, in seconds."""
-
-    up_s: float
-    down_s: float
-
-
-History: TypeAlias = tuple[Recommendation, ...]
-
-
-def windows(behavior: Behavior, flags: Flags) -> Windows:
-    """The manifest's windows; the flag's for the way down where the manifest has none."""
+def windows_s(behavior: Behavior, flags: Flags) -> tuple[float, float]:
+    """(up, down) of the manifest; the flag's for the way down where the manifest has none."""
     down_s = behavior.scale_down.stabilization_window_s
     up_s = behavior.scale_up.stabilization_window_s or 0
-    return Windows(up_s, flags.downscale_stabilization_s if down_s is None else down_s)
+    return up_s, flags.downscale_stabilization_s if down_s is None else down_s
 
 
 def stabilize(history: History, wanted: int, window_s: float, now_s: float) -> tuple[int, History]:
@@ -67,14 +60,16 @@ def stabilize(history: History, wanted: int, window_s: float, now_s: float) -> t
 
 
 def stabilize_with_behavior(
-    history: History, wanted: int, current: int, windows: Windows, now_s: float
+    history: History, wanted: int, current: int, windows_s: tuple[float, float], now_s: float
 ) -> tuple[int, History]:
     """With behavior: (current, moved only as far as both windows agree, the new history).
 
-    Up goes to the smallest recommendation of the up window, down to the largest of the down window.
+    windows_s: (up, down). Up goes to the smallest recommendation of the up window, down to the
+    largest of the down window.
     """
-    up_cutoff_s = now_s - windows.up_s
-    down_cutoff_s = now_s - windows.down_s
+    up_s, down_s = windows_s
+    up_cutoff_s = now_s - up_s
+    down_cutoff_s = now_s - down_s
     lowest = wanted
     highest = wanted
     stale = None
@@ -147,7 +142,8 @@ def _allowed(rules: Rules, current: int, events: Events, now_s: float, direction
     whole = math.ceil if direction > 0 else math.trunc
     sizes = []
     for policy in rules.policies:
-        start = _period_start(policy, current, events, now_s)
+        added = replica_change(events.up, policy.period_s, now_s)
+        start = current - added + replica_change(events.down, policy.period_s, now_s)
         if policy.type == "Pods":
             sizes.append(start + direction * policy.value)
         else:
@@ -155,21 +151,13 @@ def _allowed(rules: Rules, current: int, events: Events, now_s: float, direction
     return sizes
 
 
-def _period_start(policy: Policy, current: int, events: Events, now_s: float) -> int:
-    """How many replicas there were when the policy's period began."""
-    added = replica_change(events.up, policy.period_s, now_s)
-    return current - added + replica_change(events.down, policy.period_s, now_s)
-
-
-def replica_change(log: Iterable[ScaleEvent], period_s: float, now_s: float) -> int:
+def replica_change(log: Log, period_s: float, now_s: float) -> int:
     """The replicas that a log of ScaleEvents added up to within the last `period_s`."""
     cutoff_s = now_s - period_s
     return sum(event.change for event in log if event.time_s > cutoff_s)
 
 
-def record(
-    log: tuple[ScaleEvent, ...], change: int, rules: Rules, now_s: float
-) -> tuple[ScaleEvent, ...]:
+def record(log: Log, change: int, rules: Rules, now_s: float) -> Log:
     """The log with this change; it takes the place of the last outdated one."""
     cutoff_s = now_s - max((policy.period_s for policy in rules.policies), default=0)
     marked = tuple(e._replace(outdated=True) if e.time_s < cutoff_s else e for e in log)

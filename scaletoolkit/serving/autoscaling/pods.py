@@ -53,8 +53,8 @@ class Seen(NamedTuple):
     """What one sync sees: the pods, {metric key: reading}, and the size.
 
     A reading is {pod name: milli-units or Sample} for Resource, ContainerResource and Pods metrics,
-    milli-units or a list of them for Object and External ones. A metric whose key is missing, or
-    has a sentence in place of a reading, has failed. scale None: the number of active pods.
+    milli-units or a list of them for Object and External ones. A metric without a reading, or with
+    a sentence in its place, has failed. scale None: the number of active pods.
     """
 
     pods: Sequence[Pod]
@@ -104,8 +104,7 @@ def _warming_up(pod: Pod, sample: int | Sample, now_s: float, flags: Flags) -> b
     if pod.ready is None or pod.started_s is None:
         return True
     if pod.started_s + flags.cpu_initialization_period_s > now_s:
-        if not isinstance(sample, Sample):
-            sample = Sample(sample, now_s, 0)
-        return not pod.ready or sample.time_s < pod.ready_since_s + sample.window_s
+        _, time_s, window_s = sample if isinstance(sample, Sample) else (sample, now_s, 0)
+        return not pod.ready or time_s < pod.ready_since_s + window_s
     never_ready = pod.started_s + flags.initial_readiness_delay_s > pod.ready_since_s
     return not pod.ready and never_ready

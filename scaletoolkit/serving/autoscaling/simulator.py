@@ -4,7 +4,7 @@ The requests are a fluid (see workload). Every number here is simulated; a live 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scaletoolkit.serving.autoscaling.controller import Controller
-from scaletoolkit.serving.autoscaling.manifest import FLAGS, Flags, Spec
-from scaletoolkit.serving.autoscaling.signals import Feed, containers, wire
-from scaletoolkit.serving.autoscaling.workload import Capacity, Workload
+from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Spec
+from scaletoolkit.serving.autoscaling.workload import Capacity, Workload, containers, wire
 
 SECONDS_PER_HOUR = 3600
 Floats = NDArray[np.float64]
@@ -26,7 +25,7 @@ class Setting(NamedTuple):
     """What a replay takes for granted unless told otherwise.
 
     tick_s: how many seconds each arrival rate holds. max_queue: requests beyond it are refused.
-    signals: what feeds a metric whose name does not say it, see `signals.wire`.
+    signals: what feeds a metric whose name does not say it, see `workload.wire`.
     """
 
     tick_s: float = 1.0
@@ -126,10 +125,8 @@ def _share_above_zero(left: Floats, right: Floats) -> Floats:
     """The part of each segment, straight from left to right, that lies above zero."""
     rise = np.abs(right - left)
     above = np.maximum(left, 0) + np.maximum(right, 0)
-    both = (left > 0) & (right > 0)
     part = np.divide(above, rise, out=np.zeros_like(rise), where=rise > 0)
-    part[both] = 1.0
-    return part
+    return np.where((left > 0) & (right > 0), 1.0, part)
 
 
 def simulate(
@@ -153,9 +150,7 @@ def simulate(
     capacity = capacity or Capacity()
     size = max(1, spec.min_replicas) if start_replicas is None else start_replicas
     workload = Workload(capacity, size, setting.max_queue, containers(spec))
-    controller = Controller(spec, flags)
-    feeds = wire(spec, setting.signals)
-    columns = _run(workload, controller, feeds, rates, every, setting.tick_s)
+    columns = _run(workload, Controller(spec, flags), rates, every, setting)
     replicas, ready = columns[:2].astype(int)
     return Replay(
         spec, capacity, setting.tick_s, len(rates) // every, rates, replicas, ready, *columns[2:]
@@ -163,17 +158,13 @@ def simulate(
 
 
 def _run(
-    workload: Workload,
-    controller: Controller,
-    feeds: Sequence[Feed],
-    rates: Floats,
-    every: int,
-    tick_s: float,
+    workload: Workload, controller: Controller, rates: Floats, every: int, setting: Setting
 ) -> Floats:
     """Five rows, a value for each tick: replicas, ready, queue, served, refused."""
+    feeds = wire(controller.spec, setting.signals)
     ticks: list[float] = []
     for tick, rate in enumerate(rates.tolist(), 1):
-        served, refused = workload.advance(rate, tick_s)
+        served, refused = workload.advance(rate, setting.tick_s)
         if tick % every == 0:
             decision = controller.sync(workload.observe(feeds), workload.now_s)
             if decision.rescaled:

@@ -8,12 +8,18 @@ are still starting first; what they had in hand goes back to the queue.
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from scaletoolkit.serving.autoscaling.manifest.document import ManifestError
+from scaletoolkit.serving.autoscaling.manifest.spec import Metric, Spec
 from scaletoolkit.serving.autoscaling.pods import Pod, Reading, Sample, Samples, Scale, Seen
-from scaletoolkit.serving.autoscaling.signals import Feed
+
+SIGNALS = {
+    "in_flight": ("in_flight", "inflight", "concurren", "ongoing"),
+    "queue_length": ("queue", "waiting", "backlog"),
+    "requests_per_s": ("request", "rps", "qps", "rate"),
+}
 
 
 @dataclass(frozen=True)
@@ -45,13 +51,6 @@ class Capacity:
             raise ValueError(f"start_up_s must not be negative, got {self.start_up_s}")
 
 
-class Starting(NamedTuple):
-    """Replicas that were asked for together, and when they will be ready."""
-
-    ready_at_s: float
-    replicas: int
-
-
 class Workload:
     """The queue and the replicas at a moment of a virtual clock, and what a sync sees of them.
 
@@ -77,7 +76,7 @@ class Workload:
         self.replicas = replicas
         self.ready = replicas
         self._scale = Scale(replicas, replicas)
-        self.starting: deque[Starting] = deque()
+        self.starting: deque[tuple[float, int]] = deque()  # (ready at second, replicas)
         self._begin_period()
 
     def _begin_period(self) -> None:
@@ -94,7 +93,7 @@ class Workload:
         end_s = self.now_s + seconds
         served = self.served
         refused = self.refused
-        while self.starting and self.starting[0].ready_at_s <= end_s:
+        while self.starting and self.starting[0][0] <= end_s:
             ready_at_s, replicas = self.starting.popleft()
             self._flow(rate_per_s, ready_at_s - self.now_s)
             self.ready += replicas
@@ -131,27 +130,26 @@ class Workload:
         self.replicas = replicas
         self._scale = Scale(replicas, replicas)
         if change > 0:
-            self.starting.append(Starting(self.now_s + self.capacity.start_up_s, change))
+            self.starting.append((self.now_s + self.capacity.start_up_s, change))
         while change < 0 and self.starting:
-            youngest = self.starting.pop()
-            left = youngest.replicas + change
-            if left > 0:
-                self.starting.append(youngest._replace(replicas=left))
-            change = min(0, left)
+            ready_at_s, youngest = self.starting.pop()
+            change += youngest
+            if change > 0:
+                self.starting.append((ready_at_s, change))
         self.ready += min(change, 0)
         self.settled = min(self.settled, self.ready)
 
-    def observe(self, feeds: Iterable[Feed]) -> Seen:
-        """What a sync sees, averaged since the last call."""
+    def observe(self, feeds: Mapping[Metric, str]) -> Seen:
+        """What a sync sees, averaged since the last call; feeds: see `wire`."""
         averages = self._averages()
         metrics: dict[str, Reading] = {}
-        for key, kind, signal in feeds:
-            value = averages[signal]
-            if kind in ("Object", "External"):
-                metrics[key] = int(value * 1000)
+        for metric, signal in feeds.items():
+            value_milli = 1000 * averages[signal]
+            if metric.type in ("Object", "External"):
+                metrics[metric.key] = int(value_milli)
             else:
-                each = value * 1000 / self.ready if self.ready else 0
-                metrics[key] = self._each(int(each), signal == "cpu")
+                each_milli = int(value_milli / self.ready) if self.ready else 0
+                metrics[metric.key] = self._each(each_milli, signal == "cpu")
         seen = Seen(self._pods(), metrics, self._scale)
         self._begin_period()
         return seen
@@ -159,11 +157,10 @@ class Workload:
     def _averages(self) -> dict[str, float]:
         """Sums over all replicas, averaged over the period: requests, requests/s, CPU cores."""
         seconds = self.period_s or 1.0
-        in_service_s = self.served * self.capacity.service_s
         busy = self.served / self.could_serve if self.could_serve else 0.0
         return {
             "queue_length": self.waited_s / seconds,
-            "in_flight": (self.waited_s + in_service_s) / seconds,
+            "in_flight": (self.waited_s + self.served * self.capacity.service_s) / seconds,
             "requests_per_s": self.arrived / seconds,
             "cpu": busy * self.ready * self.capacity.cpu_busy_milli / 1000,
         }
@@ -192,3 +189,35 @@ class Workload:
         if starting:
             pods.append(Pod("starting", "Pending", False, None, now_s, False, requests, starting))
         return pods
+
+
+def wire(spec: Spec, signals: Mapping[str, str] | None = None) -> dict[Metric, str]:
+    """{metric: the signal that feeds it}, for each metric of the spec, simulated or live.
+
+    The signals: cpu, queue_length (requests that wait), in_flight (that wait or are worked on),
+    requests_per_s (that arrive). The name of a metric tells its signal, as in
+    "inference_queue_length", or `signals` does, {metric name: signal}. Raises ManifestError for a
+    metric that no signal can feed.
+    """
+    return {metric: _signal(metric, signals or {}) for metric in spec.metrics}
+
+
+def _signal(metric: Metric, chosen: Mapping[str, str]) -> str:
+    if metric.type in ("Resource", "ContainerResource"):
+        if metric.name == "cpu":
+            return "cpu"
+        raise ManifestError(f"{metric.key}: the simulator knows no resource but cpu.")
+    name = metric.name.lower()
+    guesses = [s for s, words in SIGNALS.items() if any(word in name for word in words)]
+    signal = chosen.get(metric.name, guesses[0] if guesses else "")
+    if signal in SIGNALS:
+        return signal
+    raise ManifestError(
+        f"{metric.key}: say which signal feeds it, one of {', '.join(SIGNALS)}; "
+        f"for example {{{metric.name!r}: 'queue_length'}}."
+    )
+
+
+def containers(spec: Spec) -> tuple[str, ...]:
+    """The containers that the spec's metrics name; one called "server" when they name none."""
+    return tuple({m.container for m in spec.metrics if m.container}) or ("server",)

@@ -18,16 +18,19 @@ locustfile  what Locust runs; only its own process imports it
 """
 
 from scaletoolkit.serving.traffic.arrivals import diurnal, poisson, spike, steady, step
+from scaletoolkit.serving.traffic.recorded import TrafficError, read_traffic
 from scaletoolkit.serving.traffic.runs import LoadError, LoadResult, LoadRun, closed_loop, open_loop
 
 __all__ = [
     "LoadError",
     "LoadResult",
     "LoadRun",
+    "TrafficError",
     "closed_loop",
     "diurnal",
     "open_loop",
     "poisson",
+    "read_traffic",
     "spike",
     "steady",
     "step",

@@ -1,9 +1,6 @@
 """Traffic that was recorded elsewhere: a CSV file to arrival rates. Lab 09."""
 
-import itertools
 import math
-from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +16,6 @@ class TrafficError(lab.LabError, ValueError):
     """A traffic file is wrong; the sentence names the line and what it may be."""
 
 
-class Point(NamedTuple):
-    """From this second on, requests arrive at this rate; `line` is its place in the file."""
-
-    line: int
-    second: float
-    rate_per_s: float
-
-
 def read_traffic(source: str) -> NDArray[np.float64]:
     """Arrival rates from CSV text, one value for each second: an array of requests a second.
 
@@ -40,20 +29,13 @@ def read_traffic(source: str) -> NDArray[np.float64]:
         rows = rows[1:]
     if len(rows) < 2:
         raise TrafficError("The traffic file needs two or more rows: seconds, requests a second.")
-    points = [_point(line, row) for line, row in rows]
-    for before, point in itertools.pairwise(points):
-        if point.second <= before.second:
-            raise TrafficError(
-                f"Traffic, line {point.line}: the seconds must rise from row to row."
-            )
-    return _every_second(points)
-
-
-def _every_second(points: Sequence[Point]) -> NDArray[np.float64]:
-    seconds = np.array([point.second for point in points])
-    rates = np.array([point.rate_per_s for point in points])
-    last_s = points[-1].second
-    length_s = last_s - points[0].second + last_s - points[-2].second
+    seconds, rates = np.array([_point(line, row) for line, row in rows]).T
+    back = np.flatnonzero(seconds[1:] <= seconds[:-1])
+    if back.size:
+        line, _ = rows[back[0] + 1]
+        raise TrafficError(f"Traffic, line {line}: the seconds must rise from row to row.")
+    *_, before_s, last_s = seconds.tolist()
+    length_s = last_s - float(seconds[0]) + last_s - before_s
     if length_s > LONGEST_S:
         raise TrafficError(f"The traffic lasts {length_s:,.0f} s; at most {LONGEST_S:,} s fit.")
     ticks = seconds[0] + np.arange(math.ceil(length_s))
@@ -67,7 +49,8 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def _point(line: int, row: list[str]) -> Point:
+def _point(line: int, row: list[str]) -> tuple[float, float]:
+    """(second, requests a second from then on) of a line's row."""
     if len(row) != 2 or not all(map(_is_number, row)):
         given = _quoted(",".join(row))
         raise TrafficError(f"Traffic, line {line}: expected two numbers, got {given}.")
@@ -75,7 +58,7 @@ def _point(line: int, row: list[str]) -> Point:
     if not 0 <= rate_per_s <= MOST_PER_S:
         expected = f"a rate from 0 to {MOST_PER_S:g}"
         raise TrafficError(f"Traffic, line {line}: expected {expected}, got {rate_per_s:g}.")
-    return Point(line, second, rate_per_s)
+    return second, rate_per_s
 
 
 def _quoted(text: str) -> str:

@@ -25,7 +25,7 @@ from scaletoolkit.serving.autoscaling import (
     reconcile,
 )
 from scaletoolkit.serving.autoscaling.calculator import INT32_MAX as MAX
-from scaletoolkit.serving.autoscaling.manifest import DEFAULT_DOWN, DEFAULT_UP
+from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN, DEFAULT_UP
 from scaletoolkit.serving.autoscaling.pods import group_pods
 
 CASES = conformance.cases("hpa.json", "cases")

@@ -24,9 +24,9 @@ from scaletoolkit.serving.autoscaling import (
     Spec,
     reconcile,
 )
-from scaletoolkit.serving.autoscaling.calculator import Sync, propose
+from scaletoolkit.serving.autoscaling.calculator import propose
 from scaletoolkit.serving.autoscaling.controller import Proposer, prune
-from scaletoolkit.serving.autoscaling.manifest import DEFAULT_DOWN, DEFAULT_UP
+from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN, DEFAULT_UP
 
 
 @given(st.integers(2, 20), st.integers(0, 600))
@@ -98,8 +98,8 @@ def test_a_history_does_not_grow_for_ever():
 
 def ask(ask_metric, metric, readings, size, now_s):
     pods = [Pod("a"), Pod("b")]
-    sync = Sync(pods, Scale(size, size), 0.1, 0.1, now_s, FLAGS)
-    return ask_metric(metric, readings, sync)
+    seen = Seen(pods, {metric.key: readings})
+    return ask_metric(metric, seen, Scale(size, size), (0.1, 0.1), now_s, FLAGS)
 
 
 def test_a_proposer_says_what_propose_says_also_when_its_arguments_are_changed_in_place():

@@ -21,8 +21,8 @@ from scaletoolkit.serving.autoscaling import (
     Workload,
     reconcile,
 )
-from scaletoolkit.serving.autoscaling.manifest import DEFAULT_DOWN, DEFAULT_UP
-from scaletoolkit.serving.autoscaling.signals import containers, wire
+from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN, DEFAULT_UP
+from scaletoolkit.serving.autoscaling.workload import containers, wire
 
 SLOW_UP = DEFAULT_UP._replace(policies=(Policy("Pods", 2, 60),), stabilization_window_s=30)
 

@@ -1,10 +1,10 @@
 """Replicas that serve as a fluid, and the signals that feed metrics. Lab 09."""
 
 import pytest
-from situations import OUTSIDE
+from situations import OUTSIDE, QUEUE
 
 from scaletoolkit.serving.autoscaling import Capacity, Spec, Workload
-from scaletoolkit.serving.autoscaling.signals import Feed, wire
+from scaletoolkit.serving.autoscaling.workload import wire
 
 
 def test_a_new_replica_serves_after_its_start_up_and_the_starting_ones_go_first():
@@ -21,8 +21,8 @@ def test_the_gauge_is_averaged_over_the_sync_period():
     workload = Workload(Capacity(requests_per_s=100, service_s=0.1), 1)
     workload.advance(200.0, 10.0)
     workload.advance(0.0, 10.0)
-    feeds = [Feed("Pods/queue", "Pods", "queue_length"), Feed("e", "External", "cpu")]
-    assert workload.observe(feeds).metrics == {"Pods/queue": {"ready": 500_000}, "e": 1000}
+    metrics = workload.observe({QUEUE: "queue_length", OUTSIDE: "cpu"}).metrics
+    assert metrics == {"Pods/queue": {"ready": 500_000}, "External/work": 1000}
 
 
 @pytest.mark.parametrize(

@@ -7,31 +7,3 @@ fields    one field: its value, or the sentence that says what is wrong
 metrics   the entries of spec.metrics
 reader    plain values to a Spec
 """
-
-from scaletoolkit.serving.autoscaling.manifest.document import ManifestError
-from scaletoolkit.serving.autoscaling.manifest.reader import parse
-from scaletoolkit.serving.autoscaling.manifest.spec import (
-    DEFAULT_DOWN,
-    DEFAULT_UP,
-    FLAGS,
-    Behavior,
-    Flags,
-    Metric,
-    Policy,
-    Rules,
-    Spec,
-)
-
-__all__ = [
-    "DEFAULT_DOWN",
-    "DEFAULT_UP",
-    "FLAGS",
-    "Behavior",
-    "Flags",
-    "ManifestError",
-    "Metric",
-    "Policy",
-    "Rules",
-    "Spec",
-    "parse",
-]

@@ -4,6 +4,8 @@ A manifest comes from anywhere, so nothing in it is executed, aliases cannot blo
 stands twice is an error instead of a quiet choice.
 """
 
+import json
+
 import yaml
 
 from scaletoolkit import lab
@@ -12,6 +14,7 @@ MOST_BYTES = 65_536
 MOST_VALUES = 10_000
 MOST_DEPTH = 50
 TAG = "tag:yaml.org,2002:"
+OPEN = 0  # stands for the size of a node whose children are being counted
 
 
 class ManifestError(lab.LabError, ValueError):
@@ -62,9 +65,6 @@ def _where(error: Exception) -> str:
     problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     problem = " ".join(str(problem).split())
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
-
-
-OPEN = 0  # stands for the size of a node whose children are being counted
 
 
 def _size(node: yaml.Node | None, sizes: dict[int, int], depth: int) -> int:
@@ -135,13 +135,7 @@ def _scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
 
 def short(value: object) -> str:
     """A value as it may stand in a sentence: quoted text, no more than 60 characters."""
-    text = f'"{value}"' if isinstance(value, str) else _json(value)
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = f'"{value}"' if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _json(value: object) -> str:
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, dict):
-        return "a mapping"
-    return "a list" if isinstance(value, list) else repr(value)

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
-from typing import NoReturn, TypeVar, overload
+from typing import NoReturn, TypeVar
 
 from scaletoolkit.serving.autoscaling.manifest.document import ManifestError, short
 
@@ -73,11 +73,7 @@ class Fields:
         return value
 
     def choice(
-        self,
-        name: str,
-        allowed: Collection[str],
-        default: str = "",
-        missing: str = "must be set",
+        self, name: str, allowed: Collection[str], default: str = "", missing: str = "must be set"
     ) -> str:
         """One of the allowed texts; the default, where there is one, when absent."""
         if name not in self and default:
@@ -89,17 +85,13 @@ class Fields:
             raise ManifestError(f"{self.at(name)}: {problem}.")
         return value
 
-    @overload
-    def integer(self, name: str, default: int) -> int: ...
-    @overload
-    def integer(self, name: str, default: int | None = None) -> int | None: ...
-    def integer(self, name: str, default: int | None = None) -> int | None:
-        """A whole number of 32 bits; the default when absent."""
+    def integer(self, name: str, default: int | None = None) -> int:
+        """A whole number of 32 bits; the default, where there is one, when absent."""
         value = self.values.get(name, default)
+        if value is None:
+            self.required(name, "must be set")
         if isinstance(value, float) and math.isfinite(value) and value == int(value):
             value = int(value)
-        if value is None:
-            return None
         if isinstance(value, bool) or not isinstance(value, int):
             self.invalid(name, "must be a whole number")
         if not -INT32 <= value < INT32:
@@ -111,8 +103,6 @@ class Fields:
         value = self.values.get(name)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            self.invalid(name, "must be a quantity such as 10, 500m or 1Gi")
         try:
             return convert(value)
         except ValueError:
@@ -151,14 +141,11 @@ class Fields:
         kind = fields.segment("kind", "must be set")
         return kind, fields.segment("name", "must be set")
 
-
-def dns_name(fields: Fields, name: str) -> str:
-    """A text that Kubernetes allows as the name of an object; "" when absent."""
-    value = fields.text(name)
-    if value and (len(value) > 253 or not DNS_NAME.fullmatch(value)):
-        fields.invalid(
-            name,
-            "must consist of lower case letters, digits, '-' and '.', and start and end with a "
-            "letter or digit",
-        )
-    return value
+    def dns_name(self, name: str) -> str:
+        """A text that Kubernetes allows as the name of an object; "" when absent."""
+        value = self.text(name)
+        if value and (len(value) > 253 or not DNS_NAME.fullmatch(value)):
+            letters = "lower case letters, digits, '-' and '.'"
+            ends = "start and end with a letter or digit"
+            self.invalid(name, f"must consist of {letters}, and {ends}")
+        return value

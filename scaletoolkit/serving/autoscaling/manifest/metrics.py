@@ -1,10 +1,8 @@
 """The entries of `spec.metrics`: five kinds, each with its own fields and checks. Lab 09."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from scaletoolkit.serving.autoscaling.manifest import quantity
-from scaletoolkit.serving.autoscaling.manifest.document import ManifestError
 from scaletoolkit.serving.autoscaling.manifest.fields import Fields
 from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_METRICS, Metric
 
@@ -34,26 +32,17 @@ def _metric(entry: object, path: str) -> Metric:
     for other in SOURCES.values():
         if other != source and other in fields:
             fields.forbidden(other, "must populate the given metric source only")
-    readers = {
-        "ContainerResource": _container,
-        "Object": _object,
-        "Pods": _pods,
-        "Resource": _resource,
-    }
-    return readers.get(kind, _external)(fields, kind)
+    readers = {"External": _external, "Object": _object, "Pods": _pods}
+    return readers.get(kind, _resource)(fields, kind)
 
 
 def _resource(entry: Fields, kind: str) -> Metric:
-    fields = entry.mapping(SOURCES[kind], ("name", "target"))
+    contained = kind == "ContainerResource"
+    known = ("name", "container", "target") if contained else ("name", "target")
+    fields = entry.mapping(SOURCES[kind], known)
     name = fields.text("name", "must specify a resource name")
-    return Metric(f"{kind}/{name}", kind, name, *_resource_target(fields))
-
-
-def _container(entry: Fields, kind: str) -> Metric:
-    fields = entry.mapping(SOURCES[kind], ("name", "container", "target"))
-    name = fields.text("name", "must specify a resource name")
-    container = fields.text("container", "must specify a container")
-    key = f"{kind}/{container}/{name}"
+    container = fields.text("container", "must specify a container") if contained else ""
+    key = f"{kind}/{container}/{name}" if contained else f"{kind}/{name}"
     return Metric(key, kind, name, *_resource_target(fields), container)
 
 
@@ -73,7 +62,11 @@ def _object(entry: Fields, kind: str) -> Metric:
     target = _target(fields)
     if target.value_milli is None and target.average_milli is None:
         target.fields.required("averageValue", "must set either a target value or averageValue")
-    return Metric(f"{kind}/{described}/{name}{selector}", kind, name, *_object_target(target))
+    # Kubernetes accepts a type that does not fit the value, and then cannot use the metric
+    values_milli = {"Value": target.value_milli, "AverageValue": target.average_milli}
+    value_milli = values_milli.get(target.type)
+    usable = ("Unusable", 1) if value_milli is None else (target.type, value_milli)
+    return Metric(f"{kind}/{described}/{name}{selector}", kind, name, *usable)
 
 
 def _external(entry: Fields, kind: str) -> Metric:
@@ -142,7 +135,7 @@ def _target(metric: Fields) -> Target:
     for name, target_milli in (("value", value_milli), ("averageValue", average_milli)):
         if target_milli is not None and target_milli <= 0:
             fields.invalid(name, "must be positive")
-    percent = fields.integer("averageUtilization")
+    percent = fields.integer("averageUtilization") if "averageUtilization" in fields else None
     if percent is not None and percent < 1:
         fields.invalid("averageUtilization", "must be greater than 0")
     return Target(fields, kind, percent, value_milli, average_milli)
@@ -158,19 +151,3 @@ def _resource_target(metric: Fields) -> tuple[str, int]:
     if target.percent is None:
         target.fields.required("averageUtilization", RAW_OR_UTILIZATION)
     return "Utilization", target.percent
-
-
-def _object_target(target: Target) -> tuple[str, int]:
-    """Kubernetes accepts a type that does not fit the value, and then cannot use the metric."""
-    values = {"Value": target.value_milli, "AverageValue": target.average_milli}
-    value_milli = values.get(target.type)
-    return ("Unusable", 1) if value_milli is None else (target.type, value_milli)
-
-
-def refuse_zero(spec: Fields, metrics: Sequence[Metric]) -> None:
-    """Raise ManifestError: minReplicas 0 needs a metric that can see work while there is no pod."""
-    if not any(metric.type in ("Object", "External") for metric in metrics):
-        raise ManifestError(
-            f"{spec.at('metrics')}: Forbidden: must specify at least one Object or External metric "
-            "to support scaling to zero replicas."
-        )

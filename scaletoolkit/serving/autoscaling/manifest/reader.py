@@ -6,8 +6,8 @@ The checks and most of their words are those of Kubernetes' API server
 
 from scaletoolkit.serving.autoscaling.manifest import quantity
 from scaletoolkit.serving.autoscaling.manifest.document import ManifestError, documents, short
-from scaletoolkit.serving.autoscaling.manifest.fields import Fields, dns_name
-from scaletoolkit.serving.autoscaling.manifest.metrics import parse_metrics, refuse_zero
+from scaletoolkit.serving.autoscaling.manifest.fields import Fields
+from scaletoolkit.serving.autoscaling.manifest.metrics import parse_metrics
 from scaletoolkit.serving.autoscaling.manifest.spec import (
     DEFAULT_DOWN,
     DEFAULT_UP,
@@ -19,25 +19,13 @@ from scaletoolkit.serving.autoscaling.manifest.spec import (
 
 KIND = "HorizontalPodAutoscaler"
 TOP = ("apiVersion", "kind", "metadata", "spec", "status")
-METADATA = (
-    "name",
-    "namespace",
-    "labels",
-    "annotations",
-    "generateName",
-    "creationTimestamp",
-    "uid",
-    "resourceVersion",
-    "generation",
-    "managedFields",
-    "ownerReferences",
-    "finalizers",
-    "selfLink",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-)
+METADATA = """
+name namespace labels annotations generateName creationTimestamp uid resourceVersion generation
+managedFields ownerReferences finalizers selfLink deletionTimestamp deletionGracePeriodSeconds
+""".split()
 SPEC = ("scaleTargetRef", "minReplicas", "maxReplicas", "metrics", "behavior")
-RULES = ("stabilizationWindowSeconds", "selectPolicy", "policies", "tolerance")
+WINDOW = "stabilizationWindowSeconds"
+RULES = (WINDOW, "selectPolicy", "policies", "tolerance")
 LONGEST_WINDOW_S = 3600
 LONGEST_PERIOD_S = 1800
 
@@ -45,26 +33,20 @@ LONGEST_PERIOD_S = 1800
 def parse(source: str | bytes) -> Spec:
     """The Spec that a manifest (YAML text or bytes) describes, with Kubernetes' defaults.
 
-    Other kinds may stand in the same file, as a Deployment often does; the status of a manifest
-    that comes from `kubectl get -o yaml` is passed over. Raises ManifestError, always with one
-    sentence.
+    Other kinds may stand in the same file, as a Deployment often does; the status that `kubectl get
+    -o yaml` writes is passed over. Raises ManifestError, always with one sentence.
     """
     everything = documents(source)
+    if not everything:
+        raise ManifestError(f"The manifest is empty; expected a {KIND}.")
     mappings = [document for document in everything if isinstance(document, dict)]
     ours = [document for document in mappings if document.get("kind") == KIND]
     if len(ours) > 1:
         raise ManifestError(f"The file holds {len(ours)} documents of kind {KIND}; expected one.")
-    return _autoscaler(ours[0] if ours else _first(everything))
-
-
-def _first(everything: list[object]) -> dict[str, object]:
-    """The document to complain about in a file without an autoscaler."""
-    if not everything:
-        raise ManifestError(f"The manifest is empty; expected a {KIND}.")
-    document = everything[0]
+    document = ours[0] if ours else everything[0]
     if not isinstance(document, dict):
         raise ManifestError(f"The manifest is {short(document)}; expected a {KIND}.")
-    return document
+    return _autoscaler(document)
 
 
 def _autoscaler(document: dict[str, object]) -> Spec:
@@ -77,14 +59,15 @@ def _autoscaler(document: dict[str, object]) -> Spec:
     kind, target = spec.reference("scaleTargetRef")
     least, most = _range(spec)
     metrics = parse_metrics(spec)
-    if least == 0:
-        refuse_zero(spec, metrics)
+    if least == 0 and not any(metric.type in ("Object", "External") for metric in metrics):
+        why = "must specify at least one Object or External metric to support scaling to zero"
+        spec.forbidden("metrics", f"{why} replicas")
     return Spec(name, f"{kind} {target}", least, most, metrics, _behavior(spec))
 
 
 def _name(metadata: Fields) -> str:
-    name = dns_name(metadata, "name") or metadata.text("generateName")
-    dns_name(metadata, "namespace")
+    name = metadata.dns_name("name") or metadata.text("generateName")
+    metadata.dns_name("namespace")
     metadata.texts("labels")
     metadata.texts("annotations")
     return name or metadata.required("name", "name or generateName is required")
@@ -92,11 +75,9 @@ def _name(metadata: Fields) -> str:
 
 def _range(spec: Fields) -> tuple[int, int]:
     least = spec.integer("minReplicas", 1)
-    most = spec.integer("maxReplicas")
     if least < 0:
         spec.invalid("minReplicas", "must be greater than or equal to 0")
-    if most is None:
-        spec.required("maxReplicas", "must be set")
+    most = spec.integer("maxReplicas")
     if most < 1:
         spec.invalid("maxReplicas", "must be greater than 0")
     if most < least:
@@ -116,12 +97,13 @@ def _rules(behavior: Fields, name: str, default: Rules) -> Rules:
     if name not in behavior:
         return default
     fields = behavior.mapping(name, RULES)
-    window_s = fields.integer("stabilizationWindowSeconds", default.stabilization_window_s)
-    if window_s is not None and window_s < 0:
-        fields.invalid("stabilizationWindowSeconds", "must be greater than or equal to zero")
-    if window_s is not None and window_s > LONGEST_WINDOW_S:
-        limit = f"must be less than or equal to {LONGEST_WINDOW_S}"
-        fields.invalid("stabilizationWindowSeconds", limit)
+    window_s = default.stabilization_window_s
+    if WINDOW in fields:
+        window_s = fields.integer(WINDOW)
+        if window_s < 0:
+            fields.invalid(WINDOW, "must be greater than or equal to zero")
+        if window_s > LONGEST_WINDOW_S:
+            fields.invalid(WINDOW, f"must be less than or equal to {LONGEST_WINDOW_S}")
     select = fields.choice("selectPolicy", ("Max", "Min", "Disabled"), default.select_policy)
     policies = default.policies
     if "policies" in fields:
@@ -143,8 +125,6 @@ def _policy(entry: object, path: str) -> Policy:
 
 def _positive(fields: Fields, name: str) -> int:
     value = fields.integer(name)
-    if value is None:
-        fields.required(name, "must be set")
     if value <= 0:
         fields.invalid(name, "must be greater than zero")
     return value
