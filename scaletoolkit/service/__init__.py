@@ -18,7 +18,6 @@ replica      a folder: what runs the model
 Is shared by them:
 settings     what a server is told, checked
 frames       what gateway and replica say to each other
-counters     averages as differences of counters
 providers    what a model runs on
 """
 

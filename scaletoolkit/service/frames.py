@@ -6,12 +6,10 @@ import json
 import struct
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from scaletoolkit.service.settings import ModelFacts
-
 if TYPE_CHECKING:  # a replica is there sooner without it
     import asyncio
-    import socket
     from collections.abc import Mapping
+    from typing import BinaryIO
 
 LENGTHS = struct.Struct(">II")
 MOST_BYTES = 1 << 30
@@ -20,19 +18,12 @@ Header = dict[str, Any]  # what JSON holds
 
 
 class Orders(TypedDict):
-    """What a replica is told when it starts: who it is, where to connect, what to run, and how.
-
-    The last three are those of `Settings`.
-    """
+    """What a replica is told: who it is, where to connect, and the fields of its `Settings`."""
 
     name: str
     port: int
     token: str
-    folder: str
-    model: ModelFacts
-    cpu_milli: int | None
-    accelerator_ms: tuple[float, float] | None
-    start_up_s: float
+    settings: dict[str, Any]
 
 
 def pack(header: Mapping[str, object], body: bytes = b"") -> bytes:
@@ -51,28 +42,23 @@ async def read(reader: asyncio.StreamReader) -> tuple[Header, bytes]:
     return header, await reader.readexactly(body_bytes)
 
 
-def receive(connection: socket.socket) -> tuple[Header, bytes]:
-    """The next frame of a blocking socket: (header, body). Raises as `read` does."""
-    header_bytes, body_bytes = _checked(_exactly(connection, LENGTHS.size))
-    header = json.loads(_exactly(connection, header_bytes))
-    return header, _exactly(connection, body_bytes)
+def receive(stream: BinaryIO) -> tuple[Header, bytes]:
+    """The next frame of a socket's file, which blocks: (header, body). Raises as `read` does."""
+    header_bytes, body_bytes = _checked(_exactly(stream, LENGTHS.size))
+    header = json.loads(_exactly(stream, header_bytes))
+    return header, _exactly(stream, body_bytes)
 
 
 def _checked(lengths: bytes) -> tuple[int, int]:
     header_bytes, body_bytes = LENGTHS.unpack(lengths)
-    size_bytes = header_bytes + body_bytes
-    if size_bytes > MOST_BYTES:
+    if header_bytes + body_bytes > MOST_BYTES:
+        size_bytes = header_bytes + body_bytes
         raise ValueError(f"a frame of {size_bytes} bytes; at most {MOST_BYTES} are allowed")
     return header_bytes, body_bytes
 
 
-def _exactly(connection: socket.socket, size_bytes: int) -> bytes:
-    parts: list[bytes] = []
-    left_bytes = size_bytes
-    while left_bytes:
-        part = connection.recv(min(left_bytes, 1 << 20))
-        if not part:
-            raise EOFError("the connection ended")
-        parts.append(part)
-        left_bytes -= len(part)
-    return b"".join(parts)
+def _exactly(stream: BinaryIO, size_bytes: int) -> bytes:
+    part = stream.read(size_bytes)
+    if len(part) < size_bytes:
+        raise EOFError("the connection ended")
+    return part

@@ -1,27 +1,29 @@
-"""What happened to a server between two readings of /metrics. Lab 09."""
+"""What happened to a server between two readings of /metrics. Lab 09.
 
+Averages are differences of counters, never samples of a gauge: a gauge that is read once a second
+can fall into step with the traffic and stay wrong.
+"""
+
+import math
 from dataclasses import dataclass, field
-from typing import TypedDict
-
-from scaletoolkit.service.counters import Change
+from typing import NotRequired, TypedDict
 
 Sample = str | tuple[str, ...]  # a name; or, where it has labels, (name, label value, …)
 Page = dict[Sample, float]
 
 
 class ReplicaFacts(TypedDict):
-    """What a page says of a replica. state: starting, ready or draining."""
+    """What is known of a replica. state: starting, ready or draining.
+
+    cpu_milli: the thousandths of a core that it used since it was ready or since the last sync;
+    only an Observation knows it.
+    """
 
     name: str
     pid: int
     state: str
     provider: str
-
-
-class ObservedReplica(ReplicaFacts):
-    """The same, and the thousandths of a core that it used since the last sync."""
-
-    cpu_milli: float
+    cpu_milli: NotRequired[float]
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,13 @@ class Observation:
     """What an autoscaler sees of a server at a sync, averaged since the one before.
 
     queue_length, in_flight: items, on average over `period_s`. wanted: replicas asked for.
-    replicas: a list of dicts with name, pid, state, provider and cpu_milli, the thousandths of a
-    core that it used since it was ready or since the last sync.
     """
 
     period_s: float
     queue_length: float
     in_flight: float
     wanted: int
-    replicas: list[ObservedReplica] = field(repr=False)
+    replicas: list[ReplicaFacts] = field(repr=False)
 
     @property
     def ready(self) -> int:
@@ -51,25 +51,34 @@ class Observation:
         )
 
 
+def rates(before: Page, after: Page, clock: str) -> Page:
+    """By how much each counter grew a second between two pages; 0 when no time has passed.
+
+    clock: the counter of seconds. A counter that is missing in the first page began at 0.
+    """
+    growth = {sample: value - before.get(sample, 0.0) for sample, value in after.items()}
+    seconds = growth[clock] or math.inf
+    return {sample: by / seconds for sample, by in growth.items()}
+
+
 def between(before: Page, after: Page) -> Observation:
     """The Observation between two pages, each as `Server.metrics` returns it."""
-    change = Change(before, after, "gateway_clock_seconds")
-
-    def observed(facts: ReplicaFacts) -> ObservedReplica:
-        cores = change.per_second(("replica_cpu_seconds_total", facts["name"]))
-        return {**facts, "cpu_milli": 1000 * cores}
-
+    clock = "gateway_clock_seconds"
+    averages = rates(before, after, clock)
+    observed = replicas(after)
+    for facts in observed:
+        facts["cpu_milli"] = 1000 * averages["replica_cpu_seconds_total", facts["name"]]
     return Observation(
-        period_s=change.seconds,
-        queue_length=change.per_second("inference_queue_length_seconds_total"),
-        in_flight=change.per_second("inference_in_flight_seconds_total"),
+        period_s=after[clock] - before[clock],
+        queue_length=averages["inference_queue_length_seconds_total"],
+        in_flight=averages["inference_in_flight_seconds_total"],
         wanted=int(after["replicas_wanted"]),
-        replicas=[observed(facts) for facts in replicas(after)],
+        replicas=observed,
     )
 
 
 def replicas(page: Page) -> list[ReplicaFacts]:
-    """What a page says of each replica: a list of dicts with name, pid, state, provider."""
+    """What a page says of each replica."""
     labelled = [sample for sample in page if isinstance(sample, tuple)]
     infos = [labels for name, *labels in labelled if name == "replica_info"]
     return [

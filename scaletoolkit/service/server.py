@@ -72,8 +72,7 @@ class Server:
 
         Raises ServerError when the server answers with a mistake, 422, 503 or 504.
         """
-        results: list[Any] = self.ask("POST", "/v1/predict", items)
-        return results
+        return self.ask("POST", "/v1/predict", items)
 
     def ask(self, method: str, path: str, value: object = None) -> Any:
         """The JSON that the server answers; raises ServerError when it is not a success."""
@@ -81,8 +80,8 @@ class Server:
         status, headers, body = self.request(method, path, sent)
         answer = json.loads(body)
         if status >= 400:
-            sentence = answer["error"] if "error" in answer else body.decode()
             after_s = headers.get("retry-after")
+            sentence = answer.get("error", body.decode())  # a server that is not ready has none
             raise ServerError(sentence, status, int(after_s) if after_s else None)
         return answer
 
@@ -119,7 +118,7 @@ class Server:
         }
 
     def replicas(self) -> list[observation.ReplicaFacts]:
-        """What is known of each replica: a list of dicts with name, pid, state, provider."""
+        """What is known of each replica: name, pid, state, provider."""
         return observation.replicas(self.metrics())
 
     def wait_ready(self, replicas: int, timeout_s: float = PATIENCE_S) -> None:
@@ -134,7 +133,7 @@ class Server:
             time.sleep(0.05)
 
     def observe(self) -> observation.Observation:
-        """What happened since the last call (the first time: since the start): an Observation."""
+        """What happened since the last call; the first time, since the start."""
         before = self._page
         self._page = self.metrics()
         return observation.between(before, self._page)

@@ -52,8 +52,8 @@ class Settings:
             _at_least("cpu_milli", self.cpu_milli, 1)
         for value in self.accelerator_ms or ():
             _at_least("accelerator_ms", value, 0)
-        if self.accelerator_ms is not None and len(self.accelerator_ms) != 2:
-            got = self.accelerator_ms
+        got = self.accelerator_ms
+        if got is not None and len(got) != 2:
             raise ValueError(f"accelerator_ms is (for a call, for an item), two numbers; got {got}")
         if not (Path(self.folder) / "model.json").is_file():
             raise ValueError(f"there is no model in {self.folder}: it has no model.json")
@@ -67,9 +67,8 @@ class Settings:
 
     @property
     def model(self) -> ModelFacts:
-        """What the model's folder says of it: name, input, output, shape."""
-        facts: ModelFacts = json.loads((Path(self.folder) / "model.json").read_text())
-        return facts
+        """What the model's folder says of it."""
+        return json.loads((Path(self.folder) / "model.json").read_text())
 
 
 def _at_least(name: str, value: object, least: float) -> None:

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from scaletoolkit import service
 from scaletoolkit.service.gateway import payloads
-from scaletoolkit.service.replica.__main__ import Model
-from scaletoolkit.service.replica.budget import CpuBudget
+from scaletoolkit.service.replica.__main__ import CpuBudget, Model
 from scaletoolkit.training import export
 
 MODEL = {"name": "m", "input": "input", "output": "output", "shape": [2]}

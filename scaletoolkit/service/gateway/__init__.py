@@ -5,8 +5,7 @@ application  queue, batches, answers
 asgi         the little HTTP between uvicorn and a batch
 payloads     what a request must look like; every mistake is one sentence
 metrics      what /metrics says, in Prometheus' format
-fleet        keeps as many replicas alive as are wanted
+fleet        keeps as many replicas alive as are wanted; where they connect back
 replicas     one replica, seen from the gateway
-door         where replicas connect back
 starter      starts the processes of replicas
 """

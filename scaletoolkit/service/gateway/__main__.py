@@ -16,7 +16,7 @@ import threading
 
 import uvicorn
 
-from scaletoolkit.service.gateway import asgi, door
+from scaletoolkit.service.gateway import asgi, fleet
 from scaletoolkit.service.gateway.application import Gateway
 from scaletoolkit.service.settings import Settings
 
@@ -30,8 +30,8 @@ async def main() -> None:
     await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
     settings = Settings(**json.loads(await orders.readline()))
     with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
-        async with door.opened() as entrance:
-            gateway = Gateway(settings, entrance)
+        async with fleet.opened() as door:
+            gateway = Gateway(settings, door)
             gc.freeze()  # what is here now stays; looking through it again and again costs a tenth
             print(json.dumps({"port": listening.getsockname()[1]}), flush=True)
             await serve(gateway, orders, listening)
@@ -39,11 +39,11 @@ async def main() -> None:
 
 async def serve(gateway: Gateway, orders: asyncio.StreamReader, listening: socket.socket) -> None:
     """Serve until `orders` (a stream of JSON lines) ends; then answer what is in flight."""
-    gateway.fleet.open()
-    watching = asyncio.create_task(gateway.metrics.watch(gateway.fleet, gateway.batcher))
+    gateway.fleet.resize(gateway.settings.replicas)
+    watching = asyncio.create_task(gateway.metrics.watch())
     server = uvicorn.Server(
         uvicorn.Config(
-            gateway.application,
+            gateway,
             http=asgi.JoiningProtocol,
             lifespan="off",
             log_level="warning",

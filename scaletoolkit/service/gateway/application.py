@@ -2,40 +2,35 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import numpy as np
+import orjson
+from prometheus_client import generate_latest
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Receive, Send
+from starlette.types import Receive, Scope, Send
 
 from scaletoolkit.service.gateway import asgi, payloads
-from scaletoolkit.service.gateway.door import Door
-from scaletoolkit.service.gateway.fleet import Fleet
+from scaletoolkit.service.gateway.fleet import Door, Fleet
 from scaletoolkit.service.gateway.metrics import Metrics
 from scaletoolkit.service.gateway.replicas import ItemBatcher, ModelError
 from scaletoolkit.service.settings import Settings
-from scaletoolkit.serving.batching import (
-    Batcher,
-    DeadlineExceeded,
-    QueueClosed,
-    QueueFull,
-    ReplicaLost,
-)
+from scaletoolkit.serving import batching
 
 GRACE_S = 0.05
-CLIENT_GONE = 499
 STATUSES: dict[type[Exception], int] = {
+    asgi.ClientGone: 499,
     ModelError: 422,
-    QueueFull: 503,
-    QueueClosed: 503,
-    ReplicaLost: 503,
-    DeadlineExceeded: 504,
+    batching.QueueFull: 503,
+    batching.QueueClosed: 503,
+    batching.ReplicaLost: 503,
+    batching.DeadlineExceeded: 504,
 }
-EXPECTED: tuple[type[Exception], ...] = (payloads.BadRequest, asgi.ClientGone, *STATUSES)
+EXPECTED: tuple[type[Exception], ...] = (payloads.BadRequest, *STATUSES)
 
 
 class Gateway:
@@ -44,27 +39,31 @@ class Gateway:
     def __init__(self, settings: Settings, door: Door) -> None:
         self.settings = settings
         self.model = settings.model
-        self.metrics = Metrics(settings)
-        self.batcher: ItemBatcher = Batcher(
-            settings.max_batch_size,
-            settings.max_queue_delay_microseconds,
-            settings.max_queue_size,
-            self.metrics.on_batch,
+        self.batcher: ItemBatcher = batching.Batcher(
+            settings.max_batch_size, settings.max_queue_delay_microseconds, settings.max_queue_size
         )
         self.fleet = Fleet(settings, self.batcher, door)
-        predictions = {
+        self.metrics = Metrics(settings, self.fleet)
+        self.predictions = {
             "/v1/predict": self.timed(self.predict),
             f"/v2/models/{self.model['name']}/infer": self.timed(self.infer),
         }
-        self.application = asgi.Router(predictions, self.pages(predictions))
+        self.pages = self._pages()
 
-    def pages(self, predictions: Iterable[str]) -> Starlette:
-        """What answers everything but a POST to one of the paths of predictions."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, as ASGI has it: a prediction here, anything else by `pages`."""
+        endpoint = self.predictions.get(scope.get("path", ""))
+        if endpoint and scope.get("method") == "POST":
+            await endpoint(receive, send)
+        else:
+            await self.pages(scope, receive, send)
+
+    def _pages(self) -> Starlette:
         name = self.model["name"]
         return Starlette(
             routes=[
                 # so that Starlette calls a GET of them a wrong method, not a wrong path
-                *(Route(path, answered_by_the_router, methods=["POST"]) for path in predictions),
+                *(Route(path, answered_before, methods=["POST"]) for path in self.predictions),
                 Route(f"/v2/models/{name}", self.describe),
                 Route(f"/v2/models/{name}/ready", self.ready),
                 Route("/v2", self.server),
@@ -77,7 +76,9 @@ class Gateway:
             exception_handlers={HTTPException: _http_error},
         )
 
-    def timed(self, endpoint: Callable[[Receive], Awaitable[object]]) -> asgi.Endpoint:
+    def timed(
+        self, endpoint: Callable[[Receive], Awaitable[object]]
+    ) -> Callable[[Receive, Send], Awaitable[None]]:
         """The endpoint, with its failures as answers and every answer counted."""
         clock = asyncio.get_running_loop().time
 
@@ -93,26 +94,20 @@ class Gateway:
                 task = asyncio.current_task()
                 if task and task.cancelling():
                     raise  # the server ends; else it was the future: the client has gone
-                status = CLIENT_GONE
-                value = None
+                status, value, headers = self.failure(asgi.ClientGone())
             self.metrics.on_answer(status, clock() - start_s)
-            await asgi.reply(send, payloads.encode(value), status, headers)
+            await asgi.reply(send, orjson.dumps(value), status, headers)
 
         return answer
 
     def failure(self, error: Exception) -> tuple[int, object, asgi.Headers]:
         """What is answered instead of results: (status, value, headers)."""
-        if isinstance(error, asgi.ClientGone):
-            return CLIENT_GONE, None, ()
-        value = {"error": str(error)}
-        if isinstance(error, payloads.BadRequest):
-            return error.status, value, ()
-        status = STATUSES[type(error)]
-        return status, value, self.retry_after() if status >= 500 else ()
+        status = error.status if isinstance(error, payloads.BadRequest) else STATUSES[type(error)]
+        return status, {"error": str(error)}, self.retry_after() if status >= 500 else ()
 
     def retry_after(self) -> asgi.Headers:
         """The header with the time after which the queue will have been worked off, roughly."""
-        rate_per_s = self.metrics.averages(self.fleet, self.batcher)["items_per_s"]
+        rate_per_s = self.metrics.averages()["batched"]
         after_s = math.ceil(self.batcher.waiting.value / rate_per_s) if rate_per_s else 1
         return [(b"retry-after", b"%d" % min(60, max(1, after_s)))]
 
@@ -131,12 +126,13 @@ class Gateway:
 
         What nobody waits for any more leaves the queue: after a failure, or when the client goes.
         """
-        if len(items) > self.settings.max_queue_size:
-            most = self.settings.max_queue_size
+        most = self.settings.max_queue_size
+        if len(items) > most:
             raise payloads.BadRequest(f"{len(items)} items in one request; at most {most}", 413)
         futures: list[asyncio.Future[np.ndarray]] = []
-        loop = asyncio.get_running_loop()
-        watch = loop.call_later(GRACE_S, asgi.cancel_when_gone, receive, futures)
+        watch = asyncio.get_running_loop().call_later(
+            GRACE_S, asgi.cancel_when_gone, receive, futures
+        )
         try:
             for item in items:
                 futures.append(self.batcher.submit(item, self.settings.timeout_s))
@@ -166,18 +162,18 @@ class Gateway:
 
     async def page(self, request: Request) -> Response:
         """GET /metrics."""
-        text = self.metrics.text(self.fleet, self.batcher)
+        text = generate_latest(self.metrics)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def answered_by_the_router(request: Request) -> Response:
-    """Stands for a prediction among Starlette's routes; the router answers it before Starlette."""
+async def answered_before(request: Request) -> Response:
+    """Stands for a prediction among Starlette's routes, which is answered before Starlette."""
     raise NotImplementedError
 
 
 def reply(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A JSON response of Starlette's."""
-    return Response(payloads.encode(value), status, headers, "application/json")
+    return Response(orjson.dumps(value), status, headers, "application/json")
 
 
 async def _http_error(request: Request, error: Exception) -> Response:

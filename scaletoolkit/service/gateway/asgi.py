@@ -6,10 +6,10 @@ goes straight to its endpoint, and everything else through Starlette.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from scaletoolkit.service.gateway.payloads import BadRequest
@@ -18,7 +18,6 @@ MOST_BODY_BYTES = 16 << 20
 JSON = (b"content-type", b"application/json")
 
 Headers = Sequence[tuple[bytes, bytes]]
-Endpoint = Callable[[Receive, Send], Awaitable[None]]
 
 
 class ClientGone(Exception):
@@ -68,25 +67,6 @@ class JoiningProtocol(HttpToolsProtocol):
         super().connection_made(JoiningTransport(transport))  # type: ignore[arg-type]
 
 
-class Router:
-    """An ASGI application: a POST to one of the endpoints is answered by it, the rest by `pages`.
-
-    endpoints: {path: a coroutine function of ASGI's receive and send}.
-    """
-
-    def __init__(self, endpoints: Mapping[str, Endpoint], pages: ASGIApp) -> None:
-        self.endpoints = endpoints
-        self.pages = pages
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        endpoint = self.endpoints.get(scope.get("path", ""))
-        if endpoint and scope.get("method") == "POST":
-            await endpoint(receive, send)
-        else:
-            await self.pages(scope, receive, send)
-
-
 async def body_of(receive: Receive) -> bytes:
     """The whole body of a request.
 
@@ -98,7 +78,7 @@ async def body_of(receive: Receive) -> bytes:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        piece: bytes = message.get("body", b"")
+        piece = message.get("body", b"")
         more = message.get("more_body", False)
         if len(body) + len(piece) > MOST_BODY_BYTES:
             raise BadRequest(f"the body has more than {MOST_BODY_BYTES:,} bytes", 413)
@@ -115,7 +95,7 @@ async def reply(send: Send, body: bytes, status: int = 200, headers: Headers = (
 
 
 def cancel_when_gone(receive: Receive, futures: Sequence[asyncio.Future[Any]]) -> None:
-    """From now on, cancel what was asked for when the client goes."""
+    """From now on until all is answered, cancel what was asked for when the client goes."""
 
     async def watch() -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -123,15 +103,6 @@ def cancel_when_gone(receive: Receive, futures: Sequence[asyncio.Future[Any]]) -
         for future in futures:
             future.cancel()
 
-    def stop_when_answered(_: asyncio.Future[Any]) -> None:
-        if _all_done(futures):
-            task.cancel()
-
-    if not _all_done(futures):
-        task = asyncio.create_task(watch())
-        for future in futures:
-            future.add_done_callback(stop_when_answered)
-
-
-def _all_done(futures: Sequence[asyncio.Future[Any]]) -> bool:
-    return all(future.done() for future in futures)
+    task = asyncio.create_task(watch())
+    answered = asyncio.gather(*futures, return_exceptions=True)
+    answered.add_done_callback(lambda _: task.cancel())

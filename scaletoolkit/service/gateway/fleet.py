@@ -1,29 +1,73 @@
 """Keeps as many replicas alive as are wanted: what a Deployment does in Kubernetes. Lab 09."""
 
 import asyncio
+import contextlib
+import hmac
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import asdict
 
 from scaletoolkit.machine.measure import Level
-from scaletoolkit.service.frames import Orders
-from scaletoolkit.service.gateway.door import Door
-from scaletoolkit.service.gateway.replicas import ItemBatcher, Replica
+from scaletoolkit.service import frames
+from scaletoolkit.service.gateway.replicas import ItemBatcher, Replica, Streams
 from scaletoolkit.service.gateway.starter import Starter
 from scaletoolkit.service.settings import Settings
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
+INTRODUCTION_S = 10.0
+
+
+class Door:
+    """A port on loopback that lets in the replicas that are expected, each once.
+
+    token: a secret that only they are told.
+    """
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.token = secrets.token_hex(16)
+        self._expected: dict[str, asyncio.Future[Streams]] = {}
+
+    def expect(self, name: str) -> asyncio.Future[Streams]:
+        """From now on a replica of that name may come: the future of its connection."""
+        connected: asyncio.Future[Streams] = asyncio.get_running_loop().create_future()
+        self._expected[name] = connected
+        connected.add_done_callback(lambda _: self._expected.pop(name))
+        return connected
+
+    async def welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Somebody connects: who is it? Anybody who does not know the token is sent away."""
+        with contextlib.suppress(EOFError, ValueError, TimeoutError, OSError, AttributeError):
+            said, _ = await asyncio.wait_for(frames.read(reader), INTRODUCTION_S)
+            known = hmac.compare_digest(str(said.get("token")).encode(), self.token.encode())
+            connected = self._expected.get(said.get("name", ""))
+            if known and connected and not connected.done():
+                connected.set_result((reader, writer))
+                return
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def opened() -> AsyncIterator[Door]:
+    """A Door whose port is open inside the block."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        door = Door(listening.getsockname()[1])
+        with contextlib.closing(await asyncio.start_server(door.welcome, sock=listening)):
+            yield door
 
 
 class Fleet:
-    """The replicas of one gateway. They connect back through its door.
+    """The replicas of one gateway.
 
-    ready_count: replicas that can take a batch, over time. deaths: of those that were not told to
-    go.
+    ready_count: replicas that can take a batch, over time. deaths: of those not told to go.
     """
 
     def __init__(self, settings: Settings, batcher: ItemBatcher, door: Door) -> None:
         self.settings = settings
         self.batcher = batcher
-        self.wanted = settings.replicas
+        self.wanted = 0
         self.replicas: list[Replica] = []
         self.deaths = 0
         self.ready_count = Level(asyncio.get_running_loop().time)
@@ -33,10 +77,6 @@ class Fleet:
         self._started = 0
         self._pause_s = 0.0
         self._retired_cpu_s = 0.0
-
-    def open(self) -> None:
-        """Start the first replicas."""
-        self._adjust()
 
     @property
     def ready(self) -> list[Replica]:
@@ -54,27 +94,22 @@ class Fleet:
         self._adjust()
 
     def _adjust(self) -> None:
-        ready = self.ready
         starting = [replica for replica in self.replicas if replica.state == "starting"]
-        missing = self.wanted - len(starting) - len(ready)
+        expendable_first = starting + self.ready[::-1]
+        missing = self.wanted - len(expendable_first)
         for _ in range(missing):
             self._start()
-        newest_first = starting + ready[::-1]
-        for replica in newest_first[: max(0, -missing)]:
+        for replica in expendable_first[: max(0, -missing)]:
             replica.drain()
 
     def _start(self) -> None:
         self._started += 1
         name = f"replica-{self._started}"
-        orders: Orders = {
+        orders: frames.Orders = {
             "name": name,
             "port": self._door.port,
             "token": self._door.token,
-            "folder": str(self.settings.folder),
-            "model": self.settings.model,
-            "cpu_milli": self.settings.cpu_milli,
-            "accelerator_ms": self.settings.accelerator_ms,
-            "start_up_s": self.settings.start_up_s,
+            "settings": asdict(self.settings),
         }
         replica = Replica(orders, self._door.expect(name), self.settings.batch_timeout_s)
         self.replicas.append(replica)

@@ -3,15 +3,14 @@
 import asyncio
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from scaletoolkit.service.counters import Change
 from scaletoolkit.service.gateway.fleet import Fleet
-from scaletoolkit.service.gateway.replicas import ItemBatcher
+from scaletoolkit.service.observation import Page, rates
 from scaletoolkit.service.settings import Settings
 
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -48,8 +47,11 @@ class Histogram:
 class Metrics:
     """Counts for one gateway. `watch` must run for the averages to move."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, fleet: Fleet) -> None:
         self.settings = settings
+        self.fleet = fleet
+        self.batcher = fleet.batcher
+        self.batcher.on_batch = self.on_batch
         self.answers: Counter[int] = Counter()
         self.latency = Histogram(
             "inference_latency_seconds", "From a request's arrival to its answer.", SECONDS
@@ -58,13 +60,11 @@ class Metrics:
             "inference_queue_wait_seconds", "From an item's arrival to its batch.", SECONDS
         )
         self.size = Histogram("inference_batch_size", "Items in a batch.", SIZES)
-        self._past: deque[dict[str, float]] = deque(maxlen=LOOKS + 1)
-        self._batched = 0
+        self._past: deque[Page] = deque(maxlen=LOOKS + 1)
 
-    def on_batch(self, size: int, waits_s: Iterable[float]) -> None:
-        """A batch was formed."""
-        self._batched += size
-        self.size.observe(size)
+    def on_batch(self, waits_s: Sequence[float]) -> None:
+        """A batch was formed, of requests that had waited so long."""
+        self.size.observe(len(waits_s))
         for wait_s in waits_s:
             self.wait.observe(wait_s)
 
@@ -73,71 +73,44 @@ class Metrics:
         self.answers[status] += 1
         self.latency.observe(latency_s)
 
-    def look(self, fleet: Fleet, batcher: ItemBatcher) -> dict[str, float]:
+    def look(self) -> Page:
         """All counters now: {name: count}."""
         return {
             "time": asyncio.get_running_loop().time(),
-            "queue": batcher.waiting.integral(),
-            "in_flight": batcher.in_flight.integral(),
-            "ready": fleet.ready_count.integral(),
-            "cpu": fleet.cpu_s,
-            "batched": self._batched,
+            "queue": self.batcher.waiting.integral(),
+            "in_flight": self.batcher.in_flight.integral(),
+            "ready": self.fleet.ready_count.integral(),
+            "cpu": self.fleet.cpu_s,
+            "batched": self.size.sum,
         }
 
-    async def watch(self, fleet: Fleet, batcher: ItemBatcher) -> None:
+    async def watch(self) -> None:
         """Remember the counters, LOOKS times a period."""
         while True:
-            self._past.append(self.look(fleet, batcher))
+            self._past.append(self.look())
             await asyncio.sleep(self.settings.period_s / LOOKS)
 
-    def averages(self, fleet: Fleet, batcher: ItemBatcher) -> dict[str, float]:
-        """Averages over the last period: queue, in_flight, utilization in %, items_per_s."""
-        counters = self.look(fleet, batcher)
-        change = Change(self._past[0] if self._past else counters, counters, "time")
-        asked_s = change.of("ready") * (self.settings.cpu_milli or 1000) / 1000
-        return {
-            "queue": change.per_second("queue"),
-            "in_flight": change.per_second("in_flight"),
-            "utilization": 100 * change.of("cpu") / asked_s if asked_s else 0.0,
-            "items_per_s": change.per_second("batched"),
-        }
-
-    def text(self, fleet: Fleet, batcher: ItemBatcher) -> bytes:
-        """The whole page."""
-        registry = CollectorRegistry()
-        registry.register(_Page(self, fleet, batcher))
-        return generate_latest(registry)
-
-
-class _Page:
-    """What is known at the moment of asking, for prometheus_client to write down."""
-
-    def __init__(self, metrics: Metrics, fleet: Fleet, batcher: ItemBatcher) -> None:
-        self.metrics = metrics
-        self.fleet = fleet
-        self.batcher = batcher
-
-    def describe(self) -> list[Metric]:
-        """Nothing: the names are known when they are collected."""
-        return []
+    def averages(self) -> Page:
+        """What each counter counted a second, over the last period; utilization in %."""
+        counters = self.look()
+        averages = rates(self._past[0] if self._past else counters, counters, "time")
+        cores = averages["ready"] * (self.settings.cpu_milli or 1000) / 1000
+        return averages | {"utilization": 100 * averages["cpu"] / cores if cores else 0.0}
 
     def collect(self) -> Iterator[Metric]:
-        """Every gauge, and the counters that others keep."""
-        counters = self.metrics.look(self.fleet, self.batcher)
-        yield GaugeMetricFamily(
-            "gateway_clock_seconds", "The clock that belongs to the counters.", counters["time"]
-        )
-        yield from self._gauges()
+        """What prometheus_client writes down: every gauge and counter, as they are now."""
+        counters = self.look()
+        yield from self._gauges(counters["time"])
         yield from self._counters(counters)
-        for histogram in (self.metrics.latency, self.metrics.wait, self.metrics.size):
+        for histogram in (self.latency, self.wait, self.size):
             yield histogram.family()
-        yield self._answers()
-        yield from self._replicas()
+        yield from self._labelled()
 
-    def _gauges(self) -> Iterator[Metric]:
-        average = self.metrics.averages(self.fleet, self.batcher)
-        over = f"averaged over the last {self.metrics.settings.period_s:g} s"
+    def _gauges(self, time_s: float) -> Iterator[Metric]:
+        average = self.averages()
+        over = f"averaged over the last {self.settings.period_s:g} s"
         gauges = {
+            "gateway_clock_seconds": ("The clock that belongs to the counters.", time_s),
             "inference_queue_length": (f"Items that wait, {over}.", average["queue"]),
             "inference_queue_length_now": ("Items that wait.", self.batcher.waiting.value),
             "inference_in_flight": (f"Items in replicas, {over}.", average["in_flight"]),
@@ -152,7 +125,7 @@ class _Page:
         for name, (text, value) in gauges.items():
             yield GaugeMetricFamily(name, text, value)
 
-    def _counters(self, counters: dict[str, float]) -> Iterator[Metric]:
+    def _counters(self, counters: Page) -> Iterator[Metric]:
         deaths = self.fleet.deaths
         families = {
             "inference_queue_length_seconds": ("Items that wait, over time.", counters["queue"]),
@@ -163,24 +136,19 @@ class _Page:
         for name, (text, value) in families.items():
             yield CounterMetricFamily(name, text, value)
 
-    def _answers(self) -> Metric:
+    def _labelled(self) -> Iterator[Metric]:
         answers = CounterMetricFamily("inference_requests", "Requests answered.", labels=["status"])
-        for status, count in sorted(self.metrics.answers.items()):
+        for status, count in sorted(self.answers.items()):
             answers.add_metric([str(status)], count)
-        return answers
-
-    def _replicas(self) -> Iterator[Metric]:
+        yield answers
         cpu = CounterMetricFamily(
             "replica_cpu_seconds", "CPU used since it was ready.", labels=["replica"]
         )
-        info = GaugeMetricFamily(
-            "replica_info",
-            "What is known of a replica.",
-            labels=["replica", "pid", "state", "provider"],
-        )
+        labels = ["replica", "pid", "state", "provider"]
+        info = GaugeMetricFamily("replica_info", "What is known of a replica.", labels=labels)
         for replica in self.fleet.replicas:
             cpu.add_metric([replica.name], replica.cpu_s)
-            labels = [replica.name, str(replica.pid), replica.state, replica.provider]
-            info.add_metric(labels, 1)
+            values = [replica.name, str(replica.pid), replica.state, replica.provider]
+            info.add_metric(values, 1)
         yield cpu
         yield info

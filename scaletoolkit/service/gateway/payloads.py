@@ -1,4 +1,7 @@
-"""What a request must look like, and what an answer does; every mistake is one sentence. Lab 07."""
+"""What a request must look like, and what an answer does. Lab 07.
+
+Every mistake raises BadRequest, with one sentence that names it.
+"""
 
 import math
 from typing import Any, TypeVar
@@ -22,7 +25,7 @@ class BadRequest(Exception):
 
 
 def parse(body: bytes) -> Any:
-    """The JSON value of a body; raises BadRequest when it is none."""
+    """The JSON value of a body."""
     try:
         return orjson.loads(body)
     except ValueError as error:
@@ -30,10 +33,7 @@ def parse(body: bytes) -> Any:
 
 
 def numbers(value: object, what: str) -> np.ndarray:
-    """The value as a float32 array.
-
-    Raises BadRequest with a sentence that says what is wrong with it, and calls it `what`.
-    """
+    """The value as a float32 array; a sentence about it calls it `what`."""
     try:
         array = np.array(value)
     except (ValueError, TypeError, OverflowError, RecursionError):
@@ -45,16 +45,8 @@ def numbers(value: object, what: str) -> np.ndarray:
     return array.astype(np.float32)
 
 
-def encode(value: object) -> bytes:
-    """A value as JSON."""
-    return orjson.dumps(value)
-
-
 def items(body: bytes, model: ModelFacts) -> list[np.ndarray]:
-    """The items of a `/v1/predict` body, a JSON list of them: a list of float32 arrays.
-
-    Raises BadRequest.
-    """
+    """The items of a `/v1/predict` body, a JSON list of them: float32 arrays."""
     value = parse(body)
     if not isinstance(value, list):
         raise BadRequest(f"the body must be a list of items, got {_kind(value)}")
@@ -64,20 +56,15 @@ def items(body: bytes, model: ModelFacts) -> list[np.ndarray]:
 
 
 def tensor(body: bytes, model: ModelFacts) -> tuple[str | None, list[np.ndarray]]:
-    """(id or None, items) of an Open Inference Protocol request, with JSON data.
-
-    Raises BadRequest.
-    """
+    """(id or None, items) of an Open Inference Protocol request, with JSON data."""
     value = parse(body)
     inputs = _field(value, "inputs", list, "the body")
     if len(inputs) != 1:
         raise BadRequest(f"inputs must hold the model's one input, got {len(inputs)}")
-    name = _field(inputs[0], "name", str, "inputs[0]")
-    if name != model["input"]:
-        raise BadRequest(f"inputs[0].name must be {model['input']!r}, got {name[:80]!r}")
-    datatype = _field(inputs[0], "datatype", str, "inputs[0]")
-    if datatype != "FP32":
-        raise BadRequest(f"inputs[0].datatype must be 'FP32', got {datatype[:80]!r}")
+    for name, expected in [("name", model["input"]), ("datatype", "FP32")]:
+        got = _field(inputs[0], name, str, "inputs[0]")
+        if got != expected:
+            raise BadRequest(f"inputs[0].{name} must be {expected!r}, got {got[:80]!r}")
     shape = _field(inputs[0], "shape", list, "inputs[0]")
     data = numbers(_field(inputs[0], "data", list, "inputs[0]"), "inputs[0].data")
     identity = _field(value, "id", str, "the body") if "id" in value else None
@@ -119,7 +106,7 @@ def _kind(value: object) -> str:
 
 
 def answer(identity: str | None, rows: list[np.ndarray], model: ModelFacts) -> dict[str, object]:
-    """The Open Inference Protocol's answer: a dict."""
+    """The Open Inference Protocol's answer."""
     array = np.array(rows)
     output = {
         "name": model["output"],
@@ -134,7 +121,7 @@ def answer(identity: str | None, rows: list[np.ndarray], model: ModelFacts) -> d
 
 
 def metadata(model: ModelFacts) -> dict[str, object]:
-    """What the Open Inference Protocol says about a model: a dict."""
+    """What the Open Inference Protocol says about a model."""
     return {
         "name": model["name"],
         "versions": ["1"],

@@ -9,13 +9,13 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from scaletoolkit.service import frames
-from scaletoolkit.service.gateway.door import Streams
 from scaletoolkit.service.gateway.starter import ReplicaProcess, Starter
 from scaletoolkit.serving.batching import Batcher, ReplicaLost
 
 PATIENCE_S = 2.0
 
 ItemBatcher = Batcher[np.ndarray, np.ndarray]
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Outcome = TypeVar("Outcome")
 
 
@@ -31,10 +31,7 @@ class Replica:
     """
 
     def __init__(
-        self,
-        orders: frames.Orders,
-        connected: asyncio.Future[Streams],
-        batch_timeout_s: float,
+        self, orders: frames.Orders, connected: asyncio.Future[Streams], batch_timeout_s: float
     ) -> None:
         self.name = orders["name"]
         self.orders = orders
@@ -85,8 +82,8 @@ class Replica:
 
     async def _load(self, process: ReplicaProcess) -> None:
         """Wait until it has connected and its model is loaded."""
-        streams = await _or_lost(self.connected, process)
-        ready, _ = await _or_lost(frames.read(streams.reader), process)
+        reader, _ = await _or_lost(self.connected, process)
+        ready, _ = await _or_lost(frames.read(reader), process)
         if "error" in ready:
             raise ReplicaLost(f"the model cannot be loaded: {ready['error']}")
         self.provider = ready["provider"]
@@ -137,7 +134,8 @@ class Replica:
     async def _stop(self) -> None:
         """End the connection, which ends the process; kill what does not listen."""
         if self.connected.done() and not self.connected.cancelled():
-            self.connected.result().writer.close()
+            _, writer = self.connected.result()
+            writer.close()
         self.connected.cancel()
         if not self._process:
             return

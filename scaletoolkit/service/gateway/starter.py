@@ -56,7 +56,7 @@ ReplicaProcess = asyncio.subprocess.Process | ForkedProcess
 class Starter:
     """Where replicas' processes come from. `warm`: fork them from a template, where that works."""
 
-    def __init__(self, warm: bool = True) -> None:
+    def __init__(self, warm: bool) -> None:
         self._warm = warm and CAN_FORK
         self._template: asyncio.subprocess.Process | None = None
         self._one_by_one = asyncio.Lock()
@@ -68,28 +68,30 @@ class Starter:
         if self._warm:
             return await self._forked(line)
         process = await self._python("replica", asyncio.subprocess.DEVNULL)
-        _stdin(process).write(line)
+        assert process.stdin is not None  # a pipe
+        process.stdin.write(line)
         return process
 
     async def _forked(self, line: bytes) -> ForkedProcess:
         async with self._one_by_one:
             if self._template is None or self._template.returncode is not None:
                 self._template = await self._python("replica.template", asyncio.subprocess.PIPE)
-            _stdin(self._template).write(line)
+            assert self._template.stdin is not None  # pipes, both
             assert self._template.stdout is not None
+            self._template.stdin.write(line)
             pid = await self._template.stdout.readline()
         if not pid:
             raise ReplicaLost("the template of the replicas ended")
         return ForkedProcess(int(pid))
 
     async def _python(self, module: str, stdout: int) -> asyncio.subprocess.Process:
-        read_end, _ = self._pipe
+        command = [sys.executable, "-m", f"scaletoolkit.service.{module}", str(self._pipe[0])]
         return await asyncio.create_subprocess_exec(
-            *[sys.executable, "-m", f"scaletoolkit.service.{module}", str(read_end)],
+            *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=stdout,
             env=os.environ | ONE_THREAD,
-            pass_fds=[read_end],
+            pass_fds=[self._pipe[0]],
         )
 
     async def close(self) -> None:
@@ -100,8 +102,3 @@ class Starter:
             await self._template.wait()
         for descriptor in self._pipe:
             os.close(descriptor)
-
-
-def _stdin(process: asyncio.subprocess.Process) -> asyncio.StreamWriter:
-    assert process.stdin is not None, "it was started with a pipe"
-    return process.stdin

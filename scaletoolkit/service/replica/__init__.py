@@ -4,5 +4,4 @@ Nothing in here imports a web framework, torch or pyarrow: a replica should be t
 
 __main__  connects to the gateway, loads the model, answers batches
 template  the warm process from which replicas are forked
-budget    a CPU limit for a process, as a token bucket
 """

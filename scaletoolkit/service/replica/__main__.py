@@ -3,8 +3,7 @@
 It gets its orders, connects back to the gateway's port and says when the model is loaded. It has
 no port of its own, and it ends with the gateway, however that ends: it holds the read end of a pipe
 from there. `python -m scaletoolkit.service.replica DESCRIPTOR` reads the orders from stdin, a line
-of JSON; DESCRIPTOR is the number of the pipe. Replicas that a template forks need no Python of
-their own.
+of JSON; DESCRIPTOR is the number of the pipe. A template's replicas need no Python of their own.
 """
 
 from __future__ import annotations
@@ -19,12 +18,10 @@ from typing import TYPE_CHECKING
 
 from scaletoolkit.machine import processes
 from scaletoolkit.service import frames, providers
-from scaletoolkit.service.replica.budget import CpuBudget
+from scaletoolkit.service.settings import ModelFacts, Settings
 
 if TYPE_CHECKING:  # imported with the model: a template has numpy already
     import numpy as np
-
-    from scaletoolkit.service.settings import ModelFacts
 
 
 class Model:
@@ -39,9 +36,8 @@ class Model:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            Path(folder) / "model.onnx", options, providers.available()
-        )
+        path = Path(folder) / "model.onnx"
+        self._session = onnxruntime.InferenceSession(path, options, providers.available())
         self._np = np
         self._facts = facts
         self(np.zeros((1, *facts["shape"]), np.float32).tobytes())  # the first call is slow
@@ -49,31 +45,50 @@ class Model:
     @property
     def provider(self) -> str:
         """What the model runs on, as ONNX Runtime calls it."""
-        name: str = self._session.get_providers()[0]
-        return name
+        return self._session.get_providers()[0]
 
     def __call__(self, body: bytes) -> np.ndarray:
         """float32 bytes of a batch in, an array of its results out."""
         batch = self._np.frombuffer(body, self._np.float32).reshape(-1, *self._facts["shape"])
-        result: np.ndarray
-        (result,) = self._session.run([self._facts["output"]], {self._facts["input"]: batch})
-        return result
+        return self._session.run([self._facts["output"]], {self._facts["input"]: batch})[0]
 
 
-def serve(connection: socket.socket, model: Model, orders: frames.Orders) -> None:
+class CpuBudget:
+    """A token bucket: grants thousandths of a core, and saves up at most one period's worth.
+
+    As Linux limits a container: a quota of CPU time for every period of 100 ms, and who has used it
+    up stands still. The limit is also the request, so utilization means what it means in
+    Kubernetes. Times are arguments: no clock inside.
+    """
+
+    def __init__(self, cpu_milli: int, now_s: float, period_s: float = 0.1) -> None:
+        self.rate = cpu_milli / 1000
+        self._most_s = self.rate * period_s
+        self._left_s = self._most_s
+        self._now_s = now_s
+
+    def spend(self, cpu_s: float, now_s: float) -> float:
+        """How long to stand still, in seconds, after having used `cpu_s` of CPU until `now_s`."""
+        earned_s = (now_s - self._now_s) * self.rate
+        self._left_s = min(self._most_s, self._left_s + earned_s) - cpu_s
+        self._now_s = now_s
+        return max(0.0, -self._left_s / self.rate)
+
+
+def serve(connection: socket.socket, model: Model, settings: Settings) -> None:
     """Answer batches until the connection ends, which is an EOFError."""
-    cpu_milli = orders["cpu_milli"]
-    budget = CpuBudget(cpu_milli, time.monotonic()) if cpu_milli else None
+    budget = CpuBudget(settings.cpu_milli, time.monotonic()) if settings.cpu_milli else None
     used_s = time.process_time()
+    stream = connection.makefile("rb")
     while True:
-        _, body = frames.receive(connection)
+        _, body = frames.receive(stream)
         start_s = time.monotonic()
         header, answer = _answer(model, body)
         before_s = used_s
         used_s = time.process_time()
         rest_s = budget.spend(used_s - before_s, time.monotonic()) if budget else 0.0
-        if orders["accelerator_ms"]:
-            call_ms, item_ms = orders["accelerator_ms"]
+        if settings.accelerator_ms:
+            call_ms, item_ms = settings.accelerator_ms
             device_s = (call_ms + item_ms * header.get("size", 1)) / 1000
             rest_s = max(rest_s, start_s + device_s - time.monotonic())
         time.sleep(max(0.0, rest_s))
@@ -103,14 +118,15 @@ def run(orders: frames.Orders, gateway: int) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(frames.pack({"name": orders["name"], "token": orders["token"]}))
         try:
-            model = Model(orders["folder"], orders["model"])
+            settings = Settings(**orders["settings"])
+            model = Model(settings.folder, settings.model)
         except Exception as error:  # whatever ONNX Runtime raises; the gateway says it
             connection.sendall(frames.pack({"error": str(error)}))
             return
-        time.sleep(orders["start_up_s"])
-        provider = "emulated accelerator" if orders["accelerator_ms"] else model.provider
+        time.sleep(settings.start_up_s)
+        provider = "emulated accelerator" if settings.accelerator_ms else model.provider
         connection.sendall(frames.pack({"provider": provider, "cpu_s": time.process_time()}))
-        serve(connection, model, orders)
+        serve(connection, model, settings)
 
 
 if __name__ == "__main__":

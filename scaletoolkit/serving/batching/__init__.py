@@ -5,23 +5,21 @@
     await batcher.serve(handle)          # handle: a list of items in, a list of results out
 
 batcher        the queue and the rule that forms batches, on asyncio
-request        one item on its way, and how it can fail
 simulation     the same rule as arithmetic on plain times
 virtual_clock  an event loop whose clock jumps, so that both can be compared exactly
 """
 
-from scaletoolkit.serving.batching.batcher import Batcher
-from scaletoolkit.serving.batching.request import (
+from scaletoolkit.serving.batching.batcher import (
+    Batcher,
     DeadlineExceeded,
     QueueClosed,
     QueueFull,
     ReplicaLost,
 )
-from scaletoolkit.serving.batching.simulation import BatchRun, simulate
+from scaletoolkit.serving.batching.simulation import simulate
 from scaletoolkit.serving.batching.virtual_clock import replay
 
 __all__ = [
-    "BatchRun",
     "Batcher",
     "DeadlineExceeded",
     "QueueClosed",

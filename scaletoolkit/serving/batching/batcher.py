@@ -9,29 +9,67 @@ timers, which tick in milliseconds.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic
+from typing import Generic, TypeVar
 
 from scaletoolkit.machine.measure import Level
-from scaletoolkit.serving.batching.request import (
-    Item,
-    QueueClosed,
-    QueueFull,
-    ReplicaLost,
-    Request,
-    Result,
-)
 
 MAX_ATTEMPTS = 2
 
-Batch = list[Request[Item, Result]]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 Handle = Callable[[list[Item]], Awaitable[Sequence[Result | Exception]]]
+
+
+class QueueFull(Exception):
+    """No room: as many requests wait as the queue may hold."""
+
+
+class QueueClosed(Exception):
+    """The server stops and takes no more requests."""
+
+
+class DeadlineExceeded(Exception):
+    """A request was not answered within its time."""
+
+
+class ReplicaLost(Exception):
+    """The replica that worked on a batch is gone, and so may its answers be."""
+
+
+class Request(Generic[Item, Result]):
+    """One item: when it came, how often a replica has tried it, who waits for it."""
+
+    __slots__ = ("attempts", "enqueued_s", "expiry", "future", "item")
+
+    def __init__(self, item: Item, future: asyncio.Future[Result], enqueued_s: float) -> None:
+        self.item = item
+        self.future = future
+        self.enqueued_s = enqueued_s
+        self.attempts = 0
+        self.expiry: asyncio.TimerHandle | None = None
+
+    def settle(self, result: Result | Exception) -> None:
+        """Hand the result, or the error, to who waits for it, unless nobody does any more."""
+        if self.future.done():
+            return
+        if isinstance(result, Exception):
+            self.future.set_exception(result)
+        else:
+            self.future.set_result(result)
+
+    def expire(self, timeout_s: float) -> None:
+        """Fail, because it took too long."""
+        self.settle(DeadlineExceeded(f"not answered within {timeout_s:g} s"))
+
+
+Batch = list[Request[Item, Result]]
 
 
 class Batcher(Generic[Item, Result]):
     """A bounded queue from which any number of replicas take batches. Made in a running loop.
 
-    `waiting` and `in_flight` count requests over time. `on_batch(size, waits_s)` is called with
-    every batch formed: its size, and how long each of its requests waited.
+    `waiting` and `in_flight` count requests over time. `on_batch(waits_s)` may be set: it is called
+    with every batch formed, with how long each of its requests waited.
     """
 
     def __init__(
@@ -39,7 +77,6 @@ class Batcher(Generic[Item, Result]):
         max_batch_size: int = 32,
         max_queue_delay_microseconds: float = 0,
         max_queue_size: float = 1024,
-        on_batch: Callable[[int, list[float]], None] = lambda size, waits_s: None,
     ) -> None:
         for name, value, least in [
             ("max_batch_size", max_batch_size, 1),
@@ -51,7 +88,7 @@ class Batcher(Generic[Item, Result]):
         self.max_batch_size = max_batch_size
         self.max_queue_size = max_queue_size
         self.delay_s = max_queue_delay_microseconds / 1e6
-        self.on_batch = on_batch
+        self.on_batch: Callable[[list[float]], None] = lambda waits_s: None
         self._loop = asyncio.get_running_loop()
         self.waiting = Level(self._loop.time)
         self.in_flight = Level(self._loop.time)
@@ -107,10 +144,8 @@ class Batcher(Generic[Item, Result]):
 
     async def _next_batch(self) -> Batch[Item, Result]:
         async with self._forming:  # replicas form batches in the order in which they came free
-            batch = self._take()
-            while not batch:
+            while not (batch := self._take()):
                 await self._until_due()
-                batch = self._take()
             return batch
 
     def _due_s(self) -> float | None:
@@ -119,8 +154,7 @@ class Batcher(Generic[Item, Result]):
             return None
         if len(self._queue) >= self.max_batch_size:
             return 0.0
-        first = next(iter(self._queue))
-        return first.enqueued_s + self.delay_s
+        return next(iter(self._queue)).enqueued_s + self.delay_s
 
     def _take(self) -> Batch[Item, Result]:
         """The next batch, if one is due; the empty list if not."""
@@ -133,11 +167,11 @@ class Batcher(Generic[Item, Result]):
         batch = [request for request in taken if not request.future.done()]
         if batch:
             now_s = self._loop.time()
-            self.on_batch(len(batch), [now_s - request.enqueued_s for request in batch])
+            self.on_batch([now_s - request.enqueued_s for request in batch])
         return batch
 
     async def _until_due(self) -> None:
-        """Wait until the batch is due, or until something has changed about when it is."""
+        """Wait until the batch is due, or something has changed about when it is."""
         self._changed.clear()
         due_s = self._due_s()
         if due_s is None:
@@ -186,24 +220,13 @@ class Batcher(Generic[Item, Result]):
         except ReplicaLost:
             raise
         except Exception as error:
-            await self._find_culprits(batch, handle, error)
-        else:
-            _settle(batch, results)
-
-    async def _find_culprits(
-        self, batch: Batch[Item, Result], handle: Handle[Item, Result], error: Exception
-    ) -> None:
-        """Fail the one item of the batch, or try each half of it alone."""
-        if len(batch) == 1:
-            batch[0].settle(error)
-            return
-        middle = len(batch) // 2
-        await self._answer(batch[:middle], handle)
-        await self._answer(batch[middle:], handle)
-
-
-def _settle(batch: Batch[Item, Result], results: Sequence[Result | Exception]) -> None:
-    if len(results) != len(batch):
-        results = [ValueError(f"{len(batch)} items gave {len(results)} results")] * len(batch)
-    for request, result in zip(batch, results, strict=True):
-        request.settle(result)
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                await self._answer(batch[:middle], handle)
+                await self._answer(batch[middle:], handle)
+                return
+            results = [error]
+        if len(results) != len(batch):
+            results = [ValueError(f"{len(batch)} items gave {len(results)} results")] * len(batch)
+        for request, result in zip(batch, results, strict=True):
+            request.settle(result)

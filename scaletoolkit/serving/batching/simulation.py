@@ -1,7 +1,6 @@
 """The rule of the batcher as arithmetic: arrival times in, batches and latencies out. Lab 07."""
 
 import heapq
-import itertools
 import math
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -53,11 +52,11 @@ def simulate(
     queue = _Queue(times_s, max_batch_size, max_queue_delay_microseconds / 1e6, max_queue_size)
     free_s = [0.0] * servers
     run = BatchRun([], [], np.full(len(times_s), math.nan))
-    queue.admit(0.0)
-    while queue.unfinished:
+    while queue.waiting or queue.next < len(times_s):
         start_s = queue.wait_until_due()
-        batch = queue.take()
-        end_s = start_s + service_s(len(batch))
+        size = min(len(queue.waiting), max_batch_size)
+        batch = [queue.waiting.popleft() for _ in range(size)]
+        end_s = start_s + service_s(size)
         heapq.heapreplace(free_s, end_s)
         run.latencies_s[batch] = [end_s - times_s[number] for number in batch]
         run.batches.append(batch)
@@ -67,7 +66,7 @@ def simulate(
 
 
 class _Queue:
-    """The requests that wait at a moment, and those that are still to come. Its clock goes on."""
+    """The requests that wait, and those that are still to come, at a moment that moves on."""
 
     def __init__(
         self, arrivals_s: list[float], max_batch_size: int, delay_s: float, max_queue_size: float
@@ -79,11 +78,6 @@ class _Queue:
         self.waiting: deque[int] = deque()
         self.next = 0
         self.now_s = 0.0
-
-    @property
-    def unfinished(self) -> bool:
-        """Whether a request waits, or is still to come."""
-        return bool(self.waiting) or self.next < len(self.arrivals_s)
 
     def admit(self, until_s: float) -> None:
         """Let everything in that arrives until then; what finds no room is refused."""
@@ -103,15 +97,10 @@ class _Queue:
             self.admit(min(due_s, come_s))
         return self.now_s
 
-    def take(self) -> list[int]:
-        """The first requests in line, as many as a batch may have."""
-        count = min(len(self.waiting), self.max_batch_size)
-        return [self.waiting.popleft() for _ in range(count)]
-
 
 def _rising(arrivals_s: Iterable[float]) -> list[float]:
     times_s = [float(time_s) for time_s in arrivals_s]
-    if any(late < early for early, late in itertools.pairwise(times_s)):
+    if times_s != sorted(times_s):
         raise ValueError("arrivals_s must rise: every request comes after the one before it")
     if times_s and not (times_s[0] >= 0 and math.isfinite(times_s[-1])):
         raise ValueError(

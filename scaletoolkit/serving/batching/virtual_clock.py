@@ -5,32 +5,36 @@ import heapq
 import itertools
 import math
 import selectors
-import threading
 from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from contextvars import Context
 from typing import Any, TypeVar, TypeVarTuple
 
 import numpy as np
 
-from scaletoolkit.serving.batching.batcher import Batcher
-from scaletoolkit.serving.batching.request import QueueFull
+from scaletoolkit.serving.batching.batcher import Batcher, QueueFull
 from scaletoolkit.serving.batching.simulation import BatchRun
 
 Outcome = TypeVar("Outcome")
-Arguments = TypeVarTuple("Arguments")
+Given = TypeVarTuple("Given")
 
 
 class JumpingSelector(selectors.DefaultSelector):
-    """Waits for nothing: tells how long it would have waited, and looks."""
+    """Waits for nothing: its clock jumps to the next of its timers instead."""
 
-    def __init__(self, jump: Callable[[float | None], None]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._jump = jump
+        self.now_s = 0.0
+        self.timers: list[asyncio.TimerHandle] = []
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        """What is ready now, after a jump instead of a wait."""
-        self._jump(timeout)
+        """What is ready after the jump."""
+        if timeout is None:
+            raise RuntimeError("every task waits, and nothing is left that could wake one")
+        if timeout > 0:  # a timer's own moment is exact; adding the timeout would round
+            while self.timers[0].cancelled() or self.timers[0].when() <= self.now_s:
+                heapq.heappop(self.timers)
+            self.now_s = self.timers[0].when()
         return super().select(0)
 
 
@@ -38,53 +42,31 @@ class VirtualClock(asyncio.SelectorEventLoop):
     """An event loop that never waits: its clock jumps to the next timer instead."""
 
     def __init__(self) -> None:
-        self._now_s = 0.0
-        self._timers: list[asyncio.TimerHandle] = []
-        super().__init__(JumpingSelector(self._jump))
+        self._clock = JumpingSelector()
+        super().__init__(self._clock)
 
     def time(self) -> float:
         """Seconds since the loop was made, on its own clock."""
-        return self._now_s
+        return self._clock.now_s
 
     def call_at(
-        self,
-        when: float,
-        callback: Callable[[*Arguments], object],
-        *args: *Arguments,
-        context: Context | None = None,
+        self, when: float, callback: Callable[[*Given], object], *args: *Given, context: Any = None
     ) -> asyncio.TimerHandle:
-        """A timer as every event loop has it, remembered: the clock jumps from one to the next."""
+        """A timer as every event loop has it, remembered for the clock."""
         timer = super().call_at(when, callback, *args, context=context)
-        heapq.heappush(self._timers, timer)
+        heapq.heappush(self._clock.timers, timer)
         return timer
-
-    def _jump(self, timeout_s: float | None) -> None:
-        if timeout_s is None:
-            raise RuntimeError("every task waits, and nothing is left that could wake one")
-        if timeout_s > 0:  # a timer's own moment is exact; adding the timeout would round
-            while self._timers[0].cancelled() or self._timers[0].when() <= self._now_s:
-                heapq.heappop(self._timers)
-            self._now_s = self._timers[0].when()
 
 
 def run_on_virtual_clock(coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:
     """The coroutine's result. It runs in a thread: a notebook's own event loop is busy."""
-    results: list[Outcome] = []
-    errors: list[Exception] = []
 
-    def work() -> None:
+    def work() -> Outcome:
         with asyncio.Runner(loop_factory=VirtualClock) as runner:
-            try:
-                results.append(runner.run(coroutine))
-            except Exception as error:
-                errors.append(error)
+            return runner.run(coroutine)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
-    return results[0]
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(work).result()
 
 
 def replay(
@@ -94,14 +76,11 @@ def replay(
 
     options: max_batch_size, max_queue_delay_microseconds, max_queue_size.
     """
-    return run_on_virtual_clock(_replay(list(arrivals_s), service_s, servers, options))
+    return run_on_virtual_clock(_replay(list(arrivals_s), service_s, servers, **options))
 
 
 async def _replay(
-    arrivals_s: list[float],
-    service_s: Callable[[int], float],
-    servers: int,
-    options: dict[str, Any],
+    arrivals_s: list[float], service_s: Callable[[int], float], servers: int, **options: Any
 ) -> BatchRun:
     loop = asyncio.get_running_loop()
     batcher: Batcher[int, int] = Batcher(**{"max_queue_size": math.inf, **options})
@@ -134,12 +113,11 @@ async def _submitted(
         for number in numbers:
             with suppress(QueueFull):  # its latency stays nan
                 futures.append(batcher.submit(number))
-        if numbers[-1] == len(arrivals_s) - 1:
-            everybody_came.set()
 
     together = itertools.groupby(range(len(arrivals_s)), arrivals_s.__getitem__)
     for time_s, numbers in together:  # timers of the same moment would come in any order
         loop.call_at(time_s, arrive, list(numbers))
     if arrivals_s:
+        loop.call_at(arrivals_s[-1], everybody_came.set)
         await everybody_came.wait()
     return futures

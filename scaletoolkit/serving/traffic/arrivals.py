@@ -1,4 +1,4 @@
-"""Shapes of traffic as plain lists of steps, and the random moments at which requests come. Lab 07.
+"""Traffic as a plain list of steps, and the random moments at which requests come. Lab 07.
 
 A step is (seconds, level). The level is users for Locust and requests a second for open loop.
 """
@@ -9,21 +9,6 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 Step = tuple[float, float]
-
-
-def steady(level: float, seconds: float = 10) -> list[Step]:
-    """The same all the time: [(seconds, level)]."""
-    return checked([(seconds, level)])
-
-
-def step(low: float, high: float, seconds: float = 10) -> list[Step]:
-    """Low, then high, then low again, each for so many seconds."""
-    return checked([(seconds, low), (seconds, high), (seconds, low)])
-
-
-def spike(base: float, peak: float, seconds: float = 10, spike_s: float = 2) -> list[Step]:
-    """A short peak between two calm periods of `seconds` each."""
-    return checked([(seconds, base), (spike_s, peak), (seconds, base)])
 
 
 def diurnal(
@@ -43,19 +28,17 @@ def diurnal(
 
 def checked(steps: Iterable[Sequence[float]]) -> list[Step]:
     """The steps as a list of (seconds, level) pairs; raises ValueError for what is no step."""
-    pairs = [tuple(pair) for pair in steps]
+    pairs: list[Step] = []
+    for step in steps:
+        if len(step) != 2 or not all(isinstance(value, int | float) for value in step):
+            raise ValueError(f"a step is (seconds, level), two numbers; got {step}")
+        seconds, level = step
+        if not (0 < seconds < math.inf and 0 <= level < math.inf):
+            raise ValueError(f"a step lasts a positive time at a level of 0 or more; got {step}")
+        pairs.append((seconds, level))
     if not pairs:
         raise ValueError("a load needs at least one step (seconds, level), got none")
-    return [_step(pair) for pair in pairs]
-
-
-def _step(pair: tuple[float, ...]) -> Step:
-    if len(pair) != 2 or not all(isinstance(value, int | float) for value in pair):
-        raise ValueError(f"a step is (seconds, level), two numbers; got {pair}")
-    seconds, level = pair
-    if not (0 < seconds < math.inf and 0 <= level < math.inf):
-        raise ValueError(f"a step lasts a positive time at a level of 0 or more; got {pair}")
-    return seconds, level
+    return pairs
 
 
 def poisson(steps: Iterable[Sequence[float]], seed: int = 0) -> np.ndarray:

@@ -17,7 +17,7 @@ import gevent
 from locust import FastHttpUser, LoadTestShape, constant, constant_throughput, events, task
 from locust.env import Environment
 
-from scaletoolkit.serving.traffic.tally import Tally, to_lines
+from scaletoolkit.serving.traffic.tally import Tally
 
 PLAN = json.loads(Path(os.environ["SCALETOOLKIT_LOAD_PLAN"]).read_text())
 BODIES = itertools.cycle([json.dumps(payload).encode() for payload in PLAN["payloads"]])
@@ -57,13 +57,15 @@ class Steps(LoadTestShape):
 
 
 class Reporter:
-    """Counts every request of a test, from the moment it was made, and writes the lines."""
+    """Made when the test starts: counts every request from then on, and writes the lines."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, **_: object) -> None:
         self.environment = environment
         self.start_s = time.time()
-        self.tally = Tally(to_lines(sys.stdout))
+        self.tally = Tally(sys.stdout)
         self.lines = gevent.spawn(self.report_seconds)
+        events.request.add_listener(self.request)
+        events.quitting.add_listener(self.end)
 
     def request(
         self, start_time: float, response_time: float, response: object = None, **_: object
@@ -86,16 +88,4 @@ class Reporter:
         self.tally.finish()
 
 
-def prepare(environment: Environment, **_: object) -> None:
-    """Report, once the test starts."""
-    environment.events.test_start.add_listener(report)
-
-
-def report(environment: Environment, **_: object) -> None:
-    """The test starts: count time and requests from here."""
-    reporter = Reporter(environment)
-    environment.events.request.add_listener(reporter.request)
-    environment.events.quitting.add_listener(reporter.end)
-
-
-events.init.add_listener(prepare)
+events.test_start.add_listener(Reporter)

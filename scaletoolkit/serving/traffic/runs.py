@@ -18,9 +18,6 @@ from scaletoolkit.machine import processes
 from scaletoolkit.serving.traffic.arrivals import checked, poisson
 from scaletoolkit.serving.traffic.tally import Outcome, summary
 
-HERE = Path(__file__).parent
-PLAN = "plan.json"
-
 
 class LoadError(lab.LabError):
     """A load test that did not come to its end."""
@@ -31,14 +28,13 @@ class LoadResult:
     """Every request of a load test, and its summary a second.
 
     due_s: when each was due, from the start. latency_ms: from then to the answer. status: HTTP's,
-    0 where no answer came. rows: what happened in each second. report: Locust's page, or None.
+    0 where no answer came. rows: what happened in each second.
     """
 
     due_s: np.ndarray = field(repr=False)
     latency_ms: np.ndarray = field(repr=False)
     status: np.ndarray = field(repr=False)
     rows: list[dict[str, Any]] = field(repr=False)
-    report: Path | None = None
 
     @property
     def totals(self) -> dict[str, Any]:
@@ -64,17 +60,6 @@ class LoadResult:
             start_s += seconds
         return parts
 
-    def table(self) -> lab.Table:
-        """The seconds as a table; latencies of seconds without an answer are left out."""
-        names = ["time_s", "requests", "answered", "refused", "failed"]
-        times = ["p50_ms", "p95_ms", "p99_ms"]
-        rows = [row for row in self.rows if row["answered"]]
-        return lab.table(
-            [{name: row[name] for name in names + times} for row in rows],
-            {"time_s": "s"} | dict.fromkeys(times, "ms"),
-            measured=names + times,
-        )
-
     def __repr__(self) -> str:
         totals = self.totals
         return (
@@ -87,21 +72,14 @@ class LoadRun:
     """A load test that runs, as a process that ends with this one.
 
     command: what follows `python -m`. plan: what its process reads, with the `steps` of the load;
-    it lies in `folder` as PLAN. report: where Locust writes its page.
+    it lies in `folder`.
     """
 
-    def __init__(
-        self,
-        command: Sequence[str],
-        plan: Mapping[str, Any],
-        folder: Path,
-        report: Path | None = None,
-    ) -> None:
-        self._report = report
+    def __init__(self, command: Sequence[str], plan: Mapping[str, Any], folder: Path) -> None:
         self._seconds = math.ceil(sum(seconds for seconds, _ in plan["steps"]))
         self._lines: list[dict[str, Any]] = []
         self._began_s = math.inf
-        path = folder / PLAN
+        path = folder / "plan.json"
         path.write_text(json.dumps(plan))
         environment = os.environ | {"SCALETOOLKIT_LOAD_PLAN": str(path)}
         self._child = processes.Child(["-m", *command], environment)
@@ -109,7 +87,7 @@ class LoadRun:
         self._reader.start()
 
     def _read(self) -> None:
-        """Collect the lines, until the process has ended."""
+        """Collect the lines until the process has ended."""
         for line in self._child.stdout:
             if line.startswith("{"):  # other lines are remarks of Locust's
                 values = json.loads(line)
@@ -161,7 +139,7 @@ class LoadRun:
         if not self._lines or "latency_ms" not in self._lines[-1]:
             raise LoadError(f"The load test ended without a result: {said[-500:]}")
         columns = {name: np.array(values) for name, values in self._lines[-1].items()}
-        return LoadResult(**columns, rows=self.rows(), report=self._report)
+        return LoadResult(**columns, rows=self.rows())
 
     def _each_second(self, end_s: float) -> Iterator[int]:
         """The seconds of the load, each when it has passed, or the test, or the time until then."""
@@ -186,9 +164,8 @@ def open_loop(
     """
     plan = _plan(url, steps, payloads, patience_s)
     due_s = poisson(plan["steps"], seed).tolist()
-    folder = processes.workspace("load")
-    command = ["scaletoolkit.serving.traffic.sender", str(folder / PLAN)]
-    return LoadRun(command, plan | {"due_s": due_s}, folder)
+    command = ["scaletoolkit.serving.traffic.sender"]
+    return LoadRun(command, plan | {"due_s": due_s}, processes.workspace("load"))
 
 
 def closed_loop(
@@ -202,15 +179,14 @@ def closed_loop(
     """Let Locust's users post and wait, post and wait: a LoadRun.
 
     steps: (seconds, users). rate_per_user: how often each posts in a second if the server keeps
-    up; None means at once after each answer. Locust's page and tables are kept in `folder`; without
-    one they go with this process. Raises ValueError for what cannot be sent.
+    up; None means at once after each answer. Locust's report.html and tables are kept in `folder`;
+    without one they go with this process. The rest as for `open_loop`.
     """
     plan = _plan(url, steps, payloads, patience_s) | {"rate_per_user": rate_per_user}
     home = Path(folder) if folder else processes.workspace("load")
-    report = home / "report.html"
     options = {
-        "-f": HERE / "locustfile.py",
-        "--html": report,
+        "-f": Path(__file__).with_name("locustfile.py"),
+        "--html": home / "report.html",
         "--csv": home / "locust",
         "--host": urljoin(url, "/").rstrip("/"),
         "--stop-timeout": patience_s,
@@ -219,7 +195,7 @@ def closed_loop(
     }
     command = ["scaletoolkit.serving.traffic.users", "--headless", "--only-summary"]
     command += [str(part) for option in options.items() for part in option]
-    return LoadRun(command, plan, home, report)
+    return LoadRun(command, plan, home)
 
 
 def _plan(

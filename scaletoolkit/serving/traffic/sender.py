@@ -1,28 +1,86 @@
 """Open loop: every request goes out at its moment, whatever became of those before it. Lab 07.
 
-A process of its own: `python -m scaletoolkit.serving.traffic.sender PLAN` writes lines of JSON to
-stdout and ends when its stdin does. Latency counts from the scheduled moment, so a request that had
-to wait for the sender or for a connection is not flattered (coordinated omission; G. Tene, 2013).
+A process of its own that writes lines of JSON to stdout and ends when its stdin does. Latency
+counts from the scheduled moment, so a request that had to wait for the sender or for a connection
+is not flattered (coordinated omission; G. Tene, 2013).
 """
 
 import asyncio
+import itertools
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from scaletoolkit.machine import processes
-from scaletoolkit.serving.traffic.client import Connections
-from scaletoolkit.serving.traffic.tally import Tally, to_lines
+from scaletoolkit.serving.traffic.tally import Tally
 
 START_S = 0.1  # from now until the first second begins
+
+
+class Connections:
+    """Kept connections to one server; each carries one request at a time.
+
+    HTTP/1.1 on asyncio, just enough of it to load a server without being the bottleneck.
+    """
+
+    def __init__(self, url: str, most: int = 500) -> None:
+        parts = urlsplit(url)
+        self._host = parts.hostname
+        self._port = parts.port or 80
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._slots = asyncio.Semaphore(most)
+        self._head = (
+            f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+            "Content-Type: application/json\r\nContent-Length: "
+        ).encode()
+
+    async def post(self, body: bytes) -> int:
+        """Send the body: the status of the answer, 0 where none came."""
+        async with self._slots:
+            try:
+                return await self._exchange(self._head + b"%d\r\n\r\n" % len(body) + body)
+            except (OSError, EOFError, ValueError, IndexError):
+                return 0
+
+    async def _exchange(self, request: bytes) -> int:
+        """A kept connection may have been closed by the server meanwhile: then on a fresh one."""
+        while self._idle:
+            reader, writer = self._idle.pop()
+            if not reader.at_eof() and not writer.is_closing():
+                return await self._ask(reader, writer, request)
+        return await self._ask(*await asyncio.open_connection(self._host, self._port), request)
+
+    async def _ask(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes
+    ) -> int:
+        keep = False
+        try:
+            writer.write(request)
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            size_bytes = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
+            await reader.readexactly(size_bytes)
+            keep = b"connection: close" not in head
+            return int(head.split(b" ", 2)[1])
+        finally:
+            if keep:
+                self._idle.append((reader, writer))
+            else:
+                writer.close()
+
+    def close(self) -> None:
+        """Close what is idle."""
+        for _, writer in self._idle:
+            writer.close()
 
 
 async def send(plan: dict[str, Any], tally: Tally) -> None:
     """Send every request of the plan at its moment, and a line a second meanwhile."""
     loop = asyncio.get_running_loop()
     connections = Connections(plan["url"])
-    bodies = [json.dumps(payload).encode() for payload in plan["payloads"]]
+    bodies = itertools.cycle([json.dumps(payload).encode() for payload in plan["payloads"]])
     start_s = loop.time() + START_S
     in_flight: set[asyncio.Task[None]] = set()
 
@@ -31,15 +89,13 @@ async def send(plan: dict[str, Any], tally: Tally) -> None:
         tally.add(due_s, loop.time() - start_s - due_s, status)
 
     reports = asyncio.create_task(_report_seconds(start_s, tally, in_flight))
-    for number, due_s in enumerate(plan["due_s"]):
+    for due_s in plan["due_s"]:
         await asyncio.sleep(start_s + due_s - loop.time())
-        task = asyncio.create_task(request(due_s, bodies[number % len(bodies)]))
+        task = asyncio.create_task(request(due_s, next(bodies)))
         in_flight.add(task)
         task.add_done_callback(in_flight.discard)
     if in_flight:
         await asyncio.wait(set(in_flight), timeout=plan["patience_s"])
-    for task in set(in_flight):
-        task.cancel()
     reports.cancel()
     tally.report(loop.time() - start_s, in_flight=len(in_flight))
     connections.close()
@@ -47,20 +103,13 @@ async def send(plan: dict[str, Any], tally: Tally) -> None:
 
 async def _report_seconds(start_s: float, tally: Tally, in_flight: set[asyncio.Task[None]]) -> None:
     loop = asyncio.get_running_loop()
-    second = 1
-    while True:
+    for second in itertools.count(1):
         await asyncio.sleep(start_s + second - loop.time())
         tally.report(second, in_flight=len(in_flight))
-        second += 1
-
-
-def main(path: str) -> None:
-    """Run the plan in the file at `path`."""
-    processes.end_with(sys.stdin.fileno(), status=0)
-    tally = Tally(to_lines(sys.stdout))
-    asyncio.run(send(json.loads(Path(path).read_text()), tally))
-    tally.finish()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    processes.end_with(sys.stdin.fileno(), status=0)
+    tally = Tally(sys.stdout)
+    asyncio.run(send(json.loads(Path(os.environ["SCALETOOLKIT_LOAD_PLAN"]).read_text()), tally))
+    tally.finish()

@@ -4,12 +4,10 @@ Runs in the load test's own process, so it imports nothing but numpy.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from typing import IO, NamedTuple
+from collections.abc import Sequence
+from typing import IO, Any, NamedTuple
 
 import numpy as np
-
-PERCENTS = (50, 95, 99)
 
 
 class Outcome(NamedTuple):
@@ -21,14 +19,14 @@ class Outcome(NamedTuple):
 
 
 class Tally:
-    """Collects requests and writes one JSON line a second, then one with all of them.
+    """Collects requests; writes a line of JSON for each second to the file, then one with them all.
 
     Latencies are from the moment at which the request was due, in milliseconds; percentiles are
     of successful requests only.
     """
 
-    def __init__(self, write: Callable[[Mapping[str, object]], None]) -> None:
-        self._write = write
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
         self._outcomes: list[Outcome] = []
         self._reported = 0
 
@@ -45,31 +43,21 @@ class Tally:
     def finish(self) -> None:
         """Write every request: the last line."""
         columns = zip(*self._outcomes, strict=True) if self._outcomes else ([], [], [])
-        self._write(dict(zip(Outcome._fields, map(list, columns), strict=True)))
+        self._write(dict(zip(Outcome._fields, columns, strict=True)))
+
+    def _write(self, line: dict[str, Any]) -> None:
+        print(json.dumps(line), file=self._file, flush=True)
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, float | None]:
     """Counts and percentiles of requests: a dict; percentiles are None where none was answered."""
     answered_ms = [outcome.latency_ms for outcome in outcomes if 200 <= outcome.status < 300]
     refused = sum(outcome.status == 503 for outcome in outcomes)
-    percentiles_ms: Sequence[float | None] = [None] * len(PERCENTS)
-    if answered_ms:
-        percentiles_ms = np.percentile(answered_ms, PERCENTS).tolist()
-    names = [f"p{percent}_ms" for percent in PERCENTS]
+    shown_ms = np.percentile(answered_ms, [50, 95, 99]).tolist() if answered_ms else [None] * 3
     return {
         "requests": len(outcomes),
         "answered": len(answered_ms),
         "refused": refused,
         "failed": len(outcomes) - len(answered_ms) - refused,
-        **dict(zip(names, percentiles_ms, strict=True)),
+        **dict(zip(("p50_ms", "p95_ms", "p99_ms"), shown_ms, strict=True)),
     }
-
-
-def to_lines(file: IO[str]) -> Callable[[Mapping[str, object]], None]:
-    """A function that writes a dict as a line of JSON, at once."""
-
-    def write(line: Mapping[str, object]) -> None:
-        file.write(json.dumps(line) + "\n")
-        file.flush()
-
-    return write

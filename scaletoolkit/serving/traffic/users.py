@@ -8,14 +8,8 @@ import sys
 
 from scaletoolkit.machine import processes
 
-
-def main() -> None:
-    """Run Locust as its own command would."""
-    processes.end_with(sys.stdin.fileno(), status=0)
-    from locust.main import main as run_locust
-
-    run_locust()
-
-
 if __name__ == "__main__":
+    processes.end_with(sys.stdin.fileno(), status=0)
+    from locust.main import main
+
     main()
