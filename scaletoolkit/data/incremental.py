@@ -1,9 +1,8 @@
 """The same work never done twice: an aggregate that grows by what is new. Lab 02.
 
-An aggregate is a plain dict, {"totals": {day: {country: [events, cents]}}, "users": {day: sketch}},
-made of whole numbers and text only: two of them are equal or they are not, without a tolerance.
-A state is {"ledger": [file names], "aggregate": ...} in ONE JSON file, so that what has been
-counted and which files it came from can never disagree.
+An aggregate holds whole numbers and text only: two of them are equal or they are not, without a
+tolerance. A state is ONE JSON file, so that what has been counted and which files it came from can
+never disagree.
 
 `python -m scaletoolkit.data.incremental LANDING STATE` is the job for a scheduler: kill it whenever
 you like and start it again.
@@ -105,8 +104,7 @@ def load(path: str | Path) -> State:
     path = Path(path)
     if not path.exists():
         return {"ledger": [], "aggregate": empty()}
-    state: State = json.loads(path.read_text())
-    return state
+    return json.loads(path.read_text())
 
 
 def commit(state: State, path: str | Path) -> None:
