@@ -10,7 +10,6 @@ you like and start it again.
 
 import functools
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,10 +30,10 @@ WAITING = "another job is at work on this state"
 
 
 class Aggregate(TypedDict):
-    """What is known of some events."""
+    """What is known of some events: {day: {country: [events, cents]}} and {day: sketch}."""
 
-    totals: dict[str, dict[str, list[int]]]  # {day: {country: [events, cents]}}
-    users: dict[str, str]  # {day: sketch}
+    totals: dict[str, dict[str, list[int]]]
+    users: dict[str, str]
 
 
 class State(TypedDict):
@@ -115,10 +114,8 @@ def commit(state: State, path: str | Path) -> None:
     """
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
-    with partial.open("w") as file:
-        json.dump(state, file, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
+    partial.write_text(json.dumps(state, sort_keys=True))
+    folders.sync(partial)
     partial.replace(path)
     folders.sync(path.parent)
 

@@ -104,15 +104,13 @@ def _adopted(table: pa.Table, roles: Roles) -> pa.Table:
 
 def _cast(table: pa.Table, column: str, kind: pa.DataType, words: str) -> pa.ChunkedArray:
     """The column as this Arrow type; LabError, with what it should hold in words, if it cannot."""
+    expected = f"The column {column!r} should hold {words};"
     try:
         cast = table[column].cast(kind, safe=not pa.types.is_timestamp(kind))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        held = table.schema.field(column).type
-        raise lab.LabError(f"The column {column!r} should hold {words}; it holds {held}.") from None
+        raise lab.LabError(f"{expected} it holds {table[column].type}.") from None
     if cast.null_count == len(cast):
-        raise lab.LabError(
-            f"The column {column!r} should hold {words}; all its values are missing."
-        )
+        raise lab.LabError(f"{expected} all its values are missing.")
     return cast
 
 

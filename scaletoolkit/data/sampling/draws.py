@@ -75,10 +75,7 @@ def row_groups(
 
 
 def uniform(rows: int, n: int, seed: Seed) -> Numbers:
-    """n different row numbers below `rows`, every set equally likely.
-
-    Raises ValueError for more rows than there are.
-    """
+    """n different row numbers below `rows`, every set equally likely; ValueError for n > rows."""
     if not 0 <= n <= rows:
         raise ValueError(f"a sample of {n} rows cannot be drawn from {rows}")
     return np.random.default_rng(seed).choice(rows, n, replace=False, shuffle=False)
@@ -201,10 +198,7 @@ def reservoir(values: npt.ArrayLike, k: int, unit: int, seed: int) -> Reservoir:
 
 
 def merge(one: Reservoir, other: Reservoir) -> Reservoir:
-    """The reservoir of two units together; any order and grouping of merges gives the same.
-
-    Raises ValueError for two that hold different numbers of rows at most.
-    """
+    """The reservoir of two units of the same k; any order and grouping of merges gives the same."""
     if one.k != other.k:
         raise ValueError(f"reservoirs of {one.k} and {other.k} rows cannot be merged")
     keys = np.concatenate([one.keys, other.keys])

@@ -66,21 +66,17 @@ def proportional(n: int, sizes: npt.ArrayLike) -> Numbers:
 
     Raises ValueError for fewer rows than strata, or more than there are.
     """
-    return _allocate(n, np.asarray(sizes, dtype=float), np.asarray(sizes))
+    return neyman(n, sizes, np.ones_like(sizes))
 
 
 def neyman(n: int, sizes: npt.ArrayLike, sds: npt.ArrayLike) -> Numbers:
     """Rows to draw from each stratum, in proportion to size × standard deviation; they add up to n.
 
-    No other allocation of n rows has a smaller error. Raises ValueError as `proportional` does.
-    Source: J. Neyman, JRSS 97(4), 1934.
+    Each stratum gives at least one. No other allocation of n rows has a smaller error. Raises
+    ValueError as `proportional` does. Source: J. Neyman, JRSS 97(4), 1934.
     """
-    weights = np.asarray(sizes, dtype=float) * np.asarray(sds, dtype=float)
-    return _allocate(n, weights, np.asarray(sizes))
-
-
-def _allocate(n: int, weights: Fractions, sizes: Numbers) -> Numbers:
-    """Whole numbers near n · weights / Σ weights; each at least 1 and at most the stratum."""
+    sizes = np.asarray(sizes)
+    weights = sizes * np.asarray(sds, dtype=float)
     if not len(sizes) <= n <= sizes.sum():
         raise ValueError(
             f"{n} rows cannot be drawn from {len(sizes)} strata of {sizes.sum()} rows in all: "
@@ -101,6 +97,4 @@ def stratified_mean(sizes: npt.ArrayLike, means: npt.ArrayLike) -> Fractions:
 
     means: one number a stratum, or an array (strata, repeats) for as many estimates.
     """
-    weights = np.asarray(sizes, dtype=float)
-    mean: Fractions = np.average(np.asarray(means, dtype=float), axis=0, weights=weights)
-    return mean
+    return np.average(np.asarray(means, dtype=float), axis=0, weights=np.asarray(sizes, float))
