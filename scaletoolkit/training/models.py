@@ -4,7 +4,7 @@ The course's images are the 1,797 handwritten digits that scikit-learn ships (8Ã
 the UCI Optical Recognition of Handwritten Digits data set), so that nothing is downloaded.
 """
 
-import importlib.util
+import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -56,10 +56,8 @@ def digits(size: int = 8, dtype: torch.dtype = torch.float32) -> Digits:
 
 def _digits_file() -> Path:
     """Where scikit-learn keeps its digits. Importing it instead would take every rank 3 s."""
-    package = importlib.util.find_spec("sklearn")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError("the digits come with scikit-learn, which is not installed")
-    return Path(package.origin).with_name("datasets") / "data" / "digits.csv.gz"
+    package = importlib.metadata.distribution("scikit-learn")
+    return Path(str(package.locate_file("sklearn/datasets/data/digits.csv.gz")))
 
 
 def mlp(width: int = 256, depth: int = 2, inputs: int = PIXELS) -> nn.Sequential:

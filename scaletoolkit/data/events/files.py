@@ -41,10 +41,7 @@ def prepare(workers: int = 1) -> tuple[Path, dict[str, str | int]]:
 
 
 def keys(folder: str | Path) -> dict[str, str | int]:
-    """The day, country and user that the labs ask a folder of events about.
-
-    Raises LabError where the folder holds no events.
-    """
+    """What the labs ask a folder about: day, country, user. LabError if it holds no events."""
     path = Path(folder) / DESCRIPTION
     if not path.exists():
         raise lab.LabError(
@@ -130,7 +127,7 @@ def land(source: str | Path, folder: str | Path) -> list[Path]:
     """Deliver events as a pipeline receives them: one file for each day of *arrival*.
 
     Late events thus lie in a later day's file than their `event_time`. Memory is bounded by the
-    batch. Files appear whole. Returns their paths in order of arrival.
+    batch. Files appear whole; returns their paths in order.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
