@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -106,21 +105,17 @@ def follow(events: str | Path, totals: str | Path) -> Followed:
     newest = DeltaTable(events).version()
     if done == newest:
         return Followed(0, 0)
+    changes = DeltaTable(events).load_cdf(
+        starting_version=done + 1, ending_version=newest, columns=[*COLUMNS, "_change_type"]
+    )
     parts = [read(totals)] if done >= 0 else []
     changed_rows = 0
-    for batch in _changes(events, done + 1, newest):
+    for batch in pa.RecordBatchReader.from_stream(changes):
         parts.append(_batch_totals(batch, signs(batch["_change_type"])))
         changed_rows += batch.num_rows
     mark = CommitProperties(app_transactions=[Transaction(APPLICATION, newest)])
     write_deltalake(totals, _grouped(parts), mode="overwrite", commit_properties=mark)
     return Followed(newest - done, changed_rows)
-
-
-def _changes(events: str | Path, first: int, last: int) -> pa.RecordBatchReader:
-    feed = DeltaTable(events).load_cdf(
-        starting_version=first, ending_version=last, columns=[*COLUMNS, "_change_type"]
-    )
-    return pa.RecordBatchReader.from_stream(feed)
 
 
 def read(totals: str | Path) -> pa.Table:
@@ -138,6 +133,6 @@ def recompute(events: str | Path) -> pa.Table:
     """The totals from every row of `events`, as if nothing had been counted yet."""
     rows = DeltaTable(events).to_pyarrow_dataset()
     return _grouped(
-        _batch_totals(batch, pa.array(np.ones(batch.num_rows, np.int64)))
+        _batch_totals(batch, pa.repeat(1, batch.num_rows))
         for batch in rows.to_batches(columns=COLUMNS)
     )

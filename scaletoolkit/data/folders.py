@@ -22,16 +22,15 @@ def alone(target: Path, label: str) -> Iterator[None]:
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     path = target.with_name(f".{target.name}.lock")
-    held = False
-    while not held:
+    while True:
         with path.open("ab") as file:
             _lock(file, label)
-            held = _lies_at(file, path)
-            if held:
+            if _lies_at(file, path):
                 try:
                     yield
                 finally:
                     path.unlink(missing_ok=True)  # whoever waits for this file then takes a new one
+                return
 
 
 def _lock(file: IO[bytes], label: str) -> None:

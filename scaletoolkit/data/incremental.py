@@ -1,9 +1,8 @@
 """The same work never done twice: an aggregate that grows by what is new. Lab 02.
 
-An aggregate is a plain dict, {"totals": {day: {country: [events, cents]}}, "users": {day: sketch}},
-made of whole numbers and text only: two of them are equal or they are not, without a tolerance.
-A state is {"ledger": [file names], "aggregate": ...} in ONE JSON file, so that what has been
-counted and which files it came from can never disagree.
+An aggregate holds whole numbers and text only: two of them are equal or they are not, without a
+tolerance. A state is ONE JSON file, so that what has been counted and which files it came from can
+never disagree.
 
 `python -m scaletoolkit.data.incremental LANDING STATE` is the job for a scheduler: kill it whenever
 you like and start it again.
@@ -11,7 +10,6 @@ you like and start it again.
 
 import functools
 import json
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +30,10 @@ WAITING = "another job is at work on this state"
 
 
 class Aggregate(TypedDict):
-    """What is known of some events."""
+    """What is known of some events: {day: {country: [events, cents]}} and {day: sketch}."""
 
-    totals: dict[str, dict[str, list[int]]]  # {day: {country: [events, cents]}}
-    users: dict[str, str]  # {day: sketch}
+    totals: dict[str, dict[str, list[int]]]
+    users: dict[str, str]
 
 
 class State(TypedDict):
@@ -105,8 +103,7 @@ def load(path: str | Path) -> State:
     path = Path(path)
     if not path.exists():
         return {"ledger": [], "aggregate": empty()}
-    state: State = json.loads(path.read_text())
-    return state
+    return json.loads(path.read_text())
 
 
 def commit(state: State, path: str | Path) -> None:
@@ -117,10 +114,8 @@ def commit(state: State, path: str | Path) -> None:
     """
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
-    with partial.open("w") as file:
-        json.dump(state, file, sort_keys=True)
-        file.flush()
-        os.fsync(file.fileno())
+    partial.write_text(json.dumps(state, sort_keys=True))
+    folders.sync(partial)
     partial.replace(path)
     folders.sync(path.parent)
 

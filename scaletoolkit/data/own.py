@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
@@ -105,22 +104,20 @@ def _adopted(table: pa.Table, roles: Roles) -> pa.Table:
 
 def _cast(table: pa.Table, column: str, kind: pa.DataType, words: str) -> pa.ChunkedArray:
     """The column as this Arrow type; LabError, with what it should hold in words, if it cannot."""
+    expected = f"The column {column!r} should hold {words};"
     try:
         cast = table[column].cast(kind, safe=not pa.types.is_timestamp(kind))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        held = table.schema.field(column).type
-        raise lab.LabError(f"The column {column!r} should hold {words}; it holds {held}.") from None
+        raise lab.LabError(f"{expected} it holds {table[column].type}.") from None
     if cast.null_count == len(cast):
-        raise lab.LabError(
-            f"The column {column!r} should hold {words}; all its values are missing."
-        )
+        raise lab.LabError(f"{expected} all its values are missing.")
     return cast
 
 
 def _whole_cents(table: pa.Table, value: str | None) -> pa.Array | pa.ChunkedArray:
     """The amounts in whole cents, a missing one as 0; all 0 where no column holds amounts."""
     if value is None:
-        return pa.array(np.zeros(table.num_rows, np.int64))
+        return pa.repeat(0, table.num_rows)
     amounts = _cast(table, value, pa.float64(), "a number")
     return pc.round(pc.multiply(pc.fill_null(amounts, 0.0), 100)).cast(pa.int64())
 
@@ -130,8 +127,6 @@ def _entity_ids(column: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     if pa.types.is_integer(column.type):
         return column.cast(pa.int64())
     texts = column.cast(pa.string()).combine_chunks().dictionary_encode()
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
     hashes = [
         int.from_bytes(hashlib.blake2b((text or "").encode(), digest_size=8).digest()) >> 1
         for text in texts.dictionary.to_pylist()

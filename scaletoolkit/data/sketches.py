@@ -12,6 +12,7 @@ BUCKET_BITS = 11
 BUCKETS = 1 << BUCKET_BITS
 TAIL_BITS = 64 - BUCKET_BITS  # 53, so that a tail fits a float64 exactly and frexp can count it
 ZERO = ord("0")
+TERMS = range(1, 32)  # further ones are below the precision of a float64
 
 Numbers = npt.NDArray[np.int64]
 
@@ -25,8 +26,7 @@ def hashed(numbers: npt.ArrayLike) -> npt.NDArray[np.uint64]:
         h = np.asarray(numbers).astype(np.int64).view(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
         h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        mixed: npt.NDArray[np.uint64] = h ^ (h >> np.uint64(31))
-    return mixed
+        return h ^ (h >> np.uint64(31))
 
 
 def of_groups(groups: Numbers, numbers: npt.ArrayLike, group_count: int) -> list[str]:
@@ -53,8 +53,7 @@ def sketch(numbers: Numbers) -> str:
 def merge(*texts: str) -> str:
     """The sketch of all that the sketches have seen; what two of them share counts once."""
     registers = [np.frombuffer(text.encode(), np.uint8) for text in texts]
-    merged: npt.NDArray[np.uint8] = np.maximum.reduce(registers)
-    return merged.tobytes().decode()
+    return np.maximum.reduce(registers).tobytes().decode()
 
 
 def estimate(text: str) -> float:
@@ -75,27 +74,11 @@ def _sigma(x: float) -> float:
     """x + Σ x^(2^k) 2^(k-1) over k = 1, 2, …: what the empty buckets add to the estimate."""
     if x == 1:
         return math.inf
-    total = x
-    before = -1.0
-    weight = 1.0
-    while total != before:
-        before = total
-        x *= x
-        total += x * weight
-        weight *= 2
-    return total
+    return x + sum(x**2**k * 2 ** (k - 1) for k in TERMS)
 
 
 def _tau(x: float) -> float:
     """(1 - x - Σ (1 - x^(2^-k))² 2^-k) / 3 over k = 1, 2, …: what the full buckets add to it."""
-    if x in (0, 1):
+    if x == 0:
         return 0.0
-    total = 1 - x
-    before = -1.0
-    weight = 1.0
-    while total != before:
-        before = total
-        x = math.sqrt(x)
-        weight /= 2
-        total -= (1 - x) ** 2 * weight
-    return total / 3
+    return (1 - x - sum((1 - x**2**-k) ** 2 * 2**-k for k in TERMS)) / 3

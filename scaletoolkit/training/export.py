@@ -1,8 +1,7 @@
 """Recipes of models that a server needs: trained or random, written as ONNX. Labs 07 to 09.
 
-A recipe leaves a folder with `model.onnx` and `model.json`; a server needs nothing else. PyTorch
-is imported by the functions, not by this module, so that a notebook that hands a recipe to another
-process need not hold PyTorch itself.
+A recipe leaves a folder with `model.onnx` and `model.json`; a server needs nothing else. Functions
+import PyTorch, so that a notebook that hands a recipe to another process need not hold it.
 """
 
 from __future__ import annotations

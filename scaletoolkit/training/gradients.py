@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from typing import NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -23,40 +22,24 @@ from torch.optim import Optimizer
 from scaletoolkit.machine import measure
 
 
-class _Bucket(NamedTuple):
-    """A bucket of gradients on its way."""
-
-    work: dist.Work
-    sent: Tensor
-    gradients: Tensor
-    done: Future[Tensor]
-
-
 class Exchange:
-    """Averages DDP's buckets of gradients, and remembers how many they were and when they came.
-
-    `ddp.register_comm_hook(None, exchange.hook)` puts it to work.
+    """Averages DDP's buckets of gradients: `ddp.register_comm_hook(None, exchange.hook)`.
 
     dtype: what gradients travel as, for example torch.float16 (half the bytes); None: as they are.
     bytes_per_s: *emulates* a link that slow: after the real exchange, one wire keeps each bucket
     for bytes / bytes_per_s. Buckets queue for the wire; computing goes on meanwhile.
-    buckets, size_bytes: how many buckets, and how many bytes, this rank has handed over so far.
-    last_ready_s: when the last of them was full, by `clock`.
+    buckets, size_bytes: what this rank has handed over so far; last_ready_s: when the last bucket
+    was full, by `time.perf_counter`.
     """
 
-    def __init__(
-        self,
-        dtype: torch.dtype | None = None,
-        bytes_per_s: float | None = None,
-        clock: measure.Clock = time.perf_counter,
-    ) -> None:
+    def __init__(self, dtype: torch.dtype | None = None, bytes_per_s: float | None = None) -> None:
         self.dtype = dtype
         self.bytes_per_s = bytes_per_s
-        self.clock = clock
         self.buckets = 0
         self.size_bytes = 0
         self.last_ready_s = 0.0
-        self._wire: queue.SimpleQueue[_Bucket] = queue.SimpleQueue()
+        self._wire: queue.SimpleQueue[tuple[dist.Work, Tensor, Tensor, Future[Tensor]]]
+        self._wire = queue.SimpleQueue()
         threading.Thread(target=self._carry, daemon=True).start()
 
     def hook(
@@ -73,10 +56,9 @@ class Exchange:
         sent.div_(dist.get_world_size())
         self.buckets += 1
         self.size_bytes += sent.nbytes
-        self.last_ready_s = self.clock()
-        work = dist.all_reduce(sent, async_op=True)
+        self.last_ready_s = time.perf_counter()
         done: Future[Tensor] = Future()
-        self._wire.put(_Bucket(work, sent, gradients, done))
+        self._wire.put((dist.all_reduce(sent, async_op=True), sent, gradients, done))
         return done
 
     def _carry(self) -> None:
@@ -100,23 +82,21 @@ def timed_step(
 ) -> dict[str, float]:
     """Seconds of the parts of one step: a dict of forward, backward, wait and update.
 
-    exchange: the hook that is registered with `ddp`. `backward` ends when this rank's last bucket
-    is full; `wait` is what it then waits for buckets that are still travelling, and for ranks that
-    are late.
+    exchange: the hook of `ddp`. `backward` ends when this rank's last bucket is full; `wait` is
+    what it then waits for buckets that are still travelling, and for ranks that are late.
     """
-    clock = exchange.clock
     optimizer.zero_grad()
-    begun_s = clock()
+    begun_s = time.perf_counter()
     loss = cross_entropy(ddp(images), labels)
-    forward_s = clock()
+    forward_s = time.perf_counter()
     loss.backward()
-    averaged_s = clock()
+    averaged_s = time.perf_counter()
     optimizer.step()
     return {
         "forward": forward_s - begun_s,
         "backward": exchange.last_ready_s - forward_s,
         "wait": averaged_s - exchange.last_ready_s,
-        "update": clock() - averaged_s,
+        "update": time.perf_counter() - averaged_s,
     }
 
 
@@ -128,19 +108,17 @@ def step_seconds(
     `one rank`: rank 0 computes the whole batch with `model`, which has weights of its own.
     `strong`: each rank computes its share of the batch. `weak`: each rank computes a whole batch.
     """
-    rank = dist.get_rank()
-    share = slice(rank, None, dist.get_world_size())
-    share_images = images[share]
-    share_labels = labels[share]
+    share = slice(dist.get_rank(), None, dist.get_world_size())
+    shared = (images[share], labels[share])
 
     def one_rank() -> None:
-        if rank == 0:
+        if dist.get_rank() == 0:
             _step(model, images, labels)
 
     return fastest(
         {
             "one rank": one_rank,
-            "strong": lambda: _step(ddp, share_images, share_labels),
+            "strong": lambda: _step(ddp, *shared),
             "weak": lambda: _step(ddp, images, labels),
         },
         repeats,
@@ -148,7 +126,7 @@ def step_seconds(
 
 
 def _step(model: nn.Module, images: Tensor, labels: Tensor) -> None:
-    """One step of plain gradient descent, without an optimizer's own costs."""
+    """Plain gradient descent, without an optimizer's own costs."""
     model.zero_grad()
     cross_entropy(model(images), labels).backward()
     with torch.no_grad():
@@ -181,8 +159,8 @@ def four_batches(
 ) -> tuple[float, int]:
     """Forward and backward on four batches: (fewest seconds, bytes sent).
 
-    The first `silent` of the four send nothing; the next batch sends the sum of their gradients
-    and its own. `exchange` becomes the hook of `ddp`, which must not have one yet.
+    The first `silent` of them send nothing; the next sends the sum of their gradients and its own.
+    `exchange` becomes the hook of `ddp`, which must not have one yet.
     """
     ddp.register_comm_hook(None, exchange.hook)
 
@@ -213,10 +191,7 @@ def fastest(tasks: dict[str, Callable[[], object]], repeats: int = 5) -> dict[st
 def all_reduce_seconds(
     sizes: Sequence[int], device: torch.device | str = "cpu", repeats: int = 9
 ) -> list[float]:
-    """The fewest seconds of an all-reduce over all ranks, for each size in bytes: a list.
-
-    Each size gets `repeats` tries, in turns; all ranks begin each of them together.
-    """
+    """The fewest seconds of an all-reduce over all ranks, for each of the sizes in bytes."""
     vectors = {size: torch.zeros(max(1, size // 4), device=device) for size in sizes}
     seconds = dict.fromkeys(sizes, math.inf)
     for _ in range(repeats):
@@ -235,5 +210,4 @@ def ring_seconds(size_bytes: float, world_size: int, latency_s: float, bytes_per
     Source: Patarasuk and Yuan, Bandwidth optimal all-reduce algorithms for clusters of
     workstations, 2009.
     """
-    messages = 2 * (world_size - 1)
-    return messages * (latency_s + size_bytes / world_size / bytes_per_s)
+    return 2 * (world_size - 1) * (latency_s + size_bytes / world_size / bytes_per_s)

@@ -24,11 +24,10 @@ Batch = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Share:
-    """Which rows one of several ranks reads, with how many workers, and in which order.
+    """Which rows one of several ranks reads; ValueError where there is no such rank.
 
-    workers: how many DataLoader workers read for this rank; 0: the rank's own process reads.
-    seed: of the order of row groups and rows, the same on every rank.
-    Raises ValueError where there is no such rank.
+    workers: how many DataLoader workers read for it; 0: its own process reads. seed: of the order
+    of row groups and rows, the same on every rank.
     """
 
     rank: int = 0
@@ -50,7 +49,7 @@ ALONE = Share()
 
 
 class Unit(NamedTuple):
-    """A row group of a file, and how many rows it has."""
+    """A row group of a file."""
 
     path: Path
     group: int
@@ -60,13 +59,10 @@ class Unit(NamedTuple):
 class ParquetBatches(IterableDataset[Batch]):
     """One rank's batches: (features, b×f float32; labels, b) with b = batch_size, always full.
 
-    features, label: column names. share: whose batches, for example `Share(rank, world_size)`.
-    Unit i of the epoch's order belongs to rank i mod world_size, and there to its workers in turns.
-
-    Every rank takes the same number of steps, known from the files' footers, because a rank that
-    took one step more would wait for ever. So an epoch leaves out the rows that do not fill a
-    worker's last batch, and the batches of a rank that has more of them than another; the next
-    epoch has another order and leaves out others.
+    features, label: column names. Unit i of the epoch's order belongs to rank i mod world_size, and
+    there to its workers in turns. Every rank takes the same number of steps, known from the files'
+    footers, because a rank that took one step more would wait for ever. What is left over (less
+    than a batch for each worker, and what the poorest rank lacks) comes up in another epoch.
 
     Raises FileNotFoundError for a folder without Parquet files; ValueError for a batch_size below
     1, a column that is missing or holds no numbers, and too few rows for a batch on every rank.
@@ -122,8 +118,8 @@ class ParquetBatches(IterableDataset[Batch]):
         info = get_worker_info()
         worker = info.id if info else 0
         workers = info.num_workers if info else 0
-        if workers != self.share.workers:
-            made_for = self.share.workers
+        made_for = self.share.workers
+        if workers != made_for:
             raise ValueError(f"made for {made_for} workers, used by {workers}: call .loader()")
         turns = _turns(self._available(self.share.rank))[: self.steps()]
         if self.step == len(turns):
@@ -189,8 +185,8 @@ def _units(folder: Path | str, columns: list[str]) -> list[Unit]:
         with pq.ParquetFile(path) as file:
             for column in columns:
                 _check_column(file.schema_arrow, column, path.name)
-            for group in range(file.metadata.num_row_groups):
-                units.append(Unit(path, group, file.metadata.row_group(group).num_rows))
+            groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
+            units += [Unit(path, i, group.num_rows) for i, group in enumerate(groups)]
     return units
 
 

@@ -4,7 +4,7 @@ The course's images are the 1,797 handwritten digits that scikit-learn ships (8�
 the UCI Optical Recognition of Handwritten Digits data set), so that nothing is downloaded.
 """
 
-import importlib.util
+import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -43,10 +43,7 @@ class Digits:
 
 
 def digits(size: int = 8, dtype: torch.dtype = torch.float32) -> Digits:
-    """The digits as tensors, every fifth one kept for testing.
-
-    size: the pixels of a side. The originals have 8; 16 and 32 are interpolated.
-    """
+    """The digits as tensors, every fifth for testing; a `size` other than 8 is interpolated."""
     # one row an image: its pixels, from 0 to 16, then its label
     rows = torch.from_numpy(np.loadtxt(_digits_file(), delimiter=","))
     images = (rows[:, :PIXELS] / 16).reshape(-1, 1, 8, 8).to(dtype)
@@ -59,17 +56,12 @@ def digits(size: int = 8, dtype: torch.dtype = torch.float32) -> Digits:
 
 def _digits_file() -> Path:
     """Where scikit-learn keeps its digits. Importing it instead would take every rank 3 s."""
-    package = importlib.util.find_spec("sklearn")
-    if package is None or package.origin is None:
-        raise ModuleNotFoundError("the digits come with scikit-learn, which is not installed")
-    return Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    package = importlib.metadata.distribution("scikit-learn")
+    return Path(str(package.locate_file("sklearn/datasets/data/digits.csv.gz")))
 
 
 def mlp(width: int = 256, depth: int = 2, inputs: int = PIXELS) -> nn.Sequential:
-    """A perceptron with `depth` hidden layers of `width` units: many weights, little arithmetic.
-
-    It takes images of `inputs` pixels, flat or not, and returns one score a class: batch×10.
-    """
+    """A perceptron for images of `inputs` pixels, flat or not: many weights, little arithmetic."""
     widths = [inputs] + [width] * depth
     layers: list[nn.Module] = [nn.Flatten()]
     for before, after in pairwise(widths):
@@ -78,10 +70,7 @@ def mlp(width: int = 256, depth: int = 2, inputs: int = PIXELS) -> nn.Sequential
 
 
 def cnn(channels: int = 32) -> nn.Sequential:
-    """Three convolutions and a linear layer: few weights, each used at every pixel.
-
-    It takes images of one channel (batch×1×8×8, or larger) and returns batch×10 scores.
-    """
+    """Three convolutions and a linear layer, for 8×8 images or larger: few weights, used often."""
     return nn.Sequential(
         nn.Conv2d(1, channels, 3, padding=1),
         nn.ReLU(),
@@ -97,10 +86,7 @@ def cnn(channels: int = 32) -> nn.Sequential:
 
 
 def resnet(width: int = 16) -> nn.Sequential:
-    """Torchvision's residual blocks, in three stages of 1, 2 and 4 times `width` channels.
-
-    It is made for images of 32×32 pixels (batch×1×32×32) and returns batch×10 scores.
-    """
+    """Torchvision's residual blocks for 32×32 images, in stages of 1, 2 and 4 times `width`."""
     from torchvision.models.resnet import BasicBlock
 
     def stage(inputs: int, outputs: int, stride: int) -> nn.Module:
@@ -131,21 +117,17 @@ def seeded(build: Callable[[], Model], seed: int = 0, dtype: torch.dtype = torch
 
 def gradient_bytes(model: nn.Module) -> int:
     """How many bytes of gradients a step on this model exchanges."""
-    trained = [weights for weights in model.parameters() if weights.requires_grad]
-    return sum(weights.numel() * weights.element_size() for weights in trained)
+    return sum(weights.nbytes for weights in model.parameters() if weights.requires_grad)
 
 
-def batches(
-    count: int, batch_size: int, seed: int = 0, epoch: int = 0, drop_last: bool = False
-) -> list[Tensor]:
+def batches(count: int, batch_size: int, seed: int = 0, epoch: int = 0) -> list[Tensor]:
     """The epoch's batches of shuffled indices below `count`: a list of int64 tensors.
 
     They depend on (seed, epoch) alone, so every rank computes the same list and takes its share of
-    each: `batch[rank::world_size]`. drop_last leaves out a last batch that is not full.
+    each: `batch[rank::world_size]`.
     """
     order = np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
-    cut = list(torch.from_numpy(order).split(batch_size))
-    return cut[:-1] if drop_last and len(cut[-1]) < batch_size else cut
+    return list(torch.from_numpy(order).split(batch_size))
 
 
 def train_step(
@@ -163,10 +145,7 @@ def train_step(
 
 
 def train(model: nn.Module, images: Tensor, labels: Tensor, epochs: int, seed: int = 0) -> None:
-    """Train the model in place, in this process alone, with Adam on batches of 64 images.
-
-    seed: of the order of the images.
-    """
+    """Train the model in this process, with Adam on batches of 64 images; seed: of their order."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     for epoch in range(epochs):
         for batch in batches(len(labels), 64, seed, epoch):
@@ -176,8 +155,8 @@ def train(model: nn.Module, images: Tensor, labels: Tensor, epochs: int, seed: i
 def share_weight(share: int, batch: int, world_size: int) -> float:
     """What to multiply a rank's mean loss by when ranks hold unequal shares of a batch.
 
-    share, batch: how many images this rank holds, and how many all ranks hold together. DDP's
-    average counts every *rank* once; with this weight every *image* counts once.
+    share, batch: how many images this rank holds, and all ranks together. DDP's average counts
+    every *rank* once; with this weight every *image* counts once.
     """
     return share * world_size / batch
 
@@ -200,14 +179,6 @@ def data_parallel(
         bucket_cap_mb=bucket_cap_mb,
         process_group=process_group,
     )
-
-
-def average_gradients(model: nn.Module, world_size: int) -> None:
-    """What DDP does, by hand: sum each gradient over all ranks, divide by their number."""
-    for parameter in model.parameters():
-        if parameter.grad is not None:
-            dist.all_reduce(parameter.grad)
-            parameter.grad /= world_size
 
 
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:

@@ -4,8 +4,8 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypedDict
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,25 +26,6 @@ GENERATOR = 1  # one more whenever the generator's rows change, so that older fi
 REQUIRED = ["event_time", "arrived_at", "country", "user_id", "price_cents"]
 
 
-class Description(TypedDict):
-    """What `_events.json` says of the files beside it."""
-
-    rows: int
-    seed: int
-    generator: int
-    keys: dict[str, str | int]
-
-
-class Piece(NamedTuple):
-    """One file to write: events number `first` to `last` (exclusive) of `rows`."""
-
-    path: Path
-    first: int
-    last: int
-    rows: int
-    seed: int
-
-
 def prepare(workers: int = 1) -> tuple[Path, dict[str, str | int]]:
     """The events of this profile, written on first use: (folder, keys of the example queries).
 
@@ -60,17 +41,13 @@ def prepare(workers: int = 1) -> tuple[Path, dict[str, str | int]]:
 
 
 def keys(folder: str | Path) -> dict[str, str | int]:
-    """The day, country and user that the labs ask a folder of events about.
-
-    Raises LabError where the folder holds no events.
-    """
+    """What the labs ask a folder about: day, country, user. LabError if it holds no events."""
     path = Path(folder) / DESCRIPTION
     if not path.exists():
         raise lab.LabError(
             f"{folder} holds no events: it has no {DESCRIPTION}, which write and adopt leave."
         )
-    description: Description = json.loads(path.read_text())
-    return description["keys"]
+    return json.loads(path.read_text())["keys"]
 
 
 def ensure(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Path:
@@ -104,19 +81,14 @@ def write(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Pat
 def _write(folder: Path, rows: int, seed: int, workers: int) -> None:
     if rows < FILES:
         raise ValueError(f"events come in {FILES} files: rows must be at least {FILES}, got {rows}")
-    bounds = [rows * number // FILES for number in range(FILES + 1)]
-    with folders.replaced(folder) as partial:
-        pieces = [
-            Piece(partial / name, first, last, rows, seed)
-            for name, first, last in zip(NAMES, bounds[:-1], bounds[1:], strict=True)
-        ]
-        written = _each(_write_piece, pieces, workers)
+    with folders.replaced(folder) as new:
+        written = _each(partial(_write_file, new, rows, seed), workers)
         for _ in lab.progress(written, FILES, f"writing {rows:,} events"):
             pass
-        (partial / DESCRIPTION).write_text(json.dumps(_description(rows, seed)))
+        (new / DESCRIPTION).write_text(json.dumps(_description(rows, seed)))
 
 
-def _description(rows: int, seed: int) -> Description:
+def _description(rows: int, seed: int) -> dict[str, object]:
     return {"rows": rows, "seed": seed, "generator": GENERATOR, "keys": KEYS}
 
 
@@ -133,40 +105,40 @@ def _is_whole(folder: Path, rows: int, seed: int) -> bool:
     return description == _description(rows, seed) and rows_there == rows
 
 
-def _each(function: Callable[[Piece], None], pieces: list[Piece], workers: int) -> Iterator[None]:
+def _each(write_file: Callable[[int], None], workers: int) -> Iterator[None]:
     if workers == 1:
-        yield from map(function, pieces)
+        yield from map(write_file, range(FILES))
         return
     with ranks.Pool(workers) as pool:
-        yield from pool.stream(function, pieces)
+        yield from pool.stream(write_file, range(FILES))
 
 
-def _write_piece(piece: Piece) -> None:
+def _write_file(folder: Path, rows: int, seed: int, number: int) -> None:
+    end = rows * (number + 1) // FILES
     dictionaries = ["country", "device", "item_id", "clicked"]
     with pq.ParquetWriter(
-        piece.path, SCHEMA, compression="zstd", use_dictionary=dictionaries
+        folder / NAMES[number], SCHEMA, compression="zstd", use_dictionary=dictionaries
     ) as writer:
-        for first in range(piece.first, piece.last, CHUNK_ROWS):
-            last = min(first + CHUNK_ROWS, piece.last)
-            writer.write_table(chunk(first, last, piece.rows, piece.seed))
+        for first in range(rows * number // FILES, end, CHUNK_ROWS):
+            writer.write_table(chunk(first, min(first + CHUNK_ROWS, end), rows, seed))
 
 
 def land(source: str | Path, folder: str | Path) -> list[Path]:
     """Deliver events as a pipeline receives them: one file for each day of *arrival*.
 
     Late events thus lie in a later day's file than their `event_time`. Memory is bounded by the
-    batch. Files appear whole. Returns their paths in order of arrival.
+    batch. Files appear whole; returns their paths in order.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / ".partial"
+    new = folder / ".partial"
     with folders.alone(folder, "another lab is landing events"):
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        _split_by_arrival(source, partial)
-        for file in partial.iterdir():
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir()
+        _split_by_arrival(source, new)
+        for file in new.iterdir():
             file.replace(folder / file.name)
-        partial.rmdir()
+        new.rmdir()
     return sorted(folder.glob("*.parquet"))
 
 

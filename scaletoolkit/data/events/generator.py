@@ -89,8 +89,7 @@ def _times(random: np.random.Generator, first: int, last: int, rows: int) -> Int
     position = np.sort(random.integers(low, high, last - first, dtype=np.int64))
     hour = np.searchsorted(hours * HOUR_MS, position, side="right") - 1
     within = (position - hours[hour] * HOUR_MS) // np.diff(hours)[hour]
-    times_ms: Integers = START_MS + hour * HOUR_MS + within
-    return times_ms
+    return START_MS + hour * HOUR_MS + within
 
 
 def _delay_ms(random: np.random.Generator, n: int) -> Integers:
@@ -116,8 +115,7 @@ def _zipf_draw(random: np.random.Generator, n: int, rank: Integers, gap: Integer
     """n numbers, each as often as `_zipf_table` says: most of them small."""
     bits = random.integers(0, 1 << 32, n, dtype=np.int64)
     place = bits >> 12
-    drawn: Integers = rank[place] + (gap[place] * (bits & 0xFFF) >> 12)
-    return drawn
+    return rank[place] + (gap[place] * (bits & 0xFFF) >> 12)
 
 
 @functools.cache
@@ -131,8 +129,7 @@ def _country_table() -> npt.NDArray[np.int8]:
 def _heavy_tail(random: np.random.Generator, n: int, scale: int) -> Integers:
     """Whole numbers from 0 with median `scale` and a long tail, at most 64 times the median."""
     q = random.integers(0, 1 << 16, n, dtype=np.int64)
-    drawn: Integers = scale * (q + 1) // ((1 << 16) + 1024 - q)
-    return drawn
+    return scale * (q + 1) // ((1 << 16) + 1024 - q)
 
 
 def _price_cents(
@@ -142,15 +139,13 @@ def _price_cents(
     level = 30 + (np.arange(len(COUNTRIES), dtype=np.int64) * 47) % 170
     day = (time_ms - START_MS) // (24 * HOUR_MS)
     base = 800 + _heavy_tail(random, len(country), 1200)
-    cents: Integers = base * level[country] // 100 * (100 + 2 * day) // 100
-    return cents
+    return base * level[country] // 100 * (100 + 2 * day) // 100
 
 
 def _uniform(random: np.random.Generator, shape: int | tuple[int, int]) -> Fractions:
     """float32 in [-1, 1): twenty-four random bits each, so no two machines round differently."""
     bits = random.integers(0, 1 << 32, shape, dtype=np.uint32) >> np.uint32(8)
-    fractions: Fractions = bits.astype(np.float32) * np.float32(2**-23) - np.float32(1)
-    return fractions
+    return bits.astype(np.float32) * np.float32(2**-23) - np.float32(1)
 
 
 def _clicked(random: np.random.Generator, f: Fractions) -> npt.NDArray[np.int8]:

@@ -2,29 +2,32 @@
 
 Rows stream past in batches, so memory follows the batch and the sample, never the table.
 
-draws       whole row groups, or a uniform sample of rows
-stratified  samples with a share for each stratum
-errors      how wrong an estimate is: formulas
-reservoirs  uniform samples that merge
+draws     row groups, uniform and stratified samples, reservoirs
+formulas  how wrong an estimate is, and who gives how many rows
 """
 
-from scaletoolkit.data.sampling.draws import row_groups, take, uniform, write_row_groups
-from scaletoolkit.data.sampling.errors import (
+from scaletoolkit.data.sampling.draws import (
+    Reservoir,
+    coded,
+    merge,
+    reservoir,
+    row_groups,
+    strata,
+    take,
+    take_strata,
+    uniform,
+    uniform_strata,
+    write_row_groups,
+)
+from scaletoolkit.data.sampling.formulas import (
     effective_n,
+    neyman,
+    proportional,
     row_group_error,
     sample_size,
     standard_error,
     stratified_error,
-)
-from scaletoolkit.data.sampling.reservoirs import Reservoir, merge, reservoir
-from scaletoolkit.data.sampling.stratified import (
-    coded,
-    neyman,
-    proportional,
-    strata,
     stratified_mean,
-    take_strata,
-    uniform_strata,
 )
 
 __all__ = [

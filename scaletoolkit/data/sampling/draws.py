@@ -1,4 +1,4 @@
-"""What is read of a file: whole row groups, or a uniform sample of its rows. Lab 02.
+"""What is read of the data: row groups, uniform and stratified samples, reservoirs. Lab 02.
 
 A seed is a whole number, or a numpy Generator that goes on where it stands.
 """
@@ -7,11 +7,13 @@ import functools
 import itertools
 import operator
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow import fs
@@ -20,6 +22,7 @@ from scaletoolkit import lab
 
 Numbers = npt.NDArray[np.int64]
 Values = npt.NDArray[np.generic]
+Fractions = npt.NDArray[np.float64]
 Seed = int | np.random.Generator
 
 # pyarrow's default reads sixteen batches of four files ahead: gigabytes where row groups are large
@@ -72,16 +75,48 @@ def row_groups(
 
 
 def uniform(rows: int, n: int, seed: Seed) -> Numbers:
-    """n different row numbers below `rows`, every set equally likely.
-
-    Raises ValueError for more rows than there are.
-    """
+    """n different row numbers below `rows`, every set equally likely; ValueError for n > rows."""
     if not 0 <= n <= rows:
         raise ValueError(f"a sample of {n} rows cannot be drawn from {rows}")
     return np.random.default_rng(seed).choice(rows, n, replace=False, shuffle=False)
 
 
-class Picker:
+def strata(path: str | Path, by: str, value: str) -> tuple[list[str], Numbers, Fractions]:
+    """The strata of a Parquet file: (names of `by`, in order; sizes; sds of `value`). Two passes.
+
+    `by` holds texts, `value` numbers. Memory is bounded by a row group.
+    """
+    groups = row_groups(path, [by])
+    names = sorted({name for group in groups for name in group[by].unique().to_pylist()})
+    sums = np.zeros((3, len(names)))
+    for codes, values in coded(path, by, value, names):
+        sums += [np.bincount(codes, values**power, len(names)) for power in (0.0, 1.0, 2.0)]
+    sizes, totals, squares = sums
+    variances = squares / sizes - (totals / sizes) ** 2
+    return names, sizes.astype(np.int64), np.sqrt(np.maximum(variances, 0))
+
+
+def coded(
+    path: str | Path, by: str, value: str, names: list[str]
+) -> Iterator[tuple[Numbers, Fractions]]:
+    """Yield for each row group the place of each row's `by` in `names`, and its `value`."""
+    for group in row_groups(path, [by, value]):
+        codes = pc.index_in(group[by].cast(pa.string()), pa.array(names, pa.string()))
+        yield codes.to_numpy(), group[value].to_numpy()
+
+
+def uniform_strata(
+    sizes: Iterable[int], allocation: Iterable[int], repeats: int, seed: Seed
+) -> list[Numbers]:
+    """For each stratum the places of `repeats` uniform samples: an array (repeats, its n)."""
+    random = np.random.default_rng(seed)
+    return [
+        np.array([uniform(size, n, random) for _ in range(repeats)])
+        for size, n in zip(sizes, allocation, strict=True)
+    ]
+
+
+class _Picker:
     """Takes the values at chosen places out of a stream that is fed in pieces."""
 
     def __init__(self, places: npt.ArrayLike) -> None:
@@ -113,7 +148,68 @@ def take(batches: Iterable[Values], row_numbers: npt.ArrayLike) -> Values:
     row_numbers: whole numbers in an array of any shape, repeats allowed; the result has its shape.
     Raises ValueError for a row that is not there.
     """
-    picker = Picker(row_numbers)
+    picker = _Picker(row_numbers)
     for values in batches:
         picker.feed(values)
     return picker.result()
+
+
+def take_strata(
+    batches: Iterable[tuple[Numbers, Values]], row_numbers: Iterable[npt.ArrayLike]
+) -> list[Values]:
+    """The values of the chosen rows of each stratum of a stream, in one pass.
+
+    batches: (stratum of each row, value of each row); row_numbers: for stratum h, the places of
+    the chosen rows among the rows of h. Raises ValueError for a row that is not there.
+    """
+    pickers = [_Picker(places) for places in row_numbers]
+    for codes, values in batches:
+        order = np.argsort(codes, kind="stable")
+        bounds = np.searchsorted(codes[order], np.arange(len(pickers) + 1))
+        for h, picker in enumerate(pickers):
+            picker.feed(values[order[bounds[h] : bounds[h + 1]]])
+    return [picker.result() for picker in pickers]
+
+
+@dataclass(frozen=True, eq=False)
+class Reservoir:
+    """A uniform sample of at most k rows: those with the smallest random keys, in key order."""
+
+    k: int
+    keys: npt.NDArray[np.uint64]
+    values: Values
+
+    def __repr__(self) -> str:
+        return f"Reservoir: {len(self.values):,} of at most {self.k:,} rows"
+
+
+def reservoir(values: npt.ArrayLike, k: int, unit: int, seed: int) -> Reservoir:
+    """A uniform sample of at most k of the values of one unit of data.
+
+    unit: the number of the file or row group, different for each. A row's key depends on (seed,
+    unit, place in the unit) alone, so the sample does not depend on who reads what and when.
+    Raises ValueError for a k below 1.
+    """
+    if k < 1:
+        raise ValueError(f"a reservoir holds at least 1 row, got k = {k}")
+    array = np.asarray(values)
+    keys = np.random.Philox(key=seed, counter=[0, 0, 0, unit]).random_raw(len(array))
+    return _bottom_k(keys, array, k)
+
+
+def merge(one: Reservoir, other: Reservoir) -> Reservoir:
+    """The reservoir of two units of the same k; any order and grouping of merges gives the same."""
+    if one.k != other.k:
+        raise ValueError(f"reservoirs of {one.k} and {other.k} rows cannot be merged")
+    keys = np.concatenate([one.keys, other.keys])
+    return _bottom_k(keys, np.concatenate([one.values, other.values]), one.k)
+
+
+def _bottom_k(keys: npt.NDArray[np.uint64], values: Values, k: int) -> Reservoir:
+    """Keep the k smallest keys; selection first, so that only k of them are ever sorted.
+
+    Source: E. Cohen and H. Kaplan, Summarizing data using bottom-k sketches, PODC 2007.
+    """
+    kept = np.argpartition(keys, k - 1)[:k] if len(keys) > k else np.arange(len(keys))
+    order = kept[np.argsort(keys[kept], kind="stable")]
+    return Reservoir(k, keys[order], values[order])

@@ -1,4 +1,4 @@
-"""How wrong an estimate from a sample is: formulas, no data. Lab 02.
+"""How wrong an estimate from a sample is, and who gives how many rows: no data. Lab 02.
 
 Source: W. Cochran, Sampling Techniques, 3rd edition, 1977.
 """
@@ -7,6 +7,9 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+
+Numbers = npt.NDArray[np.int64]
+Fractions = npt.NDArray[np.float64]
 
 
 def standard_error(sd: float, n: float, rows: float = math.inf) -> float:
@@ -56,3 +59,42 @@ def stratified_error(sizes: npt.ArrayLike, sds: npt.ArrayLike, allocation: npt.A
     drawn = np.asarray(allocation)
     weighted = rows / rows.sum() * np.asarray(sds, dtype=float)
     return float(np.sqrt(np.sum(weighted**2 / drawn * (1 - drawn / rows))))
+
+
+def proportional(n: int, sizes: npt.ArrayLike) -> Numbers:
+    """Rows to draw from each stratum, in proportion to its size: whole numbers that add up to n.
+
+    Raises ValueError for fewer rows than strata, or more than there are.
+    """
+    return neyman(n, sizes, np.ones_like(sizes))
+
+
+def neyman(n: int, sizes: npt.ArrayLike, sds: npt.ArrayLike) -> Numbers:
+    """Rows to draw from each stratum, in proportion to size × standard deviation; they add up to n.
+
+    Each stratum gives at least one. No other allocation of n rows has a smaller error. Raises
+    ValueError as `proportional` does. Source: J. Neyman, JRSS 97(4), 1934.
+    """
+    sizes = np.asarray(sizes)
+    weights = sizes * np.asarray(sds, dtype=float)
+    if not len(sizes) <= n <= sizes.sum():
+        raise ValueError(
+            f"{n} rows cannot be drawn from {len(sizes)} strata of {sizes.sum()} rows in all: "
+            "each gives at least one"
+        )
+    ideal = n * weights / weights.sum() if weights.sum() else np.full(len(sizes), n / len(sizes))
+    whole: Numbers = np.clip(np.floor(ideal), 1, sizes).astype(np.int64)
+    while whole.sum() != n:
+        step = 1 if whole.sum() < n else -1
+        has_room = whole < sizes if step > 0 else whole > 1
+        gain = np.where(has_room, step * (ideal - whole), -np.inf)
+        whole[np.argmax(gain)] += step
+    return whole
+
+
+def stratified_mean(sizes: npt.ArrayLike, means: npt.ArrayLike) -> Fractions:
+    """The mean of all rows from the strata's means, each with the weight of its size.
+
+    means: one number a stratum, or an array (strata, repeats) for as many estimates.
+    """
+    return np.average(np.asarray(means, dtype=float), axis=0, weights=np.asarray(sizes, float))
