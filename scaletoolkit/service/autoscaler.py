@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Mapping
 
-from scaletoolkit.service.observation import Observation, ObservedReplica
+from scaletoolkit.service.observation import Observation, ReplicaFacts
 from scaletoolkit.service.server import Server
 from scaletoolkit.serving import autoscaling
 from scaletoolkit.serving.autoscaling.pods import Reading
@@ -116,7 +116,7 @@ class View:
         }
         return autoscaling.Seen(pods, metrics)
 
-    def _pod(self, replica: ObservedReplica, now_s: float) -> autoscaling.Pod:
+    def _pod(self, replica: ReplicaFacts, now_s: float) -> autoscaling.Pod:
         name = replica["name"]
         state = replica["state"]
         ready = state == "ready"
@@ -147,6 +147,6 @@ class View:
         return {replica["name"]: round(total_milli / len(ready)) for replica in ready}
 
 
-def _ready(observation: Observation) -> list[ObservedReplica]:
+def _ready(observation: Observation) -> list[ReplicaFacts]:
     """The replicas that can take a batch."""
     return [replica for replica in observation.replicas if replica["state"] == "ready"]
