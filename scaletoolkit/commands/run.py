@@ -177,12 +177,9 @@ def _failure(notebook: NotebookNode, error: CellExecutionError) -> lab.LabError:
         )
     if error.ename == "ClaimFailed":
         return LabFailed(error.evalue)
-    failed = [cell.get("id", "?") for cell in notebook.cells if _has_error(cell)]
+    outputs = [(cell.get("id", "?"), o) for cell in notebook.cells for o in cell.get("outputs", [])]
+    failed = [name for name, output in outputs if output["output_type"] == "error"]
     return LabFailed(f"The cell {failed[-1]!r} stopped: {error.ename}: {error.evalue}")
-
-
-def _has_error(cell: Cell) -> bool:
-    return any(output["output_type"] == "error" for output in cell.get("outputs", []))
 
 
 def _require_writable(path: Path) -> None:

@@ -8,21 +8,9 @@ import re
 import signal
 from collections.abc import Iterable, Mapping
 
-from scaletoolkit import lab
-from scaletoolkit.machine.ranks.folder import Failure, Folder, State
+from scaletoolkit.machine.ranks.folder import Failure, Folder, RankError, State
 
 SILENT_S = 3
-
-
-class RankError(lab.LabError):
-    """A job failed: the sentence says which rank and what; a notebook shows no traceback.
-
-    `traceback` is the failing rank's own, in full, where there is one.
-    """
-
-    def __init__(self, sentence: str, traceback: str = "") -> None:
-        super().__init__(sentence)
-        self.traceback = traceback
 
 
 def states(folder: Folder, attempt: int) -> dict[int, State]:
@@ -82,12 +70,10 @@ def _raised(failures: Mapping[int, Failure]) -> RankError:
 
 def _dead(folder: Folder, attempt: int) -> dict[int, int | None]:
     """{rank: exit code} of the ranks that ended and left no mark of why; None: not known."""
-    explained = {*folder.marks("result", attempt), *folder.marks("failure", attempt)}
-    for rank, path in folder.marks("stopped", attempt).items():
-        if path.stat().st_size:
-            explained.add(rank)
-    log = folder.said()
+    stopped = {r for r, path in folder.marks("stopped", attempt).items() if path.stat().st_size}
+    explained = stopped.union(folder.marks("result", attempt), folder.marks("failure", attempt))
     last = folder.states(attempt).items()
+    log = folder.said()
     return {rank: _exit_code(log, state["pid"]) for rank, state in last if rank not in explained}
 
 

@@ -25,17 +25,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypedDict
 
+from scaletoolkit import lab
+
 MARKS = ("alive", "state", "result", "failure", "stopped", "stderr")
-OF_ONE_JOB = (
-    "job",
-    "log",
-    "exit",
-    "logs",
-    "meeting",
-    "store-*",
-    "writing-*",
-    *(f"{mark}-*-*" for mark in MARKS),
-)
+OTHERS = ("job", "log", "exit", "logs", "meeting", "store-*", "writing-*")
+
+
+class RankError(lab.LabError):
+    """A job failed: the sentence says which rank and what; a notebook shows no traceback.
+
+    `traceback` is the failing rank's own, in full, where there is one.
+    """
+
+    def __init__(self, sentence: str, traceback: str = "") -> None:
+        super().__init__(sentence)
+        self.traceback = traceback
 
 
 class State(TypedDict):
@@ -80,10 +84,6 @@ class Folder:
         """Where the ranks of one attempt meet; a second meeting of theirs has another number."""
         return self.path / f"store-{attempt}-{number}"
 
-    def mark(self, mark: str, attempt: int, rank: int) -> Path:
-        """Where a rank leaves a mark of one kind."""
-        return self.path / f"{mark}-{attempt}-{rank}"
-
     def marks(self, mark: str, attempt: int) -> dict[int, Path]:
         """{rank: path} of the marks of one kind that the ranks of an attempt have left."""
         paths = self.path.glob(f"{mark}-{attempt}-*")
@@ -119,27 +119,27 @@ class Folder:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def read_job(self) -> Call:
-        """What to run; tracebacks get to know the source lines of the notebook's cells.
-
-        Raises PermissionError where others may have written the job: unpickling it runs it.
-        """
-        if self.others_may_write():
-            raise PermissionError(f"others may write to {self.path}, so its job is not run")
+        """What to run; tracebacks get to know the source lines of the notebook's cells."""
+        self.refuse_what_others_may_write()
         job = pickle.loads(self.job.read_bytes())
         for name, lines in job["sources"].items():
             linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
         function, arguments = pickle.loads(job["call"])
         return Call(job["identity"], function, arguments)
 
-    def others_may_write(self) -> bool:
-        """Whether another user could have put a pickle of his own here."""
+    def refuse_what_others_may_write(self) -> None:
+        """Raise RankError where another user may write here: the pickles that lie here are run."""
         results = self.path.glob("result-*-*")
         there = [path.stat() for path in (self.path, self.job, *results) if path.exists()]
-        return any(s.st_mode & 0o022 or s.st_uid not in (0, os.geteuid()) for s in there)
+        if any(s.st_mode & 0o022 or s.st_uid not in (0, os.geteuid()) for s in there):
+            raise RankError(
+                f"Others may write to {self.path}, and what lies there is run. Take that right "
+                f"away: chmod -R go-w {self.path}"
+            )
 
     def clear(self) -> None:
         """Remove what an older job has left; other files stay."""
-        for pattern in OF_ONE_JOB:
+        for pattern in (*OTHERS, *(f"{mark}-*-*" for mark in MARKS)):
             for path in self.path.glob(pattern):
                 if path.is_dir():
                     shutil.rmtree(path)
@@ -151,13 +151,12 @@ class Marks:
     """One rank's own files in its job's folder; each appears whole or not at all."""
 
     def __init__(self, folder: Folder, attempt: int, rank: int) -> None:
-        self._folder = folder
-        self._attempt = attempt
-        self._rank = rank
+        self._folder = folder.path
+        self._ending = f"{attempt}-{rank}"
 
     def path(self, mark: str) -> Path:
         """Where this rank's mark of one kind lies."""
-        return self._folder.mark(mark, self._attempt, self._rank)
+        return self._folder / f"{mark}-{self._ending}"
 
     def save(self, mark: str, data: bytes) -> None:
         """Leave a mark."""

@@ -73,7 +73,7 @@ def main(folder: Folder, launched: bool) -> None:
     marks = Marks(folder, attempt, rank)
     lock = marks.hold()
     _say_where_it_ends(marks)
-    threading.Thread(target=_beat, args=(marks,), daemon=True).start()
+    threading.Thread(target=_beat, args=(marks, threading.get_ident()), daemon=True).start()
     lines = Lines(rank, os.dup(1))
     sys.stdout = cast("TextIO", lines)
     try:
@@ -132,19 +132,14 @@ def line_of(frame: traceback.FrameSummary) -> str:
     return f"{name}, line {frame.lineno}, in {frame.name}: {frame.line or '(source not known)'}"
 
 
-def _beat(marks: Marks) -> None:
-    """Write where this rank stands, every half second."""
+def _beat(marks: Marks, thread: int) -> None:
+    """Write where this rank, whose function runs in that thread, stands; every half second."""
     while True:
         time.sleep(HEARTBEAT_S)
+        frames = own(traceback.extract_stack(sys._current_frames().get(thread)))
+        where = line_of(frames[-1]) if frames else "its start"
         with contextlib.suppress(FileNotFoundError):
-            marks.save_state({"pid": os.getpid(), "collectives": _collectives(), "where": _where()})
-
-
-def _where() -> str:
-    main_thread = threading.main_thread().ident
-    assert main_thread is not None
-    frames = own(traceback.extract_stack(sys._current_frames().get(main_thread)))
-    return line_of(frames[-1]) if frames else "its start"
+            marks.save_state({"pid": os.getpid(), "collectives": _collectives(), "where": where})
 
 
 def _collectives() -> int:

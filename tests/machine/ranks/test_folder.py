@@ -76,7 +76,7 @@ def test_a_folder_that_others_may_write_is_refused_before_anything_is_read(folde
         ranks.results(folder.path, 1)
     with pytest.raises(ranks.RankError, match="Others may write to"):
         job.write(folder, add, {"number": 5})
-    with pytest.raises(PermissionError, match="so its job is not run"):
+    with pytest.raises(ranks.RankError, match="Others may write to"):
         folder.read_job()
     assert not (tmp_path / "ran").exists()
 
