@@ -115,15 +115,10 @@ def _say_sections(
 
 
 def _say_claims(say: Callable[[str], object], cell: Cell, **_: object) -> None:
-    for claim in claims(cell):
-        say(f"          {claim}")
-
-
-def claims(cell: Cell) -> list[str]:
-    """The claims that a cell has printed, in order."""
     outputs = cell.get("outputs", [])
     text = "".join(o["text"] for o in outputs if o["output_type"] == "stream")
-    return re.findall("^[✔✘].*$", text, re.MULTILINE)
+    for claim in re.findall("^[✔✘].*$", text, re.MULTILINE):
+        say(f"          {claim}")
 
 
 def _execute(client: NotebookClient, environment: Mapping[str, str]) -> None:

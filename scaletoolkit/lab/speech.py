@@ -140,10 +140,7 @@ def progress(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
 
 @contextlib.contextmanager
 def busy(label: str) -> Iterator[None]:
-    """Show a line while one long piece of work runs; the line then goes away.
-
-    For work that comes in pieces, `progress` also says how much is done.
-    """
+    """Show a line while one long piece of work runs; the line then goes away."""
     show = _line()
     show(f"{label} …")
     try:

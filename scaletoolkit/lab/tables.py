@@ -106,8 +106,7 @@ def table(
 ) -> Table:
     """A table of rows (dicts with the same keys); `measured` names the measured columns.
 
-    units: {column: unit}. Bytes ("B") and seconds ("s") get their prefix. Raises ValueError where
-    there is no row, or a column's name is none of the first row.
+    units: {column: unit}, as in `quantity`. ValueError: no row, or no column of that name.
     """
     rows = list(rows)
     if not rows:

@@ -29,7 +29,6 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 KINDS = ("measured", "fitted", "simulated", "quoted", "ideal", "guess")
 POINTS = ("measured", "simulated", "quoted")  # each has a colour of its own; a law shares one
-LEGEND = "outside lower left"
 HATCHES = ["", "//", "..", "xx", "\\\\", "--", "oo"]
 STYLE: dict[Any, Any] = {  # matplotlib types such a dict by the name of every setting
     "figure.dpi": 110,
@@ -71,10 +70,7 @@ class Series:
 
 
 def look(series: Series, number: int, joined: bool = False) -> dict[str, Any]:
-    """How the series is drawn with the colour of that number: options of `Axes.plot`.
-
-    joined: measured points are small, with a line between them.
-    """
+    """Options of `Axes.plot`, with the colour of that number; joined: measured points in line."""
     colour = COLOURS[number % len(COLOURS)]
     marker = MARKERS[number % len(MARKERS)]
     hollow = {"marker": marker, "markerfacecolor": "white"}
@@ -151,7 +147,7 @@ def curves(
     with _axes(title, x, [y], show) as (axes,):
         _draw(axes, series)
         _scale(axes, **scales)
-        axes.figure.legend(loc=LEGEND, ncols=2)
+        axes.figure.legend(loc="outside lower left", ncols=2)
 
 
 def _scale(
@@ -171,16 +167,13 @@ def _scale(
 def panels(
     rows: Mapping[str, Sequence[Series]], title: str, x: str, show: Show | None = None
 ) -> None:
-    """Draw series second by second, in panels below each other: {y label: [Series, …]}.
-
-    Measured points are small and joined here.
-    """
+    """Draw series second by second, in panels below each other: {y label: [Series, …]}."""
     with _axes(title, x, rows, show) as grid:
         number = -1
         for axes, series in zip(grid, rows.values(), strict=True):
             number = _draw(axes, series, number, joined=True)
             axes.set_ylim(bottom=0)
-        grid[0].figure.legend(loc=LEGEND, ncols=2)
+        grid[0].figure.legend(loc="outside lower left", ncols=2)
 
 
 def _draw(axes: Axes, lines: Iterable[Series], number: int = -1, joined: bool = False) -> int:
@@ -208,6 +201,7 @@ def bars(
     Options: log_y=True, and show_values, a function that turns a value into the text above its bar.
     """
     with _axes(title, "", [f"{y} ({kind})"], show) as (axes,):
+        axes.grid(visible=False, axis="x")
         _draw_bars(axes, groups, **options)
 
 
@@ -219,15 +213,20 @@ def _draw_bars(
 ) -> None:
     labels = list(next(iter(groups.values())))
     width = 0.8 / len(labels)
-    axes.grid(visible=False, axis="x")
     for number, label in enumerate(labels):
         offset = (number - (len(labels) - 1) / 2) * width
         middles = [group + offset for group in range(len(groups))]
         values = [group[label] for group in groups.values()]
-        colour = COLOURS[number % len(COLOURS)]
-        hatch = HATCHES[number % len(HATCHES)]
-        fill = {"color": colour, "hatch": hatch, "edgecolor": "white", "linewidth": 0.5}
-        drawn = axes.bar(middles, values, width * 0.92, label=label, **fill)
+        drawn = axes.bar(
+            middles,
+            values,
+            width * 0.92,
+            label=label,
+            color=COLOURS[number % len(COLOURS)],
+            hatch=HATCHES[number % len(HATCHES)],
+            edgecolor="white",
+            linewidth=0.5,
+        )
         if show_values:
             axes.bar_label(drawn, [show_values(value) for value in values], fontsize=8, padding=2)
     axes.set_xticks(range(len(groups)), list(groups))
@@ -235,7 +234,7 @@ def _draw_bars(
     if log_y:
         _log_axis(axes, "y")
     if len(labels) > 1:
-        axes.figure.legend(loc=LEGEND, ncols=len(labels))
+        axes.figure.legend(loc="outside lower left", ncols=len(labels))
 
 
 def _log_axis(axes: Axes, which: str) -> None:

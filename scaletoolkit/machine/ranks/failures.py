@@ -8,19 +8,7 @@ import re
 import signal
 from collections.abc import Iterable, Mapping
 
-from scaletoolkit.machine.ranks.folder import Failure, Folder, RankError, State
-
-SILENT_S = 3
-
-
-def states(folder: Folder, attempt: int) -> dict[int, State]:
-    """{rank: its last state}; the place of a rank that has fallen silent says so."""
-    last = folder.states(attempt)
-    written_s = {r: path.stat().st_mtime for r, path in folder.marks("state", attempt).items()}
-    for rank, state in last.items():
-        if max(written_s.values()) - written_s[rank] > SILENT_S:
-            state["where"] += " (and has given no sign since)"
-    return last
+from scaletoolkit.machine.ranks.folder import Failure, Folder, RankError
 
 
 def diagnose(folder: Folder, world_size: int, attempt: int) -> RankError:
@@ -45,7 +33,7 @@ def diagnose(folder: Folder, world_size: int, attempt: int) -> RankError:
 
 def held_up(folder: Folder, attempt: int, suspects: set[int]) -> str:
     """Which of the suspects the others wait for, and where it stands, as a sentence."""
-    everyone = states(folder, attempt)
+    everyone = folder.states(attempt)
     fewest = min(everyone[rank]["collectives"] for rank in suspects)
     slowest = sorted(rank for rank in suspects if everyone[rank]["collectives"] == fewest)
     waiting = any(state["collectives"] > fewest for state in everyone.values())

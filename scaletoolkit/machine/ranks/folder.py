@@ -27,6 +27,7 @@ from typing import IO, Any, NamedTuple, TypedDict
 
 from scaletoolkit import lab
 
+SILENT_S = 3
 MARKS = ("alive", "state", "result", "failure", "stopped", "stderr")
 OTHERS = ("job", "log", "exit", "logs", "meeting", "store-*", "writing-*")
 
@@ -95,9 +96,14 @@ class Folder:
         return max((int(path.name.split("-")[1]) for path in states), default=0)
 
     def states(self, attempt: int) -> dict[int, State]:
-        """{rank: its last state}."""
+        """{rank: its last state}; the place of a rank that has fallen silent says so."""
         marks = self.marks("state", attempt).items()
-        return {rank: json.loads(path.read_text()) for rank, path in marks}
+        last: dict[int, State] = {rank: json.loads(path.read_text()) for rank, path in marks}
+        written_s = {rank: path.stat().st_mtime for rank, path in marks}
+        for rank, state in last.items():
+            if max(written_s.values()) - written_s[rank] > SILENT_S:
+                state["where"] += " (and has given no sign since)"
+        return last
 
     def failures(self, attempt: int) -> dict[int, Failure]:
         """{rank: what it raised}, for the ranks that raised something."""
@@ -164,13 +170,9 @@ class Marks:
         half.write_bytes(data)
         half.replace(self.path(mark))
 
-    def save_state(self, state: State) -> None:
-        """Say where this rank stands."""
-        self.save("state", json.dumps(state).encode())
-
-    def save_failure(self, failure: Failure) -> None:
-        """Say what this rank raised."""
-        self.save("failure", json.dumps(failure).encode())
+    def save_json(self, mark: str, values: State | Failure) -> None:
+        """Say where this rank stands, or what it raised."""
+        self.save(mark, json.dumps(values).encode())
 
     def save_result(self, identity: str, result: object) -> None:
         """Keep what this rank's function returned, for the job of that identity."""

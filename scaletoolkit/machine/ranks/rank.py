@@ -1,8 +1,4 @@
-"""What every rank runs: `torchrun … -m scaletoolkit.machine.ranks.rank FOLDER`.
-
-A rank reads its job from the folder, calls the function and leaves marks of how it went; `folder`
-lists them.
-"""
+"""What every rank runs: `torchrun … -m scaletoolkit.machine.ranks.rank FOLDER`."""
 
 import contextlib
 import faulthandler
@@ -20,7 +16,7 @@ from typing import TextIO, cast
 
 from scaletoolkit.machine import processes
 from scaletoolkit.machine.ranks import meeting
-from scaletoolkit.machine.ranks.folder import Failure, Folder, Marks
+from scaletoolkit.machine.ranks.folder import Failure, Folder, Marks, State
 
 HEARTBEAT_S = 0.5
 ECHO_GRACE_S = 1.5
@@ -80,7 +76,7 @@ def main(folder: Folder, launched: bool) -> None:
         _call(folder, marks, rank)
     except BaseException as error:
         failure = describe(error)
-        marks.save_failure(failure)
+        marks.save_json("failure", failure)
         if failure["echo"]:
             time.sleep(ECHO_GRACE_S)  # so that torchrun sees the cause end before its echo
         lines.end()
@@ -92,7 +88,7 @@ def main(folder: Folder, launched: bool) -> None:
 
 def _say_where_it_ends(marks: Marks) -> None:
     """Let a termination signal and stderr leave their marks."""
-    marks.save_state({"pid": os.getpid(), "collectives": -1, "where": "its start"})
+    marks.save_json("state", {"pid": os.getpid(), "collectives": -1, "where": "its start"})
     stopped = marks.path("stopped").open("w")
     faulthandler.register(signal.SIGTERM, stopped, all_threads=False, chain=True)
     with marks.path("stderr").open("w") as stderr:
@@ -139,7 +135,8 @@ def _beat(marks: Marks, thread: int) -> None:
         frames = own(traceback.extract_stack(sys._current_frames().get(thread)))
         where = line_of(frames[-1]) if frames else "its start"
         with contextlib.suppress(FileNotFoundError):
-            marks.save_state({"pid": os.getpid(), "collectives": _collectives(), "where": where})
+            state: State = {"pid": os.getpid(), "collectives": _collectives(), "where": where}
+            marks.save_json("state", state)
 
 
 def _collectives() -> int:

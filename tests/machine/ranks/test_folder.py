@@ -23,7 +23,7 @@ def run(folder, rank, attempt=0):
     """What a rank does, without a process of its own."""
     call = folder.read_job()
     marks = Marks(folder, attempt, rank)
-    marks.save_state({"pid": 1, "collectives": -1, "where": "its start"})
+    marks.save_json("state", {"pid": 1, "collectives": -1, "where": "its start"})
     marks.save_result(call.identity, call.function(rank, 2, **call.arguments))
 
 
