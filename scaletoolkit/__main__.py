@@ -6,29 +6,20 @@ Exit status: 0 all is well; 1 a lab or a check failed; 2 it could not start; 130
 import argparse
 import ast
 import importlib
-import pkgutil
 import signal
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
 from scaletoolkit import __version__, commands, lab
 
 
-def names() -> list[str]:
-    """The commands that there are: the files of `commands/`."""
-    return [module.name for module in pkgutil.iter_modules(commands.__path__)]
-
-
-def about(name: str) -> str:
-    """The first line of a command's docstring, read without importing what it needs."""
-    spec = find_spec(f"{commands.__name__}.{name}")
-    assert spec is not None
-    assert spec.origin is not None
-    docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_bytes())) or name
-    return docstring.splitlines()[0].replace("%", "%%")
+def about() -> dict[str, str]:
+    """{command: first line of its docstring}: the files of `commands/`, which are not imported."""
+    paths = [path for folder in commands.__path__ for path in sorted(Path(folder).glob("[!_]*.py"))]
+    says = {path.stem: ast.get_docstring(ast.parse(path.read_bytes())) for path in paths}
+    return {name: (text or name).splitlines()[0].replace("%", "%%") for name, text in says.items()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,9 +46,10 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     """The options; only the command that is called is imported, and says its own."""
     parser = argparse.ArgumentParser(prog="python -m scaletoolkit", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
-    known = parser.add_subparsers(required=True, metavar="|".join(names()))
-    for name in names():
-        subparser = known.add_parser(name, help=about(name), description=about(name))
+    texts = about()
+    known = parser.add_subparsers(required=True, metavar="|".join(texts))
+    for name, text in texts.items():
+        subparser = known.add_parser(name, help=text, description=text)
         if name in arguments[:1]:
             module = importlib.import_module(f"{commands.__name__}.{name}")
             subparser.set_defaults(run=module.command(subparser))

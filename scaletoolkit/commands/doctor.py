@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
+from scaletoolkit.lab import profile
+from scaletoolkit.machine import hardware
+
 DISK_BYTES = 3 * 10**9
 MEMORY_BYTES = 4 * 10**9
 INSTALL = f"{sys.executable} -m pip install"
@@ -60,9 +63,6 @@ def _say(problems: list[Finding], all_is_well: str) -> int:
 
 def facts() -> dict[str, str]:
     """What is here: {name: text}, in reading order. Needs the labs' packages."""
-    from scaletoolkit.lab import profile
-    from scaletoolkit.machine import hardware
-
     free = shutil.disk_usage(_existing(profile.data_folder())).free
     gpus = hardware.gpus()
     return {
@@ -99,20 +99,13 @@ def packages() -> list[Finding]:
 
 
 def _package(name: str, at_least: str) -> Finding | None:
-    here = _version(name)
+    here = hardware.package_version(name)
     if here and _numbers(here) >= _numbers(at_least):
         return None
     state = f"{here} is too old" if here else "it is not installed"
     return Finding(
         f"{name} {at_least} or newer is needed; {state}.", f"Run: {INSTALL} '{name}>={at_least}'"
     )
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _numbers(text: str) -> list[int]:
@@ -125,7 +118,7 @@ def optional() -> list[Finding]:
     return [
         Finding(f"{name} is not installed: {effect}.", f"Run: {CONSTRAINED} {name}", stops=False)
         for name, effect in OPTIONAL.items()
-        if _version(name) is None
+        if hardware.package_version(name) is None
     ]
 
 
@@ -138,13 +131,10 @@ def kernel() -> list[Finding]:
         program = KernelSpecManager().get_kernel_spec("python3").argv[0]
     except NoSuchKernel:
         return [Finding("There is no Jupyter kernel named python3.", remedy)]
-    if program in ("python", "python3", sys.executable) or _same(program, sys.executable):
+    path = os.path.normpath(shutil.which(program) or program)
+    if program in ("python", "python3") or path == os.path.normpath(sys.executable):
         return []
     return [Finding(f"The kernel python3 runs {program}, not {sys.executable}.", remedy)]
-
-
-def _same(program: str, other: str) -> bool:
-    return os.path.normpath(shutil.which(program) or program) == os.path.normpath(other)
 
 
 def torch_fits() -> list[Finding]:
@@ -152,17 +142,14 @@ def torch_fits() -> list[Finding]:
     try:
         import torchvision  # noqa: F401
     except Exception as error:  # a mismatched pair raises RuntimeError, OSError or ImportError
-        pair = f"torch {_version('torch')} and torchvision {_version('torchvision')}"
+        versions = [f"{name} {hardware.package_version(name)}" for name in ("torch", "torchvision")]
         remedy = f"Run: {CONSTRAINED} torch torchvision"
-        return [Finding(f"{pair} do not fit together ({error}).", remedy)]
+        return [Finding(f"{' and '.join(versions)} do not fit together ({error}).", remedy)]
     return []
 
 
 def room() -> list[Finding]:
     """Findings where disk or memory is short."""
-    from scaletoolkit.lab import profile
-    from scaletoolkit.machine import hardware
-
     folder = _existing(profile.data_folder())
     short = []
     if shutil.disk_usage(folder).free < DISK_BYTES:
@@ -181,15 +168,11 @@ def _existing(folder: Path) -> Path:
 def cpu_only() -> list[Finding]:
     """A finding where PyTorch is not the CPU build that was asked for."""
     build = torch_build()
-    if build == "CPU":
-        return []
     remedy = "Run `make clean`, then the same command where PyTorch's CPU index can be reached."
-    return [Finding(f"A CPU build of PyTorch was asked for; this one is for {build}.", remedy)]
+    finding = Finding(f"A CPU build of PyTorch was asked for; this one is for {build}.", remedy)
+    return [] if build == "CPU" else [finding]
 
 
 def findings() -> list[Finding]:
     """Everything that is missing here; the later checks need the packages of the first."""
-    missing = packages()
-    if missing:
-        return missing
-    return [*kernel(), *torch_fits(), *room(), *optional()]
+    return packages() or [*kernel(), *torch_fits(), *room(), *optional()]

@@ -40,10 +40,7 @@ def labs() -> list[Path]:
 
 
 def find(name: str) -> Path:
-    """The notebook that a name means: "1", "01", "01_partitioning" or a path.
-
-    Raises LabError, which names the labs that there are, for any other name.
-    """
+    """The notebook that a name means: "1", "01", "01_partitioning" or a path; else LabError."""
     if name.endswith(".ipynb") and Path(name).is_file():
         return Path(name)
     for path in labs():

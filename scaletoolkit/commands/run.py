@@ -115,15 +115,10 @@ def _say_sections(
 
 
 def _say_claims(say: Callable[[str], object], cell: Cell, **_: object) -> None:
-    for claim in claims(cell):
-        say(f"          {claim}")
-
-
-def claims(cell: Cell) -> list[str]:
-    """The claims that a cell has printed, in order."""
     outputs = cell.get("outputs", [])
     text = "".join(o["text"] for o in outputs if o["output_type"] == "stream")
-    return re.findall("^[✔✘].*$", text, re.MULTILINE)
+    for claim in re.findall("^[✔✘].*$", text, re.MULTILINE):
+        say(f"          {claim}")
 
 
 def _execute(client: NotebookClient, environment: Mapping[str, str]) -> None:
@@ -177,12 +172,9 @@ def _failure(notebook: NotebookNode, error: CellExecutionError) -> lab.LabError:
         )
     if error.ename == "ClaimFailed":
         return LabFailed(error.evalue)
-    failed = [cell.get("id", "?") for cell in notebook.cells if _has_error(cell)]
+    outputs = [(cell.get("id", "?"), o) for cell in notebook.cells for o in cell.get("outputs", [])]
+    failed = [name for name, output in outputs if output["output_type"] == "error"]
     return LabFailed(f"The cell {failed[-1]!r} stopped: {error.ename}: {error.evalue}")
-
-
-def _has_error(cell: Cell) -> bool:
-    return any(output["output_type"] == "error" for output in cell.get("outputs", []))
 
 
 def _require_writable(path: Path) -> None:

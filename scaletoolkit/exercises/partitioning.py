@@ -48,6 +48,7 @@ COSTS = {
     "by day": {"day": 4, "user": 90},
     "by user": {"day": 70, "user": 2},
 }
+DEAR = {"a": {"day": 10, "user": 10}, "b": {"day": 9, "user": 99}}
 
 
 def cheapest_layout(cost_bytes, times_per_day):
@@ -87,14 +88,7 @@ CHEAPEST_LAYOUT = Exercise(
         Case("mostly users", (COSTS, {"day": 1, "user": 100}), "by user"),
         Case("one day question for three users", (COSTS, {"day": 1, "user": 3}), "by user"),
         Case("five day questions for four users", (COSTS, {"day": 5, "user": 4}), "by user"),
-        Case(
-            "more days than users, but users cost more",
-            (
-                {"a": {"day": 10, "user": 10}, "b": {"day": 9, "user": 99}},
-                {"day": 10, "user": 2},
-            ),
-            "a",
-        ),
+        Case("more days than users, but users cost more", (DEAR, {"day": 10, "user": 2}), "a"),
     ),
 )
 

@@ -117,6 +117,10 @@ def _from_scratch(state, landed):
     return {"ledger": ledger, "total": sum(landed.values())}
 
 
+LANDED = {"06-01": 10, "06-02": 20}
+FOLDED = {"ledger": ["06-01", "06-02"], "total": 30}
+LATE = {"06-01": 10, "06-02": 5, "06-03": 30}
+
 FOLD = Exercise(
     name="2.3",
     story="Fold the files that are new into a state, each exactly once, in whatever order.",
@@ -130,24 +134,16 @@ FOLD = Exercise(
     "total grows from the total, since old files may have been archived long ago.",
     wrong=(_watermark, _every_time, _forgets, _from_scratch),
     cases=(
-        Case(
-            "an empty state and two files",
-            ({"ledger": [], "total": 0}, {"06-01": 10, "06-02": 20}),
-            {"ledger": ["06-01", "06-02"], "total": 30},
-        ),
-        Case(
-            "a second run with nothing new",
-            ({"ledger": ["06-01", "06-02"], "total": 30}, {"06-01": 10, "06-02": 20}),
-            {"ledger": ["06-01", "06-02"], "total": 30},
-        ),
+        Case("an empty state and two files", ({"ledger": [], "total": 0}, LANDED), FOLDED),
+        Case("a second run with nothing new", (FOLDED, LANDED), FOLDED),
         Case(
             "a file that comes a day late",
-            ({"ledger": ["06-01", "06-03"], "total": 40}, {"06-01": 10, "06-02": 5, "06-03": 30}),
+            ({"ledger": ["06-01", "06-03"], "total": 40}, LATE),
             {"ledger": ["06-01", "06-02", "06-03"], "total": 45},
         ),
         Case(
             "old files that have been archived",
-            ({"ledger": ["06-01", "06-02"], "total": 30}, {"06-03": 7}),
+            (FOLDED, {"06-03": 7}),
             {"ledger": ["06-01", "06-02", "06-03"], "total": 37},
         ),
     ),
@@ -175,6 +171,8 @@ def _skips_what_keeps_the_count(events, cents, changes):
     return after if after[0] != events else [events, cents]
 
 
+UPDATE = [("update_preimage", 300), ("update_postimage", 350)]
+
 FOLLOW = Exercise(
     name="2.4",
     story="Bring a count and a sum up to date from the signed rows of a change feed.",
@@ -190,24 +188,11 @@ FOLLOW = Exercise(
     cases=(
         Case("two new rows", (0, 0, [("insert", 500), ("insert", 300)]), [2, 800]),
         Case("a deleted row", (2, 800, [("delete", 300)]), [1, 500]),
-        Case(
-            "a corrected price",
-            (3, 900, [("update_preimage", 300), ("update_postimage", 350)]),
-            [3, 950],
-        ),
+        Case("a corrected price", (3, 900, UPDATE), [3, 950]),
         Case(
             "all four kinds in one feed",
-            (
-                5,
-                1000,
-                [
-                    ("insert", 70),
-                    ("delete", 200),
-                    ("update_preimage", 100),
-                    ("update_postimage", 10),
-                ],
-            ),
-            [5, 780],
+            (5, 1000, [("insert", 70), ("delete", 200), *UPDATE]),
+            [5, 920],
         ),
     ),
 )

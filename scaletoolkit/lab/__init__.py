@@ -4,23 +4,23 @@
     lab.claim("every worker writes the same report", same)
     lab.compare(guess, speedup)
 
-speech     predictions, claims, the summary, LabError
+speech     predictions, claims, the summary, LabError; lines that go away
 tables     numbers as people write them, measured values between their marks, tables
-progress   lines that say how far something is, and then go away
 plots/     pictures in the house style, sliders, live pictures
 exercises  what an exercise is: a Book with check, hint, solution and use
 profile    how much data a lab uses, and where it lies
 """
 
-from scaletoolkit.lab.progress import busy, in_notebook, progress
 from scaletoolkit.lab.speech import (
     ClaimFailed,
     LabError,
-    Prediction,
+    busy,
     claim,
     compare,
+    in_notebook,
     own_data,
     predict,
+    progress,
     record,
     summary,
 )
@@ -29,7 +29,6 @@ from scaletoolkit.lab.tables import Table, measured, quantity, table
 __all__ = [
     "ClaimFailed",
     "LabError",
-    "Prediction",
     "Table",
     "busy",
     "claim",

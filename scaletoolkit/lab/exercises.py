@@ -13,7 +13,6 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import FrameType
 
 import numpy as np
 
@@ -68,24 +67,20 @@ def judge(exercise: Exercise, function: object, time_limit_s: float = TIME_LIMIT
 
     The time limit covers all cases together and holds in the main thread, where notebooks run.
     """
-    if not callable(function):
-        return _not_yet(exercise, f"expected a function, got {_short(function)}")
     try:
         with _time_limit(time_limit_s):
             problem = _first_problem(exercise, function)
     except _TooLong:
         problem = f"your function was still running after {time_limit_s:g} s; does its loop end?"
     if problem:
-        return _not_yet(exercise, problem)
+        return Verdict(False, f"○ {exercise.name} not yet: {problem}")
     tried = f"{len(exercise.cases)} cases" if exercise.cases else "every property"
     return Verdict(True, f"● {exercise.name} passed: {tried} as expected.")
 
 
-def _not_yet(exercise: Exercise, problem: str) -> Verdict:
-    return Verdict(False, f"○ {exercise.name} not yet: {problem}")
-
-
-def _first_problem(exercise: Exercise, function: Function) -> str | None:
+def _first_problem(exercise: Exercise, function: object) -> str | None:
+    if not callable(function):
+        return f"expected a function, got {_short(function)}"
     for case in exercise.cases:
         problem = _guarded(_case_problem, function, case)
         if problem:
@@ -125,7 +120,7 @@ def _time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _too_long(number: int, frame: FrameType | None) -> None:
+def _too_long(*_: object) -> None:
     raise _TooLong
 
 

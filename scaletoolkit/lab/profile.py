@@ -9,10 +9,7 @@ PROFILES = {"ci": 1_000_000, "laptop": 10_000_000, "workstation": 100_000_000}
 
 
 def current() -> tuple[str, int]:
-    """The profile that `SCALETOOLKIT_PROFILE` names, and its rows: (name, rows).
-
-    Raises LabError where there is no such profile.
-    """
+    """The profile that `SCALETOOLKIT_PROFILE` names, and its rows: (name, rows); else LabError."""
     name = os.environ.get("SCALETOOLKIT_PROFILE", "laptop")
     if name not in PROFILES:
         raise LabError(

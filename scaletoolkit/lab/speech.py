@@ -1,16 +1,23 @@
-"""What a lab says and remembers: predictions, claims, the summary.
+"""What a lab says and remembers: predictions, claims, the summary, lines that go away.
 
 A lab's record is one plain dict named `lab_record` among the notebook's own variables: restart the
 kernel and it is gone, run a cell twice and its entry is replaced.
 """
 
+import contextlib
 import math
 import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NotRequired, TypedDict
+from typing import NotRequired, TypedDict, TypeVar
 
 import __main__
 from scaletoolkit.lab.tables import measured, quantity
+
+Item = TypeVar("Item")
+SHOW_EVERY_S = 0.2
 
 
 class LabError(Exception):
@@ -111,3 +118,50 @@ def summary() -> None:
     print("Predictions:")
     for question, prediction in record()["predictions"].items():
         print(f"  {question} You: {prediction}. Result: {prediction.result}.")
+
+
+def progress(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
+    """Hand on the items while a line says how many of `total` are done; the line then goes away.
+
+    In a notebook the line is a display that starts and ends empty, so stored outputs never hold
+    it; in a terminal it is written to stderr; elsewhere there is none.
+    """
+    show = _line()
+    start_s = time.monotonic()
+    shown_s = 0.0
+    for done, item in enumerate(items, 1):
+        now_s = time.monotonic()
+        if now_s - shown_s > SHOW_EVERY_S:
+            show(f"{label}: {done} of {total} · {now_s - start_s:.0f} s")
+            shown_s = now_s
+        yield item
+    show("")
+
+
+@contextlib.contextmanager
+def busy(label: str) -> Iterator[None]:
+    """Show a line while one long piece of work runs; the line then goes away."""
+    show = _line()
+    show(f"{label} …")
+    try:
+        yield
+    finally:
+        show("")
+
+
+def _line() -> Callable[[str], object]:
+    """A function that replaces the text of one line."""
+    if in_notebook():
+        from IPython.display import display
+
+        handle = display({"text/plain": ""}, raw=True, display_id=True)
+        return lambda text: handle.update({"text/plain": text}, raw=True)
+    if sys.stderr.isatty():
+        return lambda text: print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+    return lambda text: None
+
+
+def in_notebook() -> bool:
+    """Whether a kernel runs this code; that ipykernel is imported does not tell."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")

@@ -24,16 +24,12 @@ def quantity(value: float, unit: str = "") -> str:
 
 def _prefix(size: float, unit: str) -> tuple[str, float]:
     """The prefix that suits the size, and what it stands for: ("k", 1000)."""
+    prefixes: dict[str, float] = {}
     if unit == "s":
         prefixes = {"": 1, "m": 1e-3, "µ": 1e-6, "n": 1e-9}
     elif unit.split("/")[0] == "B":
         prefixes = {"T": 1e12, "G": 1e9, "M": 1e6, "k": 1e3, "": 1}
-    else:
-        return "", 1
-    for prefix, scale in prefixes.items():
-        if size >= scale:
-            return prefix, scale
-    return "", 1
+    return next(((prefix, scale) for prefix, scale in prefixes.items() if size >= scale), ("", 1))
 
 
 def _three_digits(number: float) -> str:
@@ -77,40 +73,32 @@ class Table:
         """The width between the marks: all padding goes there, where nothing is compared."""
         return max(self.MEASURED_WIDTH, len(column) - 2)
 
-    def _cells(self) -> list[dict[str, str]]:
-        return [{column: self.cell(column, row[column]) for column in row} for row in self.rows]
-
-    def _width(self, column: str, cells: list[dict[str, str]]) -> int:
-        if column in self.measured:
-            return self._inside(column) + 2
-        return max(len(column), *(len(row[column]) for row in cells))
+    def _texts(self) -> list[list[str]]:
+        """Column by column: its name, then its cells."""
+        columns = list(self.rows[0])
+        return [[name, *(self.cell(name, row[name]) for row in self.rows)] for name in columns]
 
     def _is_text(self, column: str) -> bool:
         return isinstance(self.rows[0][column], str)
 
     def __repr__(self) -> str:
-        cells = self._cells()
-        forms = {
-            column: f"{'<' if self._is_text(column) else '>'}{self._width(column, cells)}"
-            for column in cells[0]
-        }
-        head = {column: column for column in forms}
-        return "\n".join(
-            "  ".join(f"{row[column]:{form}}" for column, form in forms.items()).rstrip()
-            for row in [head, *cells]
-        )
+        padded = []
+        for name, *cells in self._texts():
+            widest = max(map(len, [name, *cells]))
+            width = self._inside(name) + 2 if name in self.measured else widest
+            side = "<" if self._is_text(name) else ">"
+            padded.append([f"{text:{side}{width}}" for text in [name, *cells]])
+        return "\n".join("  ".join(line).rstrip() for line in zip(*padded, strict=True))
 
     def _repr_html_(self) -> str:
-        head = self._html_row("th", {column: column for column in self.rows[0]})
-        body = "".join(self._html_row("td", cells) for cells in self._cells())
-        return f"<table>{head}{body}</table>"
-
-    def _html_row(self, tag: str, cells: dict[str, str]) -> str:
-        inside = ""
-        for column, text in cells.items():
-            side = "left" if self._is_text(column) else "right"
-            inside += f'<{tag} align="{side}">{html.escape(text)}</{tag}>'
-        return f"<tr>{inside}</tr>"
+        sides = ["left" if self._is_text(column) else "right" for column in self.rows[0]]
+        table = ""
+        for number, row in enumerate(zip(*self._texts(), strict=True)):
+            tag = "td" if number else "th"
+            cells = zip(sides, map(html.escape, row), strict=True)
+            inside = "".join(f'<{tag} align="{side}">{text}</{tag}>' for side, text in cells)
+            table += f"<tr>{inside}</tr>"
+        return f"<table>{table}</table>"
 
 
 def table(
@@ -118,8 +106,7 @@ def table(
 ) -> Table:
     """A table of rows (dicts with the same keys); `measured` names the measured columns.
 
-    units: {column: unit}. Bytes ("B") and seconds ("s") get their prefix. Raises ValueError where
-    there is no row, or a column's name is none of the first row.
+    units: {column: unit}, as in `quantity`. ValueError: no row, or no column of that name.
     """
     rows = list(rows)
     if not rows:

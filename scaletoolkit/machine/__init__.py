@@ -1,6 +1,6 @@
 """What runs underneath: measuring, this machine's parts, processes, ranks. Ground, above `lab`.
 
-measure    seconds, percentiles, memory, a count over time
+measure    seconds, percentiles, a count over time
 disk       bytes read from disk, counted exactly
 hardware   cores, memory, GPUs; which device and backend to use
 processes  what ends with this process, however it ends

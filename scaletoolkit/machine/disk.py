@@ -6,8 +6,6 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import fs
 
-Metadata = dict[str, str] | None
-
 
 class Reads:
     """Counts what is read through `filesystem`: bytes, read calls, files opened.
@@ -81,10 +79,10 @@ class _CountingHandler(fs.FileSystemHandler):
 
     open_input_stream = open_input_file
 
-    def open_output_stream(self, path: str, metadata: Metadata) -> pa.NativeFile:
+    def open_output_stream(self, path: str, metadata: dict[str, str] | None) -> pa.NativeFile:
         return self._local.open_output_stream(path, metadata=metadata)
 
-    def open_append_stream(self, path: str, metadata: Metadata) -> pa.NativeFile:
+    def open_append_stream(self, path: str, metadata: dict[str, str] | None) -> pa.NativeFile:
         return self._local.open_append_stream(path, metadata=metadata)
 
     def create_dir(self, path: str, recursive: bool) -> None:

@@ -1,9 +1,8 @@
-"""What a run costs: seconds, percentiles, memory, and a count over time. Every lab."""
+"""What a run costs: seconds, percentiles, and a count over time. Every lab."""
 
-import resource
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -20,18 +19,21 @@ Result = TypeVar("Result")
 def timings(
     tasks: Mapping[Name, Callable[[], object]],
     repeats: int = 5,
+    label: str = "",
     clock: Clock = time.perf_counter,
 ) -> dict[Name, list[float]]:
     """Seconds of every call of every task, taken in turns so that a busy moment hits all of them.
 
     tasks: {name: function without arguments}. Returns {name: [seconds, ...]}, `repeats` each.
+    label: what a progress line calls the rounds; there is none without it.
     Compare minima: over 120 tries beside eight busy processes, the order of the minima of five
     interleaved timings never changed; the order of single timings did.
     """
     if repeats < 1:
         raise ValueError(f"repeats must be at least 1, got {repeats}")
     seconds: dict[Name, list[float]] = {name: [] for name in tasks}
-    for _ in range(repeats):
+    rounds = range(repeats)
+    for _ in lab.progress(rounds, repeats, label) if label else rounds:
         for name, task in tasks.items():
             _, call_s = timed(task, clock=clock)
             seconds[name].append(call_s)
@@ -43,25 +45,10 @@ def fastest(
     inputs: Iterable[Input],
     repeats: int = 5,
     label: str = "",
-    clock: Clock = time.perf_counter,
 ) -> dict[Input, float]:
-    """The fewest seconds that function(input) took: {input: seconds}, inputs taken in turns.
-
-    label: what a progress line calls the rounds; there is none without it. See `timings` for why
-    the minimum of interleaved timings is what can be compared.
-    """
-    if repeats < 1:
-        raise ValueError(f"repeats must be at least 1, got {repeats}")
-    inputs = list(inputs)
-    seconds: dict[Input, list[float]] = {value: [] for value in inputs}
-    rounds: Iterable[int] = range(repeats)
-    if label:
-        rounds = lab.progress(rounds, repeats, label)
-    for _ in rounds:
-        for value in inputs:
-            _, call_s = timed(function, value, clock=clock)
-            seconds[value].append(call_s)
-    return {value: min(calls_s) for value, calls_s in seconds.items()}
+    """The fewest seconds that function(input) took: {input: seconds}. See `timings`."""
+    tasks = {value: partial(function, value) for value in inputs}
+    return {value: min(calls_s) for value, calls_s in timings(tasks, repeats, label).items()}
 
 
 def timed(
@@ -86,12 +73,6 @@ def percentile(samples: ArrayLike, percent: float) -> float:
 def median(samples: ArrayLike) -> float:
     """The middle value of the samples."""
     return percentile(samples, 50)
-
-
-def peak_memory_bytes() -> int:
-    """The most memory that this process has held so far (resident set, high-water)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 class Level:

@@ -4,7 +4,6 @@ A killed process cannot clean up after itself. So whatever must not outlive it h
 a pipe from it, and ends when that pipe closes: the system closes it, also after a SIGKILL.
 """
 
-import _thread
 import os
 import secrets
 import shutil
@@ -12,10 +11,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from _thread import start_new_thread
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
 from scaletoolkit import lab
 
@@ -32,9 +31,7 @@ def workspace(name: str) -> Path:
 def clean_up() -> None:
     """Remove this notebook's workspaces now, and end their keepers."""
     for folder, keeper in lab.record().pop("workspaces", {}).items():
-        assert keeper.stdin is not None  # a pipe, see `keep`
-        keeper.stdin.close()
-        keeper.wait()
+        keeper.communicate()  # closes its stdin and waits
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -77,17 +74,9 @@ def end_with(descriptor: int, status: int = 1) -> None:
                 pass
         os._exit(status)
 
-    _start_thread(watch)
-
-
-def _start_thread(function: Callable[[], None]) -> None:
-    """Run the function in a thread of the system that does not keep the process alive."""
     gevent = sys.modules.get("gevent.monkey")
-    if gevent:
-        start = gevent.get_original("_thread", "start_new_thread")
-    else:
-        start = _thread.start_new_thread
-    start(function, ())
+    start = gevent.get_original("_thread", "start_new_thread") if gevent else start_new_thread
+    start(watch, ())
 
 
 def kill_group(pid: int) -> None:
@@ -116,23 +105,11 @@ class Child:
             text=True,
             start_new_session=True,
         )
-
-    @property
-    def pid(self) -> int:
-        """The child's process id."""
-        return self._process.pid
-
-    @property
-    def stdin(self) -> IO[str]:
-        """The pipe to the child."""
         assert self._process.stdin is not None
-        return self._process.stdin
-
-    @property
-    def stdout(self) -> IO[str]:
-        """The pipe from the child."""
         assert self._process.stdout is not None
-        return self._process.stdout
+        self.stdin = self._process.stdin
+        self.stdout = self._process.stdout
+        self.pid = self._process.pid
 
     @property
     def status(self) -> int | None:
@@ -148,9 +125,9 @@ class Child:
         """What the child has written to stderr so far; "" once it has been ended."""
         if self._log.closed:
             return ""
-        size_bytes = os.fstat(self._log.fileno()).st_size
+        log = self._log.fileno()
         # pread leaves the place alone at which the child goes on writing
-        return os.pread(self._log.fileno(), size_bytes, 0).decode(errors="replace").strip()
+        return os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace").strip()
 
     def end(self, patience_s: float = 10) -> str:
         """Close the child's stdin and wait until it has ended: what it wrote to stderr.

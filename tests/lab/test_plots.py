@@ -6,7 +6,7 @@ import pytest
 
 from scaletoolkit.lab import plots
 from scaletoolkit.lab.plots import Series
-from scaletoolkit.lab.plots.series import look
+from scaletoolkit.lab.plots.pictures import look
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""How a lab speaks and what it remembers: predictions, claims, the summary."""
+"""How a lab speaks and what it remembers: predictions, claims, the summary, passing lines."""
 
 import pytest
 
@@ -60,3 +60,14 @@ def test_the_summary_counts_each_thing_once(capsys, new_record):
 
 def test_a_lab_error_shows_no_traceback():
     assert lab.LabError("One sentence.")._render_traceback_() == ["One sentence."]
+
+
+def test_progress_hands_on_every_item_and_prints_nothing_where_nobody_looks(capsys):
+    assert list(lab.progress(iter(range(5)), 5, "counting")) == [0, 1, 2, 3, 4]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_busy_prints_nothing_where_nobody_looks_and_hides_no_error(capsys):
+    with pytest.raises(KeyError), lab.busy("training"):
+        raise KeyError
+    assert capsys.readouterr() == ("", "")

@@ -1,5 +1,10 @@
 """Curves over a common axis, panels below each other, bars: pictures in the house style.
 
+A series says where its numbers come from, and its look follows: measured points are filled,
+fitted laws are solid lines, simulated ones dash-dotted, quoted figures are diamonds, the ideal is a
+pale grey line, the learner's guess a star. Colours are Okabe and Ito's, which colour-blind readers
+tell apart (https://jfly.uni-koeln.de/color/); markers and dashes repeat what colours say.
+
 `show` is what to do with a finished figure. Without it the figure appears below the cell;
 `explore` and `live` hand over a `show` of their own.
 """
@@ -8,18 +13,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
-
-from scaletoolkit.lab.plots.series import COLOURS, POINTS, Series, look
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.ticker import NullLocator
+    from numpy.typing import NDArray
 
 Show: TypeAlias = "Callable[[Figure], object]"
+Numbers: TypeAlias = "Sequence[float] | NDArray[Any]"
 Groups = Mapping[str, Mapping[str, float]]
 
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+KINDS = ("measured", "fitted", "simulated", "quoted", "ideal", "guess")
+POINTS = ("measured", "simulated", "quoted")  # each has a colour of its own; a law shares one
 HATCHES = ["", "//", "..", "xx", "\\\\", "--", "oo"]
 STYLE: dict[Any, Any] = {  # matplotlib types such a dict by the name of every setting
     "figure.dpi": 110,
@@ -39,6 +48,50 @@ STYLE: dict[Any, Any] = {  # matplotlib types such a dict by the name of every s
 }
 
 
+@dataclass(frozen=True)
+class Series:
+    """A named series of points; `kind` is one of KINDS and stands in the legend, else ValueError.
+
+    dashed tells a second law from the first; marks=False draws a simulated line without points.
+    """
+
+    label: str
+    x: Numbers
+    y: Numbers
+    kind: str = "measured"
+    dashed: bool = False
+    marks: bool = True
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {self.kind!r}")
+        if len(self.x) != len(self.y):
+            raise ValueError(f"{self.label}: {len(self.x)} x values but {len(self.y)} y values")
+
+
+def look(series: Series, number: int, joined: bool = False) -> dict[str, Any]:
+    """Options of `Axes.plot`, with the colour of that number; joined: measured points in line."""
+    colour = COLOURS[number % len(COLOURS)]
+    marker = MARKERS[number % len(MARKERS)]
+    hollow = {"marker": marker, "markerfacecolor": "white"}
+    looks: dict[str, dict[str, Any]] = {
+        "measured": {"color": colour, "marker": marker, "linestyle": "", "markersize": 7},
+        "fitted": {"color": colour, "linestyle": "-", "linewidth": 1.8},
+        "simulated": {"color": colour, "linestyle": "-.", "linewidth": 1.6, **hollow},
+        "quoted": {"color": colour, "marker": "D", "linestyle": "", "markerfacecolor": "none"},
+        "ideal": {"color": "#bdbdbd", "linestyle": "-", "linewidth": 2.5, "zorder": 1},
+        "guess": {"color": "#000000", "marker": "*", "linestyle": "", "markersize": 14},
+    }
+    options = looks[series.kind]
+    if joined and series.kind == "measured":
+        options |= {"linestyle": "-", "markersize": 3}
+    if series.dashed:
+        options["linestyle"] = "--"
+    if not series.marks:
+        options["marker"] = ""
+    return options
+
+
 class Scales(TypedDict, total=False):
     """Options of `curves`: logarithmic axes, and where the x axis has its numbers."""
 
@@ -55,15 +108,7 @@ class BarOptions(TypedDict, total=False):
 
 
 @contextmanager
-def _axes(title: str, x: str, y: str, show: Show | None) -> Iterator[Axes]:
-    with _rows_of_axes(title, x, [y], show) as (axes,):
-        yield axes
-
-
-@contextmanager
-def _rows_of_axes(
-    title: str, x: str, labels: Collection[str], show: Show | None
-) -> Iterator[list[Axes]]:
+def _axes(title: str, x: str, labels: Collection[str], show: Show | None) -> Iterator[list[Axes]]:
     import matplotlib.pyplot as plt
 
     size = (6, 3.6) if len(labels) == 1 else (6, 0.9 + 1.15 * len(labels))
@@ -99,10 +144,10 @@ def curves(
     x, y: what stands at the axes. Options: log_x=True, log_y=True, and ticks=[1, 2, 4], the numbers
     that stand at the x axis.
     """
-    with _axes(title, x, y, show) as axes:
+    with _axes(title, x, [y], show) as (axes,):
         _draw(axes, series)
         _scale(axes, **scales)
-        _legend(axes, columns=2)
+        axes.figure.legend(loc="outside lower left", ncols=2)
 
 
 def _scale(
@@ -116,22 +161,19 @@ def _scale(
         axes.set_ylim(bottom=0)
     if len(ticks):
         axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks], minor=False)
-        axes.xaxis.set_minor_locator(_no_ticks())
+        axes.xaxis.minorticks_off()
 
 
 def panels(
     rows: Mapping[str, Sequence[Series]], title: str, x: str, show: Show | None = None
 ) -> None:
-    """Draw series second by second, in panels below each other: {y label: [Series, …]}.
-
-    Measured points are small and joined here.
-    """
-    with _rows_of_axes(title, x, rows, show) as grid:
+    """Draw series second by second, in panels below each other: {y label: [Series, …]}."""
+    with _axes(title, x, rows, show) as grid:
         number = -1
         for axes, series in zip(grid, rows.values(), strict=True):
             number = _draw(axes, series, number, joined=True)
             axes.set_ylim(bottom=0)
-        _legend(grid[0], columns=2)
+        grid[0].figure.legend(loc="outside lower left", ncols=2)
 
 
 def _draw(axes: Axes, lines: Iterable[Series], number: int = -1, joined: bool = False) -> int:
@@ -139,7 +181,9 @@ def _draw(axes: Axes, lines: Iterable[Series], number: int = -1, joined: bool = 
     for series in lines:
         if series.kind in POINTS:
             number += 1
-        axes.plot(series.x, series.y, label=series.legend, **look(series, max(number, 0), joined))
+        source = "" if series.kind in ("ideal", "guess") else f" ({series.kind})"
+        options = look(series, max(number, 0), joined)
+        axes.plot(series.x, series.y, label=series.label + source, **options)
     return number
 
 
@@ -156,7 +200,8 @@ def bars(
 
     Options: log_y=True, and show_values, a function that turns a value into the text above its bar.
     """
-    with _axes(title, "", f"{y} ({kind})", show) as axes:
+    with _axes(title, "", [f"{y} ({kind})"], show) as (axes,):
+        axes.grid(visible=False, axis="x")
         _draw_bars(axes, groups, **options)
 
 
@@ -168,12 +213,20 @@ def _draw_bars(
 ) -> None:
     labels = list(next(iter(groups.values())))
     width = 0.8 / len(labels)
-    axes.grid(visible=False, axis="x")
     for number, label in enumerate(labels):
         offset = (number - (len(labels) - 1) / 2) * width
         middles = [group + offset for group in range(len(groups))]
         values = [group[label] for group in groups.values()]
-        drawn = axes.bar(middles, values, width * 0.92, label=label, **_fill(number))
+        drawn = axes.bar(
+            middles,
+            values,
+            width * 0.92,
+            label=label,
+            color=COLOURS[number % len(COLOURS)],
+            hatch=HATCHES[number % len(HATCHES)],
+            edgecolor="white",
+            linewidth=0.5,
+        )
         if show_values:
             axes.bar_label(drawn, [show_values(value) for value in values], fontsize=8, padding=2)
     axes.set_xticks(range(len(groups)), list(groups))
@@ -181,16 +234,7 @@ def _draw_bars(
     if log_y:
         _log_axis(axes, "y")
     if len(labels) > 1:
-        _legend(axes, columns=len(labels))
-
-
-def _fill(number: int) -> dict[str, Any]:
-    return {
-        "color": COLOURS[number % len(COLOURS)],
-        "hatch": HATCHES[number % len(HATCHES)],
-        "edgecolor": "white",
-        "linewidth": 0.5,
-    }
+        axes.figure.legend(loc="outside lower left", ncols=len(labels))
 
 
 def _log_axis(axes: Axes, which: str) -> None:
@@ -202,14 +246,4 @@ def _log_axis(axes: Axes, which: str) -> None:
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(subs=(1,) if high / low > 200 else (1, 2, 5)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
-    axis.set_minor_locator(_no_ticks())
-
-
-def _no_ticks() -> NullLocator:
-    from matplotlib.ticker import NullLocator
-
-    return NullLocator()
-
-
-def _legend(axes: Axes, columns: int) -> None:
-    axes.figure.legend(loc="outside lower left", ncols=columns)
+    axis.minorticks_off()

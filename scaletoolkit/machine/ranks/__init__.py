@@ -12,7 +12,7 @@ meeting   where the ranks of one machine find each other: in a file, not at a po
 failures  finds out which rank failed first
 """
 
-from scaletoolkit.machine.ranks.failures import RankError
+from scaletoolkit.machine.ranks.folder import RankError
 from scaletoolkit.machine.ranks.launch import choice, command, launch, results, setup_distributed
 from scaletoolkit.machine.ranks.pool import Pool
 

@@ -8,31 +8,7 @@ import re
 import signal
 from collections.abc import Iterable, Mapping
 
-from scaletoolkit import lab
-from scaletoolkit.machine.ranks.folder import Failure, Folder, State
-
-SILENT_S = 3
-
-
-class RankError(lab.LabError):
-    """A job failed: the sentence says which rank and what; a notebook shows no traceback.
-
-    `traceback` is the failing rank's own, in full, where there is one.
-    """
-
-    def __init__(self, sentence: str, traceback: str = "") -> None:
-        super().__init__(sentence)
-        self.traceback = traceback
-
-
-def states(folder: Folder, attempt: int) -> dict[int, State]:
-    """{rank: its last state}; the place of a rank that has fallen silent says so."""
-    last = folder.states(attempt)
-    written_s = {r: path.stat().st_mtime for r, path in folder.marks("state", attempt).items()}
-    for rank, state in last.items():
-        if max(written_s.values()) - written_s[rank] > SILENT_S:
-            state["where"] += " (and has given no sign since)"
-    return last
+from scaletoolkit.machine.ranks.folder import Failure, Folder, RankError
 
 
 def diagnose(folder: Folder, world_size: int, attempt: int) -> RankError:
@@ -57,7 +33,7 @@ def diagnose(folder: Folder, world_size: int, attempt: int) -> RankError:
 
 def held_up(folder: Folder, attempt: int, suspects: set[int]) -> str:
     """Which of the suspects the others wait for, and where it stands, as a sentence."""
-    everyone = states(folder, attempt)
+    everyone = folder.states(attempt)
     fewest = min(everyone[rank]["collectives"] for rank in suspects)
     slowest = sorted(rank for rank in suspects if everyone[rank]["collectives"] == fewest)
     waiting = any(state["collectives"] > fewest for state in everyone.values())
@@ -82,12 +58,10 @@ def _raised(failures: Mapping[int, Failure]) -> RankError:
 
 def _dead(folder: Folder, attempt: int) -> dict[int, int | None]:
     """{rank: exit code} of the ranks that ended and left no mark of why; None: not known."""
-    explained = {*folder.marks("result", attempt), *folder.marks("failure", attempt)}
-    for rank, path in folder.marks("stopped", attempt).items():
-        if path.stat().st_size:
-            explained.add(rank)
-    log = folder.said()
+    stopped = {r for r, path in folder.marks("stopped", attempt).items() if path.stat().st_size}
+    explained = stopped.union(folder.marks("result", attempt), folder.marks("failure", attempt))
     last = folder.states(attempt).items()
+    log = folder.said()
     return {rank: _exit_code(log, state["pid"]) for rank, state in last if rank not in explained}
 
 

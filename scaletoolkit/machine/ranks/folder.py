@@ -25,17 +25,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypedDict
 
+from scaletoolkit import lab
+
+SILENT_S = 3
 MARKS = ("alive", "state", "result", "failure", "stopped", "stderr")
-OF_ONE_JOB = (
-    "job",
-    "log",
-    "exit",
-    "logs",
-    "meeting",
-    "store-*",
-    "writing-*",
-    *(f"{mark}-*-*" for mark in MARKS),
-)
+OTHERS = ("job", "log", "exit", "logs", "meeting", "store-*", "writing-*")
+
+
+class RankError(lab.LabError):
+    """A job failed: the sentence says which rank and what; a notebook shows no traceback.
+
+    `traceback` is the failing rank's own, in full, where there is one.
+    """
+
+    def __init__(self, sentence: str, traceback: str = "") -> None:
+        super().__init__(sentence)
+        self.traceback = traceback
 
 
 class State(TypedDict):
@@ -80,10 +85,6 @@ class Folder:
         """Where the ranks of one attempt meet; a second meeting of theirs has another number."""
         return self.path / f"store-{attempt}-{number}"
 
-    def mark(self, mark: str, attempt: int, rank: int) -> Path:
-        """Where a rank leaves a mark of one kind."""
-        return self.path / f"{mark}-{attempt}-{rank}"
-
     def marks(self, mark: str, attempt: int) -> dict[int, Path]:
         """{rank: path} of the marks of one kind that the ranks of an attempt have left."""
         paths = self.path.glob(f"{mark}-{attempt}-*")
@@ -95,9 +96,14 @@ class Folder:
         return max((int(path.name.split("-")[1]) for path in states), default=0)
 
     def states(self, attempt: int) -> dict[int, State]:
-        """{rank: its last state}."""
+        """{rank: its last state}; the place of a rank that has fallen silent says so."""
         marks = self.marks("state", attempt).items()
-        return {rank: json.loads(path.read_text()) for rank, path in marks}
+        last: dict[int, State] = {rank: json.loads(path.read_text()) for rank, path in marks}
+        written_s = {rank: path.stat().st_mtime for rank, path in marks}
+        for rank, state in last.items():
+            if max(written_s.values()) - written_s[rank] > SILENT_S:
+                state["where"] += " (and has given no sign since)"
+        return last
 
     def failures(self, attempt: int) -> dict[int, Failure]:
         """{rank: what it raised}, for the ranks that raised something."""
@@ -119,27 +125,27 @@ class Folder:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def read_job(self) -> Call:
-        """What to run; tracebacks get to know the source lines of the notebook's cells.
-
-        Raises PermissionError where others may have written the job: unpickling it runs it.
-        """
-        if self.others_may_write():
-            raise PermissionError(f"others may write to {self.path}, so its job is not run")
+        """What to run; tracebacks get to know the source lines of the notebook's cells."""
+        self.refuse_what_others_may_write()
         job = pickle.loads(self.job.read_bytes())
         for name, lines in job["sources"].items():
             linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
         function, arguments = pickle.loads(job["call"])
         return Call(job["identity"], function, arguments)
 
-    def others_may_write(self) -> bool:
-        """Whether another user could have put a pickle of his own here."""
+    def refuse_what_others_may_write(self) -> None:
+        """Raise RankError where another user may write here: the pickles that lie here are run."""
         results = self.path.glob("result-*-*")
         there = [path.stat() for path in (self.path, self.job, *results) if path.exists()]
-        return any(s.st_mode & 0o022 or s.st_uid not in (0, os.geteuid()) for s in there)
+        if any(s.st_mode & 0o022 or s.st_uid not in (0, os.geteuid()) for s in there):
+            raise RankError(
+                f"Others may write to {self.path}, and what lies there is run. Take that right "
+                f"away: chmod -R go-w {self.path}"
+            )
 
     def clear(self) -> None:
         """Remove what an older job has left; other files stay."""
-        for pattern in OF_ONE_JOB:
+        for pattern in (*OTHERS, *(f"{mark}-*-*" for mark in MARKS)):
             for path in self.path.glob(pattern):
                 if path.is_dir():
                     shutil.rmtree(path)
@@ -151,13 +157,12 @@ class Marks:
     """One rank's own files in its job's folder; each appears whole or not at all."""
 
     def __init__(self, folder: Folder, attempt: int, rank: int) -> None:
-        self._folder = folder
-        self._attempt = attempt
-        self._rank = rank
+        self._folder = folder.path
+        self._ending = f"{attempt}-{rank}"
 
     def path(self, mark: str) -> Path:
         """Where this rank's mark of one kind lies."""
-        return self._folder.mark(mark, self._attempt, self._rank)
+        return self._folder / f"{mark}-{self._ending}"
 
     def save(self, mark: str, data: bytes) -> None:
         """Leave a mark."""
@@ -165,13 +170,9 @@ class Marks:
         half.write_bytes(data)
         half.replace(self.path(mark))
 
-    def save_state(self, state: State) -> None:
-        """Say where this rank stands."""
-        self.save("state", json.dumps(state).encode())
-
-    def save_failure(self, failure: Failure) -> None:
-        """Say what this rank raised."""
-        self.save("failure", json.dumps(failure).encode())
+    def save_json(self, mark: str, values: State | Failure) -> None:
+        """Say where this rank stands, or what it raised."""
+        self.save(mark, json.dumps(values).encode())
 
     def save_result(self, identity: str, result: object) -> None:
         """Keep what this rank's function returned, for the job of that identity."""

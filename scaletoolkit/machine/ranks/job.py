@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import FrameType
 from typing import IO, Any
 
 import cloudpickle
@@ -22,11 +21,10 @@ import cloudpickle
 from scaletoolkit import lab
 from scaletoolkit.machine import processes
 from scaletoolkit.machine.ranks import failures
-from scaletoolkit.machine.ranks.folder import Folder
+from scaletoolkit.machine.ranks.folder import Folder, RankError
 
 LOOK_EVERY_S = 0.2
 GRACE_S = 8
-LOOPBACK = "127.0.0.1"
 
 
 def torchrun(
@@ -58,21 +56,12 @@ def write(folder: Folder, function: Callable[..., object], arguments: Mapping[st
     try:
         call = cloudpickle.dumps((function, arguments))
     except (TypeError, AttributeError, pickle.PicklingError) as error:
-        raise failures.RankError(f"The job cannot travel to its ranks: {error}") from error
+        raise RankError(f"The job cannot travel to its ranks: {error}") from error
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.clear()
-    refuse_what_others_may_write(folder)
+    folder.refuse_what_others_may_write()
     job = {"identity": secrets.token_hex(8), "call": call, "sources": sources}
     folder.job.write_bytes(pickle.dumps(job))
-
-
-def refuse_what_others_may_write(folder: Folder) -> None:
-    """Raise RankError where another user may write to the job: its pickles are run."""
-    if folder.others_may_write():
-        raise failures.RankError(
-            f"Others may write to {folder.path}, and what lies there is run. Take that right away: "
-            f"chmod -R go-w {folder.path}"
-        )
 
 
 @contextlib.contextmanager
@@ -88,13 +77,10 @@ def interrupts_held_back() -> Iterator[Callable[[], None]]:
         if came.is_set():
             raise KeyboardInterrupt
 
-    def note(number: int, frame: FrameType | None) -> None:
-        came.set()
-
     if threading.current_thread() is not threading.main_thread():
         yield check
         return
-    before = signal.signal(signal.SIGINT, note)
+    before = signal.signal(signal.SIGINT, lambda *_: came.set())
     try:
         yield check
     finally:
@@ -112,14 +98,17 @@ class Job:
         self._half_line = b""
         self._attempt = 0
         self._keeper = processes.keep(self.folder.path, self._command(), _environment())
+        assert self._keeper.stdin is not None
+        assert self._keeper.stdout is not None
+        self._stdin = self._keeper.stdin
+        self._stdout = self._keeper.stdout
         os.set_blocking(self._stdout.fileno(), False)
 
     def start(self, function: Callable[..., object], arguments: Mapping[str, Any]) -> None:
         """Write the job, then let the keeper of its folder start torchrun."""
         write(self.folder, function, arguments)
-        assert self._keeper.stdin is not None
-        self._keeper.stdin.write(b"start\n")
-        self._keeper.stdin.flush()
+        self._stdin.write(b"start\n")
+        self._stdin.flush()
 
     def follow(self, detail: str, timeout_s: float, check: Callable[[], None]) -> None:
         """Pass on the ranks' lines until torchrun has ended; RankError when it takes too long.
@@ -143,8 +132,7 @@ class Job:
     def stop(self) -> None:
         """End whatever still runs, wait until it is gone, remove the folder."""
         alive = [path.open() for path in self.folder.path.glob("alive-*")]
-        assert self._keeper.stdin is not None
-        self._keeper.stdin.close()
+        self._stdin.close()
         if self._running():
             os.killpg(self._keeper.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -161,22 +149,16 @@ class Job:
         meeting = [
             "--rdzv-conf=store_type=file",
             f"--rdzv-endpoint={self.folder.meeting}",
-            f"--local-addr={LOOPBACK}",
+            "--local-addr=127.0.0.1",
         ]
         words = torchrun(self.folder, 1, self._world_size, meeting, self._restarts)
         return [sys.executable, "-m", "torch.distributed.run", *words, "--launched"]
-
-    @property
-    def _stdout(self) -> IO[bytes]:
-        assert self._keeper.stdout is not None
-        return self._keeper.stdout
 
     def _running(self) -> bool:
         return self._keeper.poll() is None and not self.folder.exit.exists()
 
     def _pass_lines(self) -> None:
-        new = self._stdout.read() or b""
-        *lines, self._half_line = (self._half_line + new).split(b"\n")
+        *lines, self._half_line = (self._half_line + (self._stdout.read() or b"")).split(b"\n")
         for line in lines:
             print(line.decode(errors="replace"))
 
@@ -191,13 +173,13 @@ class Job:
         last = self.folder.states(self._attempt).values()
         return max((state["collectives"] for state in last), default=0)
 
-    def _too_late(self, timeout_s: float) -> failures.RankError:
+    def _too_late(self, timeout_s: float) -> RankError:
         finished = self.folder.marks("result", self._attempt)
         suspects = set(self.folder.states(self._attempt)) - set(finished)
         if not suspects:
             return failures.diagnose(self.folder, self._world_size, self._attempt)
         reason = failures.held_up(self.folder, self._attempt, suspects)
-        return failures.RankError(f"Not done after {timeout_s:g} s. {reason}")
+        return RankError(f"Not done after {timeout_s:g} s. {reason}")
 
 
 def _environment() -> dict[str, str]:

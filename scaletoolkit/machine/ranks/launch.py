@@ -12,14 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from scaletoolkit.machine import hardware
 from scaletoolkit.machine.ranks import failures
-from scaletoolkit.machine.ranks.folder import Folder
-from scaletoolkit.machine.ranks.job import (
-    Job,
-    interrupts_held_back,
-    refuse_what_others_may_write,
-    torchrun,
-    write,
-)
+from scaletoolkit.machine.ranks.folder import Folder, RankError
+from scaletoolkit.machine.ranks.job import Job, interrupts_held_back, torchrun, write
 
 if TYPE_CHECKING:
     import torch
@@ -111,10 +105,10 @@ def results(folder: str | Path, world_size: int) -> list[Any]:
     """
     place = Folder(folder)
     if not place.job.exists():
-        raise failures.RankError(f"{folder} holds no job")
-    refuse_what_others_may_write(place)
+        raise RankError(f"{folder} holds no job")
+    place.refuse_what_others_may_write()
     attempt = place.last_attempt()
-    returned = place.results(attempt)
-    if set(returned) != set(range(world_size)):
+    returned = sorted(place.results(attempt).items())
+    if [rank for rank, _ in returned] != list(range(world_size)):
         raise failures.diagnose(place, world_size, attempt)
-    return [returned[rank] for rank in range(world_size)]
+    return [result for _, result in returned]

@@ -16,10 +16,9 @@ Result = TypeVar("Result")
 
 
 class Pool:
-    """A pool of worker processes that runs functions defined in a notebook's cells.
+    """Worker processes, as a context manager.
 
-    Use it as a context manager. Workers end with this process, however it ends, and go on when a
-    cell is interrupted.
+    They end with this process, however it ends, and go on when a cell is interrupted.
     """
 
     def __init__(self, workers: int) -> None:
@@ -28,7 +27,8 @@ class Pool:
         self._executor = ProcessPoolExecutor(
             workers, multiprocessing.get_context("spawn"), initializer=_begin
         )
-        self._start_workers(workers)
+        # as many waits as workers start all of them now; left alone, each starts with work for it
+        list(self._executor.map(time.sleep, [0.05] * workers))
 
     def __enter__(self) -> Self:
         return self
@@ -48,13 +48,6 @@ class Pool:
         """The same as `map`, one result at a time as they come due."""
         pickled = cloudpickle.dumps(function)
         return _results([self._executor.submit(_call, pickled, item) for item in items])
-
-    def _start_workers(self, workers: int) -> None:
-        """Start all workers now: the executor alone would start each with the first work for it.
-
-        So many short waits at once need that many workers.
-        """
-        list(self._executor.map(time.sleep, [0.05] * workers))
 
 
 def _results(futures: list[Future[Result]]) -> Iterator[Result]:

@@ -1,8 +1,4 @@
-"""What every rank runs: `torchrun … -m scaletoolkit.machine.ranks.rank FOLDER`.
-
-A rank reads its job from the folder, calls the function and leaves marks of how it went; `folder`
-lists them.
-"""
+"""What every rank runs: `torchrun … -m scaletoolkit.machine.ranks.rank FOLDER`."""
 
 import contextlib
 import faulthandler
@@ -20,7 +16,7 @@ from typing import TextIO, cast
 
 from scaletoolkit.machine import processes
 from scaletoolkit.machine.ranks import meeting
-from scaletoolkit.machine.ranks.folder import Failure, Folder, Marks
+from scaletoolkit.machine.ranks.folder import Failure, Folder, Marks, State
 
 HEARTBEAT_S = 0.5
 ECHO_GRACE_S = 1.5
@@ -73,14 +69,14 @@ def main(folder: Folder, launched: bool) -> None:
     marks = Marks(folder, attempt, rank)
     lock = marks.hold()
     _say_where_it_ends(marks)
-    threading.Thread(target=_beat, args=(marks,), daemon=True).start()
+    threading.Thread(target=_beat, args=(marks, threading.get_ident()), daemon=True).start()
     lines = Lines(rank, os.dup(1))
     sys.stdout = cast("TextIO", lines)
     try:
         _call(folder, marks, rank)
     except BaseException as error:
         failure = describe(error)
-        marks.save_failure(failure)
+        marks.save_json("failure", failure)
         if failure["echo"]:
             time.sleep(ECHO_GRACE_S)  # so that torchrun sees the cause end before its echo
         lines.end()
@@ -92,7 +88,7 @@ def main(folder: Folder, launched: bool) -> None:
 
 def _say_where_it_ends(marks: Marks) -> None:
     """Let a termination signal and stderr leave their marks."""
-    marks.save_state({"pid": os.getpid(), "collectives": -1, "where": "its start"})
+    marks.save_json("state", {"pid": os.getpid(), "collectives": -1, "where": "its start"})
     stopped = marks.path("stopped").open("w")
     faulthandler.register(signal.SIGTERM, stopped, all_threads=False, chain=True)
     with marks.path("stderr").open("w") as stderr:
@@ -132,19 +128,15 @@ def line_of(frame: traceback.FrameSummary) -> str:
     return f"{name}, line {frame.lineno}, in {frame.name}: {frame.line or '(source not known)'}"
 
 
-def _beat(marks: Marks) -> None:
-    """Write where this rank stands, every half second."""
+def _beat(marks: Marks, thread: int) -> None:
+    """Write where this rank, whose function runs in that thread, stands; every half second."""
     while True:
         time.sleep(HEARTBEAT_S)
+        frames = own(traceback.extract_stack(sys._current_frames().get(thread)))
+        where = line_of(frames[-1]) if frames else "its start"
         with contextlib.suppress(FileNotFoundError):
-            marks.save_state({"pid": os.getpid(), "collectives": _collectives(), "where": _where()})
-
-
-def _where() -> str:
-    main_thread = threading.main_thread().ident
-    assert main_thread is not None
-    frames = own(traceback.extract_stack(sys._current_frames().get(main_thread)))
-    return line_of(frames[-1]) if frames else "its start"
+            state: State = {"pid": os.getpid(), "collectives": _collectives(), "where": where}
+            marks.save_json("state", state)
 
 
 def _collectives() -> int:

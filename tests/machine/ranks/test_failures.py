@@ -90,8 +90,9 @@ def test_a_rank_that_gives_no_sign_is_said_to(folder):
     folder.state(0)
     folder.state(1)
     os.utime(folder.path / "state-0-1", (0, 0))
-    assert failures.states(folder.job, 0)[1]["where"].endswith("(and has given no sign since)")
-    assert failures.states(folder.job, 0)[0]["where"] == "cell, line 1, in f: g()"
+    states = folder.job.states(0)
+    assert states[1]["where"].endswith("(and has given no sign since)")
+    assert states[0]["where"] == "cell, line 1, in f: g()"
 
 
 def test_ranks_that_never_began_leave_the_launcher_s_last_words(folder):

@@ -23,7 +23,7 @@ def test_lines_carry_the_rank_and_appear_when_they_end():
 def test_marks_appear_whole_and_the_lock_lasts_as_long_as_the_rank(tmp_path):
     marks = Marks(Folder(tmp_path), 1, 2)
     state = {"pid": 7, "collectives": 3, "where": "its start"}
-    marks.save_state(state)
+    marks.save_json("state", state)
     assert json.loads((tmp_path / "state-1-2").read_text()) == state
     assert Folder(tmp_path).states(1) == {2: state}
     held = marks.hold()
