@@ -144,7 +144,9 @@ class Folder:
             )
 
     def clear(self) -> None:
-        """Remove what an older job has left; other files stay."""
+        """Remove what an older job has left. Where there was none, nothing is touched."""
+        if not self.job.exists():
+            return
         for pattern in (*OTHERS, *(f"{mark}-*-*" for mark in MARKS)):
             for path in self.path.glob(pattern):
                 if path.is_dir():

@@ -58,8 +58,8 @@ def write(folder: Folder, function: Callable[..., object], arguments: Mapping[st
     except (TypeError, AttributeError, pickle.PicklingError) as error:
         raise RankError(f"The job cannot travel to its ranks: {error}") from error
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.clear()
     folder.refuse_what_others_may_write()
+    folder.clear()
     job = {"identity": secrets.token_hex(8), "call": call, "sources": sources}
     folder.job.write_bytes(pickle.dumps(job))
 

@@ -45,6 +45,14 @@ def test_a_job_that_failed_does_not_return_an_older_one_s_results(folder):
     assert sorted(path.name for path in folder.path.iterdir()) == ["job", "notes"]
 
 
+def test_a_folder_that_held_no_job_loses_nothing(folder):
+    (folder.path / "logs").mkdir(parents=True)
+    (folder.path / "logs" / "diary").write_text("a learner's own")
+    folder.path.chmod(0o700)
+    job.write(folder, add, {"number": 5})
+    assert (folder.path / "logs" / "diary").exists()
+
+
 def test_a_late_rank_of_an_older_job_does_not_count(folder):
     job.write(folder, add, {"number": 5})
     old = folder.read_job()
