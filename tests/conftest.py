@@ -18,8 +18,8 @@ settings.register_profile(
 )
 settings.load_profile("scaletoolkit")
 
-# What `make check` leaves out, beside the labs and the browser: whatever starts ranks, kernels or
-# kills. The beginnings of names below tests/.
+# What `make check` leaves out, beside the labs and the browser: what takes long, above all ranks
+# and kills under load. The beginnings of names below tests/.
 SLOW = (
     "commands/test_main.py::test_interrupting",
     "commands/test_run.py",

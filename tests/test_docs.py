@@ -5,8 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
+from tools import notebooks
 
 ROOT = Path(__file__).parents[1]
+LABS = sorted(ROOT.glob("labs/*.ipynb"))
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data/*.md")]
 each_page = pytest.mark.parametrize(
     "page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix()
@@ -31,11 +33,38 @@ def test_every_module_gets_a_page_but_not_the_solutions(build):
     assert "scaletoolkit/exercises/" not in build.index()
 
 
+def links(text):
+    """(path, anchor) of every link of a text that stays in the checkout."""
+    found = re.findall(r"\]\(([^)#]*)#?([^)]*)\)", text)
+    return [(path, anchor) for path, anchor in found if path and "://" not in path]
+
+
+def anchors(path):
+    """The headings of a page, as links name them."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {heading.lower().replace(" ", "-") for heading in headings}
+
+
+def broken(text, folder):
+    """The links of a text in that folder that lead nowhere."""
+    return [
+        f"{path}#{anchor}"
+        for path, anchor in links(text)
+        if not (folder / path).exists() or (anchor and anchor not in anchors(folder / path))
+    ]
+
+
 @each_page
 def test_links_lead_somewhere(page):
-    links = re.findall(r"\]\(([^)#]+)", page.read_text())
-    inside = [link for link in links if "://" not in link]
-    assert [link for link in inside if not (page.parent / link).exists()] == []
+    assert broken(page.read_text(), page.parent) == []
+
+
+@pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.stem)
+def test_links_of_labs_lead_somewhere_and_one_to_the_functions(lab):
+    cells = notebooks.read(lab).cells
+    prose = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    assert broken(prose, lab.parent) == []
+    assert "../docs/README.md" in [path for path, _ in links(prose)]
 
 
 @each_page

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,16 @@ def test_what_readme_draws_is_there():
     assert [path for path in tree() if not (ROOT / path).exists()] == []
 
 
+def test_readme_draws_all_that_lies_on_top():
+    command = ["git", "ls-files"]
+    files = subprocess.run(command, cwd=ROOT, capture_output=True, text=True).stdout.splitlines()
+    if not files:
+        pytest.skip("this is no git checkout")
+    top = {file.split("/")[0] + ("/" if "/" in file else "") for file in files}
+    drawn = {path.split("/")[0] + ("/" if "/" in path else "") for path in tree()}
+    assert drawn == {name for name in top if name[0] != "."}
+
+
 def test_readme_draws_every_folder_of_the_library():
     folders = {f"{folder.relative_to(ROOT).as_posix()}/" for folder in FOLDERS}
     laws = "scaletoolkit/laws.py"
@@ -78,6 +89,9 @@ def test_readme_draws_every_folder_of_the_library():
         ("a, _ = x, server.close()", 1),
         ("a, *b = c, *d", 1),
         ("a = b = f()", 1),
+        ("a, b = (c, d) if e else (d, c)", 1),
+        ("a, b = (f(x) for x in (1, 2))", 1),
+        ("d[f()], e = e, d[f()]", 1),
         ("def f():\n    a, b = b, c", 1),
     ],
 )
@@ -94,6 +108,10 @@ def test_a_packed_assignment_is_found(code, count):
         ("a and f()", 1),
         ("[f(a) for a in b]", 1),
         ("f(a := g())", 1),
+        ("f(b=(a := g()))", 1),
+        ("f([a := g()])", 1),
+        ("f(), g()", 1),
+        ("(f(a) for a in b)", 1),
     ],
 )
 def test_an_expression_that_stands_for_a_statement_is_found(code, count):

@@ -57,3 +57,11 @@ def test_an_update_keeps_the_environment_unless_it_is_interrupted(folder):
     (folder / "python").write_text(FAKE_PYTHON)
     assert make(folder)
     assert not kept.exists()
+
+
+def test_make_start_listens_on_loopback_and_asks_for_no_news(folder):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", "-n", "start", "PYTHON=./python"]
+    said = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True).stdout
+    for option in ("--ip=127.0.0.1", "news_url=None", "NeverCheckForUpdate"):
+        assert option in said

@@ -1,4 +1,4 @@
-"""The same wishes for NVIDIA's Triton Inference Server, and what gets lost on the way. Lab 07."""
+"""A model server's settings for NVIDIA's Triton, as text, and what gets lost on the way. Lab 07."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""`python -m scaletoolkit hpa`: a learner's own manifest against their own traffic. Lab 09."""
+"""Your own traffic against your own HorizontalPodAutoscaler manifest, simulated. Lab 09."""
 
 import argparse
 import math
@@ -26,7 +26,7 @@ NUMBERS = {
 
 
 def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], int]:
-    """replay your own traffic against your own HorizontalPodAutoscaler manifest (simulated)"""
+    """The options of `hpa`, and the function that replays the traffic."""
     parser.add_argument("--manifest", required=True, help="YAML with the HorizontalPodAutoscaler")
     parser.add_argument("--traffic", required=True, help="CSV: seconds, requests a second")
     for option, (default, about) in NUMBERS.items():

@@ -20,6 +20,7 @@ def alone(target: Path, label: str) -> Iterator[None]:
     label: the line that a waiting process shows. The lock is a file beside the target. It is free
     again when its holder leaves the block, and also when its holder is killed.
     """
+    target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
     path = target.with_name(f".{target.name}.lock")
     while True:
@@ -57,6 +58,7 @@ def replaced(folder: Path) -> Iterator[Path]:
     renamed: at every moment there is the whole old folder, none, or the whole new one. What killed
     writers left beside it is removed. Use it under the lock of `alone`.
     """
+    folder = folder.resolve()  # where it is a link, what it points to
     _remove_partials(folder)
     partial = _beside(folder)
     partial.mkdir()
@@ -65,12 +67,23 @@ def replaced(folder: Path) -> Iterator[Path]:
         for file in partial.iterdir():
             sync(file)
         sync(partial)
-        if folder.exists():
-            folder.rename(_beside(folder))  # no rename can replace a folder that holds files
-        partial.rename(folder)
+        _swap(partial, folder)
         sync(folder.parent)
     finally:
         _remove_partials(folder)
+
+
+def _swap(partial: Path, folder: Path) -> None:
+    """Two renames, since none can replace a folder that holds files; one that fails is undone."""
+    old = _beside(folder)
+    if folder.exists():
+        folder.rename(old)
+    try:
+        partial.rename(folder)
+    except BaseException:
+        if old.exists():
+            old.rename(folder)
+        raise
 
 
 def _beside(folder: Path) -> Path:

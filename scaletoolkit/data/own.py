@@ -66,7 +66,10 @@ def _check_target(source: Path, folder: Path) -> None:
             f"The adopted data needs a folder of its own: {folder} is {source}, or one holds the "
             "other."
         )
-    if folder.exists() and not (folder / DESCRIPTION).exists() and any(folder.iterdir()):
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    description = folder / DESCRIPTION
+    if not description.exists() or "generator" in json.loads(description.read_text() or "{}"):
         raise lab.LabError(f"{folder} holds other files; adopted data needs a folder of its own.")
 
 

@@ -198,14 +198,14 @@ def column_bytes(table: pa.Table, column: str, encoding: str = "PLAIN") -> int:
     return sum(metadata.row_group(g).column(0).total_compressed_size for g in groups)
 
 
-_KEYS = ["day", "country"]
+_GROUP = ["day", "country"]
 _DAY = pc.floor_temporal(pc.field("event_time"), unit="day")
 _BY_DAY = acero.ProjectNodeOptions(
-    [_DAY, pc.field("country"), pc.field("price_cents")], [*_KEYS, "price_cents"]
+    [_DAY, pc.field("country"), pc.field("price_cents")], [*_GROUP, "price_cents"]
 )
 _SUMS = acero.AggregateNodeOptions(
     [([], "hash_count_all", None, "events"), ("price_cents", "hash_sum", None, "price_cents")],
-    keys=_KEYS,
+    keys=_GROUP,
 )
 
 
@@ -231,9 +231,9 @@ def partial_aggregate(
 def merge(partials: Iterable[pa.Table]) -> pa.Table:
     """One aggregate from the aggregates of parts, in any order: sums of counts and of sums."""
     table = pa.concat_tables(partials)
-    sums = table.group_by(_KEYS).aggregate([("events", "sum"), ("price_cents", "sum")])
-    named = sums.rename_columns([*_KEYS, "events", "price_cents"])
-    return named.sort_by([(key, "ascending") for key in _KEYS])
+    sums = table.group_by(_GROUP).aggregate([("events", "sum"), ("price_cents", "sum")])
+    named = sums.rename_columns([*_GROUP, "events", "price_cents"])
+    return named.sort_by([(key, "ascending") for key in _GROUP])
 
 
 def finish_time(work: Iterable[float], workers: int) -> float:

@@ -171,7 +171,15 @@ def _skips_what_keeps_the_count(events, cents, changes):
     return after if after[0] != events else [events, cents]
 
 
-UPDATE = [("update_preimage", 300), ("update_postimage", 350)]
+def _never_lowers(events, cents, changes):
+    after = follow(events, cents, [c for c in changes if "update" not in c[0]])
+    old = sum(amount for kind, amount in changes if kind == "update_preimage")
+    new = sum(amount for kind, amount in changes if kind == "update_postimage")
+    return [after[0], after[1] + max(0, new - old)]
+
+
+DEARER = [("update_preimage", 300), ("update_postimage", 350)]
+CHEAPER = [("update_preimage", 100), ("update_postimage", 10)]
 
 FOLLOW = Exercise(
     name="2.4",
@@ -184,15 +192,20 @@ FOLLOW = Exercise(
     solution=follow,
     why="Adding and taking back are the same operation with another sign, so deletes and updates "
     "need no code of their own. An update changes no count, but it may change the sum.",
-    wrong=(_ignores_preimages, _takes_back_amounts_only, _skips_what_keeps_the_count),
+    wrong=(
+        _ignores_preimages,
+        _takes_back_amounts_only,
+        _skips_what_keeps_the_count,
+        _never_lowers,
+    ),
     cases=(
         Case("two new rows", (0, 0, [("insert", 500), ("insert", 300)]), [2, 800]),
         Case("a deleted row", (2, 800, [("delete", 300)]), [1, 500]),
-        Case("a corrected price", (3, 900, UPDATE), [3, 950]),
+        Case("a corrected price", (3, 900, DEARER), [3, 950]),
         Case(
             "all four kinds in one feed",
-            (5, 1000, [("insert", 70), ("delete", 200), *UPDATE]),
-            [5, 920],
+            (5, 1000, [("insert", 70), ("delete", 200), *CHEAPER]),
+            [5, 780],
         ),
     ),
 )

@@ -129,13 +129,15 @@ def progress(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
     show = _line()
     start_s = time.monotonic()
     shown_s = 0.0
-    for done, item in enumerate(items, 1):
-        now_s = time.monotonic()
-        if now_s - shown_s > SHOW_EVERY_S:
-            show(f"{label}: {done} of {total} · {now_s - start_s:.0f} s")
-            shown_s = now_s
-        yield item
-    show("")
+    try:
+        for done, item in enumerate(items, 1):
+            now_s = time.monotonic()
+            if now_s - shown_s > SHOW_EVERY_S:
+                show(f"{label}: {done} of {total} · {now_s - start_s:.0f} s")
+                shown_s = now_s
+            yield item
+    finally:
+        show("")
 
 
 @contextlib.contextmanager

@@ -43,7 +43,7 @@ def temporary_path(name: str) -> Path:
 def keep(
     folder: Path, command: Sequence[str] = (), environment: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Make a folder for this user alone; the shell that removes it when this process ends.
+    """Make a folder for this user alone. Returns the shell that removes it when this process ends.
 
     With a command, the shell starts it once a line comes through its stdin; stdout carries what
     the command prints. See keeper.sh.
@@ -81,7 +81,7 @@ def end_with(descriptor: int, status: int = 1) -> None:
 
 def kill_group(pid: int) -> None:
     """Kill the process group that this process leads, where any of it is left."""
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, PermissionError):  # macOS: when only zombies are left
         os.killpg(pid, signal.SIGKILL)
 
 

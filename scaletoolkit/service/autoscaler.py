@@ -58,10 +58,10 @@ class Autoscaler:
             raise self._failure
 
     def _run(self) -> None:
-        self._server.observe()
-        if self._stop.wait(self._period_s):
-            return
         try:
+            self._server.observe()
+            if self._stop.wait(self._period_s):
+                return
             for decision in self._syncs:
                 self.decisions.append(decision)
                 self.rows[-1]["replicas"] = decision.replicas
@@ -126,8 +126,9 @@ class View:
             self._ready_since_s.setdefault(name, since_s)
         ready_since_s = self._ready_since_s.get(name, now_s)
         phase = "Pending" if state == "starting" else "Running"
+        leaving = state in ("draining", "ended")
         return autoscaling.Pod(
-            name, phase, ready, started_s, ready_since_s, state == "draining", self._requests
+            name, phase, ready, started_s, ready_since_s, leaving, self._requests
         )
 
     def _reading(self, kind: str, signal: str, observation: Observation, now_s: float) -> Reading:

@@ -13,7 +13,7 @@ Page = dict[Sample, float]
 
 
 class ReplicaFacts(TypedDict):
-    """What is known of a replica. state: starting, ready or draining.
+    """What is known of a replica. state: starting, ready, draining or ended.
 
     cpu_milli: the thousandths of a core that it used since it was ready or since the last sync;
     only an Observation knows it.

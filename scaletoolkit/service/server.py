@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from email.message import Message
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from scaletoolkit import lab
 from scaletoolkit.machine import processes
 from scaletoolkit.service import observation
-from scaletoolkit.service.settings import Settings
+from scaletoolkit.service.settings import Options, Settings
 
 PATIENCE_S = 60.0
 SHOWN_CHARACTERS = 500  # of what a server wrote to stderr
@@ -27,15 +27,19 @@ class ServerError(lab.LabError):
         self.retry_after_s = retry_after_s
 
 
-def start(folder: str | Path, wait: bool = True, **options: Any) -> "Server":
+def start(folder: str | Path, wait: bool = True, **options: Unpack[Options]) -> "Server":
     """A running model server: a Server, its replicas ready unless `wait` is False.
 
     folder: of a model, see `training.export`. options: those of `Settings`. It ends with this
     process. Raises ValueError for a wrong option, ServerError when it does not start.
     """
     server = Server(Settings(str(folder), **options))
-    if wait:
-        server.wait_ready(server.settings.replicas)
+    try:
+        if wait:
+            server.wait_ready(server.settings.replicas)
+    except BaseException:  # nobody else could close it
+        server.close()
+        raise
     return server
 
 
@@ -70,7 +74,7 @@ class Server:
     def predict(self, items: Sequence[object]) -> list[Any]:
         """The model's results for a list of items: a list, in the same order.
 
-        Raises ServerError when the server answers with a mistake, 422, 503 or 504.
+        Raises ServerError for whatever is no success; its `status` says which.
         """
         return self.ask("POST", "/v1/predict", items)
 

@@ -16,6 +16,22 @@ class ModelFacts(TypedDict):
     shape: list[int]
 
 
+class Options(TypedDict, total=False):
+    """What `start` takes beside the model's folder: see `Settings`."""
+
+    replicas: int
+    max_batch_size: int
+    max_queue_delay_microseconds: int
+    max_queue_size: int
+    timeout_s: float
+    batch_timeout_s: float
+    cpu_milli: int | None
+    accelerator_ms: tuple[float, float] | None
+    start_up_s: float
+    warm: bool
+    period_s: float
+
+
 @dataclass(frozen=True)
 class Settings:
     """One model server.

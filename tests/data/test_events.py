@@ -180,7 +180,8 @@ def test_a_first_use_that_is_killed_leaves_the_next_one_whole_events(tmp_path, n
     killed.process.join()
     other.process.join()
     assert other.process.exitcode == 0
-    events.ensure(tmp_path / "events-ci", FEW)
+    assert other.rows.get() == FEW
+    (tmp_path / ".events-ci.lock").unlink(missing_ok=True)  # a killed holder's; it bars nobody
     assert is_whole(tmp_path / "events-ci", FEW)
 
 
@@ -246,6 +247,44 @@ def test_whole_events_are_not_written_again(tmp_path):
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
     folder = events.write(tmp_path / "events", 1000)
-    with pytest.raises(ValueError, match="rows must be at least 10, got 3"):
-        events.write(folder, 3)
+    chunks = iter([events.chunk(0, 100, 1000)] * 4)
+
+    def chunk_until_the_disk_is_full(*_):
+        table = next(chunks, None)
+        if table is None:
+            raise OSError("disk full")
+        return table
+
+    monkeypatch.setattr(files, "chunk", chunk_until_the_disk_is_full)
+    with pytest.raises(OSError, match="disk full"):
+        events.write(folder, 1000)
     assert is_whole(folder, 1000)
+
+
+def test_files_that_are_no_events_are_not_removed(tmp_path):
+    folder = events.ensure(tmp_path / "events", 1000)
+    (folder / "thesis.txt").write_text("years of work")
+    with pytest.raises(lab.LabError, match="thesis"):
+        events.ensure(folder, 1000)
+    assert (folder / "thesis.txt").exists()
+
+
+def test_whole_events_need_no_right_to_write(tmp_path, monkeypatch):
+    folder = events.ensure(tmp_path / "events", 1000)
+
+    def refuse(target, label):
+        raise PermissionError(13, "Permission denied", str(target))
+
+    monkeypatch.setattr(files.folders, "alone", refuse)
+    assert events.ensure(folder, 1000) == folder
+    with pytest.raises(lab.LabError, match="SCALETOOLKIT_DATA"):
+        events.ensure(folder, 2000)
+
+
+def test_events_behind_a_link_are_written_where_it_points(tmp_path):
+    (tmp_path / "large disk").mkdir()
+    link = tmp_path / "events"
+    link.symlink_to(tmp_path / "large disk")
+    events.ensure(link, 1000)
+    assert link.is_symlink()
+    assert ds.dataset(tmp_path / "large disk").count_rows() == 1000

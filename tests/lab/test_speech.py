@@ -4,6 +4,7 @@ import pytest
 
 import __main__
 from scaletoolkit import lab
+from scaletoolkit.lab import speech
 
 
 @pytest.fixture(autouse=True)
@@ -71,3 +72,17 @@ def test_busy_prints_nothing_where_nobody_looks_and_hides_no_error(capsys):
     with pytest.raises(KeyError), lab.busy("training"):
         raise KeyError
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_line_goes_away_also_when_its_work_fails(monkeypatch):
+    lines = []
+    monkeypatch.setattr(speech, "_line", lambda: lines.append)
+    monkeypatch.setattr(speech, "SHOW_EVERY_S", -1)
+    steps = lab.progress(range(3), 3, "training")
+    next(steps)
+    with pytest.raises(KeyError):
+        steps.throw(KeyError)
+    with pytest.raises(KeyError), lab.busy("training"):
+        raise KeyError
+    assert lines[0].startswith("training: 1 of 3")
+    assert lines[1:] == ["", "training …", ""]

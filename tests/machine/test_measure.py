@@ -1,5 +1,6 @@
 """Time and bytes are what they say."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -132,3 +133,16 @@ def test_ranks_get_a_gpu_each_or_gloo():
     assert hardware.device(3) == (f"cuda:{3 % gpus}" if gpus else "cpu")
     with pytest.raises(ValueError, match="world_size must be at least 1, got 0"):
         hardware.backend(0)
+
+
+def test_fastest_keeps_the_fewest_seconds_of_each_input():
+    calls = []
+
+    def work(pause_s):
+        calls.append(pause_s)
+        time.sleep(pause_s if len(calls) > 2 else 3 * pause_s)
+
+    fewest_s = measure.fastest(work, [0.01, 0.02], repeats=3, label="rounds")
+    assert calls == [0.01, 0.02] * 3
+    assert 0.01 <= fewest_s[0.01] < 0.03
+    assert 0.02 <= fewest_s[0.02] < 0.06

@@ -3,6 +3,7 @@
 SCALETOOLKIT_KILLS=50 makes the test of random kills a soak.
 """
 
+import asyncio
 import itertools
 import json
 import os
@@ -24,6 +25,7 @@ from tools.listeners import listeners
 
 from scaletoolkit import service
 from scaletoolkit.service import frames
+from scaletoolkit.service.gateway import fleet
 from scaletoolkit.service.gateway.starter import CAN_FORK
 
 KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "3"))
@@ -167,6 +169,47 @@ def test_an_emulated_accelerator_says_so(digits_model):
     with service.start(digits_model, accelerator_ms=(1, 0), start_up_s=0.1) as server:
         providers = {replica["provider"] for replica in server.replicas()}
         assert providers == {"emulated accelerator"}
+
+
+def knock(introduction):
+    """Whether a door that expects replica-1 lets in who says this, and what went wrong in it."""
+    troubles = []
+
+    async def come():
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: troubles.append(context))
+        async with fleet.opened() as door:
+            connected = door.expect("replica-1")
+            said = introduction | ({"token": door.token} if "token" not in introduction else {})
+            reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+            writer.write(frames.pack(said))
+            await asyncio.wait(
+                [connected, asyncio.ensure_future(reader.read())],
+                timeout=10,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            writer.close()
+            return connected.done()
+
+    return asyncio.run(come()), troubles
+
+
+@pytest.mark.parametrize(
+    "introduction",
+    [
+        {"name": "replica-1", "token": "guess"},
+        {"name": "replica-1", "token": None},
+        {"name": "replica-2"},
+        {"name": []},
+        {"name": {}},
+    ],
+)
+def test_a_door_sends_away_who_does_not_know_its_token(introduction):
+    assert knock(introduction) == (False, [])
+
+
+def test_a_door_lets_in_the_replica_that_it_expects():
+    assert knock({"name": "replica-1"}) == (True, [])
 
 
 def test_a_stranger_is_not_taken_for_a_replica(digits_model):

@@ -145,12 +145,14 @@ def test_it_ticks_while_it_runs_and_knows_when_it_began(server):
 
 
 @pytest.mark.parametrize("load", [traffic.open_loop, traffic.closed_loop])
-def test_a_test_can_be_stopped_twice(server, load):
+def test_a_test_can_be_stopped_twice(server, load, wait_until_gone):
     run = load(address(server), [(600, 5)], [0])
     assert run.running
+    child = psutil.Process(run._child.pid)
     run.stop()
     run.stop()
     assert not run.running
+    wait_until_gone([child])
 
 
 def test_a_test_that_is_waited_for_with_a_line_has_the_same_result(server):

@@ -15,6 +15,8 @@ MOST_PARAMETERS = 6
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 LISTS = ast.Tuple | ast.List
 SILENT = ast.IfExp | ast.BoolOp | ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp
+SILENT |= ast.GeneratorExp | ast.Tuple | ast.List | ast.Compare
+HIDDEN = ast.IfExp | ast.GeneratorExp | ast.ListComp
 
 
 def packed(tree):
@@ -26,13 +28,20 @@ def packed(tree):
         value = node.value
         if len(node.targets) > 1 and not isinstance(value, ast.Constant):
             yield f"line {node.lineno}: one value for several names; only a constant may be that"
-        if isinstance(target, LISTS) and isinstance(value, LISTS) and not _swap(target, value):
+        if isinstance(target, LISTS) and _several(target, value):
             yield f"line {node.lineno}: several assignments in one; give each its line"
+
+
+def _several(target, value):
+    if isinstance(value, LISTS):
+        return not _swap(target, value)
+    return isinstance(value, HIDDEN)
 
 
 def _swap(target, value):
     sides = [Counter(map(ast.unparse, side.elts)) for side in (target, value)]
-    return sides[0] == sides[1]
+    calls = any(isinstance(node, ast.Call) for node in ast.walk(value))
+    return sides[0] == sides[1] and not calls
 
 
 def tricks(tree):
@@ -40,8 +49,14 @@ def tricks(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, SILENT):
             yield f"line {node.lineno}: write this expression as statements"
-        if isinstance(node, ast.Call) and any(isinstance(a, ast.NamedExpr) for a in node.args):
+        if isinstance(node, ast.Call) and _names_inside(node):
             yield f"line {node.lineno}: a name is given inside a call"
+
+
+def _names_inside(call):
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    inside = [node for value in given for node in ast.walk(value)]
+    return any(isinstance(node, ast.NamedExpr) for node in inside)
 
 
 def long_functions(tree):

@@ -53,24 +53,41 @@ def keys(folder: str | Path) -> dict[str, str | int]:
 def ensure(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Path:
     """The folder, after writing its `rows` events if they are not all there.
 
-    Any number of processes may ask at once: one writes, the others wait and take what it wrote.
+    Any number of a user's processes may ask at once: one writes, the others wait and take what it
+    wrote. Raises LabError where the folder cannot be written, or holds files that are not events.
     """
     folder = Path(folder)
-    if _is_whole(folder, rows, seed):
-        return folder
-    with folders.alone(folder, "another lab is writing the events"):
-        if not _is_whole(folder, rows, seed):  # else written while this process waited
-            if folder.exists():
-                print(f"{folder.name} is not whole or of another version; it is written again.")
-            _write(folder, rows, seed, workers)
+    try:
+        if _is_whole(folder, rows, seed):
+            return folder
+        with folders.alone(folder, "another lab is writing the events"):
+            if not _is_whole(folder, rows, seed):  # else written while this process waited
+                _refuse_other_files(folder)
+                if folder.exists():
+                    print(f"{folder.name} is not whole or of another version; it is written again.")
+                _write(folder, rows, seed, workers)
+    except PermissionError as error:
+        raise lab.LabError(
+            f"The events cannot be read or written at {error.filename}; "
+            "name another folder in SCALETOOLKIT_DATA."
+        ) from None
     return folder
+
+
+def _refuse_other_files(folder: Path) -> None:
+    """Raise LabError where writing the folder again would remove what is not the course's."""
+    names = [path.name for path in folder.iterdir()] if folder.exists() else []
+    for name in names:
+        if not name.startswith(("events-", ".", "_")):
+            raise lab.LabError(f"{folder} holds {name}, which are no events; move it away first.")
 
 
 def write(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Path:
     """Write `rows` events as ten Parquet files in time order, in the place of what is there.
 
     Returns the folder. Memory is bounded by the chunk, not by `rows`: about 0.3 GB a worker. A
-    write that is cut short changes nothing. Raises ValueError for fewer than ten rows.
+    write that is cut short leaves the whole old folder, or none. Raises ValueError for fewer than
+    ten rows.
     """
     folder = Path(folder)
     with folders.alone(folder, "another lab is writing the events"):
@@ -100,6 +117,8 @@ def _is_whole(folder: Path, rows: int, seed: int) -> bool:
         if names != NAMES:
             return False
         rows_there = sum(pq.read_metadata(folder / name).num_rows for name in names)
+    except PermissionError:
+        raise
     except (OSError, ValueError):  # not there, not JSON, not Parquet
         return False
     return description == _description(rows, seed) and rows_there == rows

@@ -1,9 +1,9 @@
 """Any part of the events, a pure function of the seed. Labs 01, 02 and 03.
 
 Thirty days of visits: skewed countries and users, a daily rhythm, rising traffic and prices, one
-row in twenty arriving hours late. Chunk i is a pure function of (seed, i): integers, tables and
-+ - × ÷ only, so its rows are bit-identical on every x86 machine and every numpy since 1.26
-(`np.exp` is not: it differs between processors).
+row in twenty arriving hours late. A chunk is a pure function of the seed, the number of all rows
+and its place: integers, tables and + - × ÷ only, so its rows are bit-identical on every x86
+machine and every numpy since 1.26 (`np.exp` is not: it differs between processors).
 """
 
 import functools

@@ -29,6 +29,7 @@ from scaletoolkit import lab
 
 SILENT_S = 3
 MARKS = ("alive", "state", "result", "failure", "stopped", "stderr")
+MAGIC = b"scaletoolkit job\n"  # how a job of ours begins
 OTHERS = ("job", "log", "exit", "logs", "meeting", "store-*", "writing-*")
 
 
@@ -115,7 +116,7 @@ class Folder:
 
         A rank of an older job may have ended only now; its result does not count.
         """
-        identity = pickle.loads(self.job.read_bytes())["identity"]
+        identity = self._load_job()["identity"]
         marks = self.marks("result", attempt).items()
         loaded = {rank: pickle.loads(path.read_bytes()) for rank, path in marks}
         return {rank: result for rank, (job, result) in loaded.items() if job == identity}
@@ -127,7 +128,7 @@ class Folder:
     def read_job(self) -> Call:
         """What to run; tracebacks get to know the source lines of the notebook's cells."""
         self.refuse_what_others_may_write()
-        job = pickle.loads(self.job.read_bytes())
+        job = self._load_job()
         for name, lines in job["sources"].items():
             linecache.cache[name] = (sum(map(len, lines)), None, lines, name)
         function, arguments = pickle.loads(job["call"])
@@ -137,16 +138,34 @@ class Folder:
         """Raise RankError where another user may write here: the pickles that lie here are run."""
         results = self.path.glob("result-*-*")
         there = [path.stat() for path in (self.path, self.job, *results) if path.exists()]
-        if any(s.st_mode & 0o022 or s.st_uid not in (0, os.geteuid()) for s in there):
+        if any(status.st_uid not in (0, os.geteuid()) for status in there):
+            raise RankError(
+                f"{self.path} or a file in it belongs to another user, and what lies there is run. "
+                "Choose a folder that you made yourself."
+            )
+        if any(status.st_mode & 0o022 for status in there):
             raise RankError(
                 f"Others may write to {self.path}, and what lies there is run. Take that right "
                 f"away: chmod -R go-w {self.path}"
             )
 
+    def save_job(self, job: dict[str, object]) -> None:
+        """Write the job, for this user alone whatever the umask says."""
+        self.job.touch(mode=0o600)
+        self.job.write_bytes(MAGIC + pickle.dumps(job))
+
+    def _load_job(self) -> dict[str, Any]:
+        return pickle.loads(self.job.read_bytes().removeprefix(MAGIC))
+
     def clear(self) -> None:
-        """Remove what an older job has left. Where there was none, nothing is touched."""
+        """Remove what an older job has left. Where there was none, nothing is touched.
+
+        Raises RankError where something else has the name of a job.
+        """
         if not self.job.exists():
             return
+        if not self.job.is_file() or not self.job.read_bytes().startswith(MAGIC):
+            raise RankError(f"{self.job} is no job of ours; choose a folder of its own")
         for pattern in (*OTHERS, *(f"{mark}-*-*" for mark in MARKS)):
             for path in self.path.glob(pattern):
                 if path.is_dir():
@@ -169,6 +188,7 @@ class Marks:
     def save(self, mark: str, data: bytes) -> None:
         """Leave a mark."""
         half = self.path(f"writing-{mark}")
+        half.touch(mode=0o600)  # for this user alone whatever the umask says
         half.write_bytes(data)
         half.replace(self.path(mark))
 

@@ -60,8 +60,7 @@ def write(folder: Folder, function: Callable[..., object], arguments: Mapping[st
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.refuse_what_others_may_write()
     folder.clear()
-    job = {"identity": secrets.token_hex(8), "call": call, "sources": sources}
-    folder.job.write_bytes(pickle.dumps(job))
+    folder.save_job({"identity": secrets.token_hex(8), "call": call, "sources": sources})
 
 
 @contextlib.contextmanager
@@ -71,16 +70,16 @@ def interrupts_held_back() -> Iterator[Callable[[], None]]:
     An interrupt in the middle of Popen.poll leaves Popen's lock taken, and the next wait would
     never end. Only a main thread is ever interrupted.
     """
-    came = threading.Event()
+    came: list[bool] = []  # a second interrupt may come while this one is noted: no lock here
 
     def check() -> None:
-        if came.is_set():
+        if came:
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield check
         return
-    before = signal.signal(signal.SIGINT, lambda *_: came.set())
+    before = signal.signal(signal.SIGINT, lambda *_: came.append(True))
     try:
         yield check
     finally:

@@ -42,7 +42,7 @@ class Door:
         with contextlib.suppress(EOFError, ValueError, TimeoutError, OSError, AttributeError):
             said, _ = await asyncio.wait_for(frames.read(reader), INTRODUCTION_S)
             known = hmac.compare_digest(str(said.get("token")).encode(), self.token.encode())
-            connected = self._expected.get(said.get("name", ""))
+            connected = self._expected.get(str(said.get("name")))
             if known and connected and not connected.done():
                 connected.set_result((reader, writer))
                 return

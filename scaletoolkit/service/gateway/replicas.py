@@ -58,6 +58,8 @@ class Replica:
         """Start, serve from the batcher until drained or dead, and leave nothing behind."""
         try:
             self._process = await starter.start(self.orders)
+            if self.leaving:  # told to go before there was a process to end
+                self._kill()
             await self._load(self._process)
             if not self.leaving:
                 self.state = "ready"

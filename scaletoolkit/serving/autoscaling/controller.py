@@ -39,7 +39,7 @@ class Proposer:
     """
 
     def __init__(self) -> None:
-        self._answers: dict[str, tuple[tuple[object, ...], MetricStatus]] = {}
+        self._answers: dict[Metric, tuple[tuple[object, ...], MetricStatus]] = {}
 
     def __call__(
         self,
@@ -54,11 +54,11 @@ class Proposer:
         reading = seen.metrics.get(metric.key)
         if metric.name == "cpu" or not isinstance(reading, dict):
             return propose(metric, seen, scale, tolerances, now_s, flags)
-        inputs = (metric, *seen.pods, *reading.items(), scale, tolerances)
-        inputs_before, status = self._answers.get(metric.key, ((), None))
+        inputs = (*seen.pods, *reading.items(), scale, tolerances)
+        inputs_before, status = self._answers.get(metric, ((), None))
         if status is None or inputs != inputs_before:
             status = propose(metric, seen, scale, tolerances, now_s, flags)
-            self._answers[metric.key] = (inputs, status)
+            self._answers[metric] = (inputs, status)
         return status
 
 

@@ -104,7 +104,8 @@ def _warming_up(pod: Pod, sample: int | Sample, now_s: float, flags: Flags) -> b
     if pod.ready is None or pod.started_s is None:
         return True
     if pod.started_s + flags.cpu_initialization_period_s > now_s:
-        _, time_s, window_s = sample if isinstance(sample, Sample) else (sample, now_s, 0)
-        return not pod.ready or time_s < pod.ready_since_s + window_s
+        if isinstance(sample, Sample):
+            return not pod.ready or sample.time_s < pod.ready_since_s + sample.window_s
+        return not pod.ready or now_s < pod.ready_since_s
     never_ready = pod.started_s + flags.initial_readiness_delay_s > pod.ready_since_s
     return not pod.ready and never_ready

@@ -8,12 +8,21 @@ import selectors
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, TypedDict, TypeVar, TypeVarTuple, Unpack
 
 import numpy as np
 
 from scaletoolkit.serving.batching.batcher import Batcher, QueueFull
 from scaletoolkit.serving.batching.simulation import BatchRun
+
+
+class Rule(TypedDict, total=False):
+    """What a Batcher is told."""
+
+    max_batch_size: int
+    max_queue_delay_microseconds: float
+    max_queue_size: float
+
 
 Outcome = TypeVar("Outcome")
 Given = TypeVarTuple("Given")
@@ -70,7 +79,10 @@ def run_on_virtual_clock(coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:
 
 
 def replay(
-    arrivals_s: Iterable[float], service_s: Callable[[int], float], servers: int = 1, **options: Any
+    arrivals_s: Iterable[float],
+    service_s: Callable[[int], float],
+    servers: int = 1,
+    **options: Unpack[Rule],
 ) -> BatchRun:
     """What `simulate` computes, done by the real `Batcher` on a virtual clock: a BatchRun.
 
@@ -80,10 +92,13 @@ def replay(
 
 
 async def _replay(
-    arrivals_s: list[float], service_s: Callable[[int], float], servers: int, **options: Any
+    arrivals_s: list[float],
+    service_s: Callable[[int], float],
+    servers: int,
+    **options: Unpack[Rule],
 ) -> BatchRun:
     loop = asyncio.get_running_loop()
-    batcher: Batcher[int, int] = Batcher(**{"max_queue_size": math.inf, **options})
+    batcher: Batcher[int, int] = Batcher(**(Rule(max_queue_size=math.inf) | options))
     run = BatchRun([], [], np.full(len(arrivals_s), math.nan))
 
     async def handle(items: list[int]) -> list[int]:

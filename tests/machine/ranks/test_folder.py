@@ -53,6 +53,25 @@ def test_a_folder_that_held_no_job_loses_nothing(folder):
     assert (folder.path / "logs" / "diary").exists()
 
 
+def test_something_else_named_job_is_refused_and_kept(folder):
+    folder.path.mkdir(mode=0o700)
+    folder.job.write_text("find one")
+    with pytest.raises(ranks.RankError, match="no job of ours"):
+        job.write(folder, add, {"number": 5})
+    assert folder.job.read_text() == "find one"
+
+
+def test_a_generous_umask_opens_nothing_to_others(folder):
+    before = os.umask(0o002)
+    try:
+        job.write(folder, add, {"number": 5})
+        for rank in (0, 1):
+            run(folder, rank)
+    finally:
+        os.umask(before)
+    assert ranks.results(folder.path, 2) == [5, 6]
+
+
 def test_a_late_rank_of_an_older_job_does_not_count(folder):
     job.write(folder, add, {"number": 5})
     old = folder.read_job()
@@ -103,7 +122,7 @@ def test_a_stranger_s_file_is_refused(folder):
     job.write(folder, add, {"number": 5})
     (folder.path / "result-0-0").touch()
     os.chown(folder.path / "result-0-0", 65534, 65534)
-    with pytest.raises(ranks.RankError, match="Others may write to"):
+    with pytest.raises(ranks.RankError, match="belongs to another user"):
         ranks.results(folder.path, 1)
 
 

@@ -113,6 +113,17 @@ def attack(folder, outcome):
         (folder / "attacked").touch()
 
 
+def test_the_stranger_gets_into_a_store_that_has_no_password(tmp_path):
+    import torch.distributed as dist
+
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    store.set("key", "value")
+    command = [sys.executable, STRANGER, tmp_path / "mark", f"127.0.0.1:{store.port}"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert int(said) >= 1
+    assert store.get("key") != b"value"
+
+
 def test_a_stranger_finds_no_store_and_runs_nothing(tmp_path):
     outcome = []
     attacker = threading.Thread(target=attack, args=(tmp_path, outcome))

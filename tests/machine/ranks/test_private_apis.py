@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import torch.distributed as dist
 from torch.distributed import distributed_c10d
 from torch.distributed.elastic.rendezvous import c10d_rendezvous_backend, dynamic_rendezvous
 
-from scaletoolkit.machine.ranks import meeting
+from scaletoolkit.machine.ranks import meeting, rank
 
 
 @pytest.fixture
@@ -60,3 +61,12 @@ def test_the_change_is_made_when_torch_is_imported(tmp_path):
     command = [sys.executable, "-c", code, str(tmp_path)]
     said = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert said.stdout.splitlines()[-1] == "['store-0-0']"
+
+
+@pytest.mark.parametrize("wait", ["get", "wait"])
+def test_waiting_in_vain_in_a_file_is_another_rank_s_trouble(tmp_path, wait):
+    store = dist.FileStore(str(tmp_path / "store"), 2)
+    store.set_timeout(timedelta(seconds=1))
+    with pytest.raises(RuntimeError) as vain:
+        store.get("never written") if wait == "get" else store.wait(["never written"])
+    assert rank.describe(vain.value)["echo"]
