@@ -206,7 +206,7 @@ def _signal(metric: Metric, chosen: Mapping[str, str]) -> str:
     if metric.type in ("Resource", "ContainerResource"):
         if metric.name == "cpu":
             return "cpu"
-        raise ManifestError(f"{metric.key}: the simulator knows no resource but cpu.")
+        raise ManifestError(f"{metric.key}: cpu is the only resource that is known here.")
     name = metric.name.lower()
     guesses = [s for s, words in SIGNALS.items() if any(word in name for word in words)]
     signal = chosen.get(metric.name, guesses[0] if guesses else "")
