@@ -27,11 +27,16 @@ def folder(tmp_path):
     return tmp_path
 
 
+def run(folder, *words):
+    """Run make in the folder, as if no other make had started it."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    command = ["make", *words, "PYTHON=./python"]
+    return subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True)
+
+
 def make(folder):
     """Set up the environment; whether that was said to be done."""
-    command = ["make", ".venv/ready", "PYTHON=./python"]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    return subprocess.run(command, cwd=folder, env=clean, capture_output=True).returncode == 0
+    return run(folder, ".venv/ready").returncode == 0
 
 
 def test_an_installation_that_was_interrupted_is_made_anew(folder):
@@ -60,8 +65,6 @@ def test_an_update_keeps_the_environment_unless_it_is_interrupted(folder):
 
 
 def test_make_start_listens_on_loopback_and_asks_for_no_news(folder):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    command = ["make", "-n", "start", "PYTHON=./python"]
-    said = subprocess.run(command, cwd=folder, env=clean, capture_output=True, text=True).stdout
+    said = run(folder, "-n", "start").stdout
     for option in ("--ip=127.0.0.1", "news_url=None", "NeverCheckForUpdate"):
         assert option in said
