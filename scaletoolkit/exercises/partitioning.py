@@ -1,34 +1,31 @@
 """Exercises of lab 01: what must be read, which layout, how to merge, where skew ends speed-up."""
 
-from datetime import date, timedelta
-
 from scaletoolkit.lab.exercises import Book, Case, Exercise
 
 HOURS = [(0, 9), (10, 19), (20, 29), (30, 39)]
-JANUARY = [(date(2026, 1, 1), date(2026, 1, 15)), (date(2026, 1, 15), date(2026, 1, 31))]
+DAYS = [("2026-01-01", "2026-01-15"), ("2026-01-15", "2026-01-31")]
 
 
 def groups_to_read(bounds, low, high):
     return [i for i, (first, last) in enumerate(bounds) if first < high and last >= low]
 
 
-def from_first_to_last(bounds, low, high):
+def _from_first_to_last(bounds, low, high):
     places = groups_to_read(bounds, low, high)
     return list(range(places[0], places[-1] + 1)) if places else []
 
 
-def whole_numbers(bounds, low, high):
+def _whole_numbers(bounds, low, high):
     wanted = set(range(low, high))
     return [i for i, (first, last) in enumerate(bounds) if wanted & set(range(first, last + 1))]
 
 
-def draw_bounds(dice):
-    start = dice.choice([0, date(2026, 1, 1)])
-    step = timedelta(days=1) if start else 1
+def _draw_bounds(dice):
+    kind = dice.choice([int, float, "{:03}".format])
     firsts = [dice.randint(0, 80) for _ in range(dice.randint(3, 8))]
-    bounds = [(start + first * step, start + (first + dice.randint(0, 30)) * step) for first in firsts]
+    bounds = [(kind(first), kind(first + dice.randint(0, 30))) for first in firsts]
     low = dice.randint(0, 90)
-    return bounds, start + low * step, start + (low + dice.randint(1, 30)) * step
+    return bounds, kind(low), kind(low + dice.randint(1, 30))
 
 
 GROUPS_TO_READ = Exercise(
@@ -56,9 +53,9 @@ GROUPS_TO_READ = Exercise(
             i for i, (first, last) in enumerate(bounds) if first < high and last > low
         ],
         "all between the first and the last hit is read, as if groups had an order": (
-            from_first_to_last
+            _from_first_to_last
         ),
-        "all values are taken for whole numbers; they may be days": whole_numbers,
+        "all values are taken for whole numbers; they may be days or prices": _whole_numbers,
     },
     cases=(
         Case("a range inside one group", (HOURS, 12, 15), [1]),
@@ -67,9 +64,9 @@ GROUPS_TO_READ = Exercise(
         Case("a range that begins at a group's last value", (HOURS, 19, 22), [1, 2]),
         Case("a range beyond the data", (HOURS, 50, 60), []),
         Case("groups in no order", ([(40, 50), (5, 9), (0, 100)], 41, 42), [0, 2]),
-        Case("days", (JANUARY, date(2026, 1, 20), date(2026, 1, 21)), [1]),
+        Case("days, written as text", (DAYS, "2026-01-20", "2026-01-21"), [1]),
     ),
-    draw=draw_bounds,
+    draw=_draw_bounds,
 )
 
 COSTS = {
@@ -87,7 +84,7 @@ def cheapest_layout(cost_bytes, times_per_day):
     return min(cost_bytes, key=total)
 
 
-def draw_costs(dice):
+def _draw_costs(dice):
     questions = ["day", "user", "country"][: dice.randint(2, 3)]
     layouts = ["one file", "by day", "by user", "by country"][: dice.randint(2, 4)]
     costs = {layout: {q: dice.randint(1, 10**6) for q in questions} for layout in layouts}
@@ -126,7 +123,7 @@ CHEAPEST_LAYOUT = Exercise(
         Case("five day questions for four users", (COSTS, {"day": 5, "user": 4}), "by user"),
         Case("more days than users, but users cost more", (DEAR, {"day": 10, "user": 2}), "a"),
     ),
-    draw=draw_costs,
+    draw=_draw_costs,
 )
 
 
@@ -135,7 +132,7 @@ def merged_mean(partials):
     return sum(total for _, total in partials) / events
 
 
-def draw_partials(dice):
+def _draw_partials(dice):
     counts = [dice.randint(1, 99) for _ in range(dice.randint(2, 7))]
     return ([(count, count * dice.randint(1, 500) + dice.randint(0, 9)) for count in counts],)
 
@@ -167,7 +164,7 @@ MERGED_MEAN = Exercise(
         Case("a single file", ([(4, 10)],), 2.5),
         Case("a file without events", ([(0, 0), (4, 10)],), 2.5),
     ),
-    draw=draw_partials,
+    draw=_draw_partials,
 )
 
 
@@ -175,7 +172,7 @@ def speedup_limit(rows, workers):
     return sum(rows) / max(max(rows), sum(rows) / workers)
 
 
-def one_schedule(rows, workers):
+def _one_schedule(rows, workers):
     loads = [0] * workers
     for size in rows:
         loads[loads.index(min(loads))] += size
@@ -203,9 +200,9 @@ SPEEDUP_LIMIT = Exercise(
             lambda rows, workers: sum(rows) / max(sum(rows[w::workers]) for w in range(workers))
         ),
         "one schedule is tried, to the first who is free; "
-        "the question is what no schedule can exceed": one_schedule,
+        "the question is what no schedule can exceed": _one_schedule,
         "one schedule is tried, largest first; the question is what no schedule can exceed": (
-            lambda rows, workers: one_schedule(sorted(rows, reverse=True), workers)
+            lambda rows, workers: _one_schedule(sorted(rows, reverse=True), workers)
         ),
         "the speed-up is rounded down": lambda rows, workers: int(speedup_limit(rows, workers)),
     },

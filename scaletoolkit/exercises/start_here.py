@@ -7,7 +7,7 @@ def efficiency(seconds_of_one, seconds_of_n, n):
     return seconds_of_one / seconds_of_n / n
 
 
-def draw_seconds(dice):
+def _draw_seconds(dice):
     n = dice.randint(2, 64)
     seconds_of_one = dice.uniform(5, 100)
     return seconds_of_one, seconds_of_one / dice.uniform(1, n), n
@@ -36,7 +36,7 @@ EFFICIENCY = Exercise(
         Case("12 s alone and 8 s with three workers", (12, 8, 3), 0.5),
         Case("one worker", (7, 7, 1), 1),
     ),
-    draw=draw_seconds,
+    draw=_draw_seconds,
 )
 
 
@@ -44,7 +44,7 @@ def serial_fraction(speedup, n):
     return (1 / speedup - 1 / n) / (1 - 1 / n)
 
 
-def draw_speedup(dice):
+def _draw_speedup(dice):
     n = dice.randint(2, 64)
     return dice.uniform(1, n), n
 
@@ -61,7 +61,7 @@ SERIAL_FRACTION = Exercise(
     why="It is Amdahl's law solved for s, known as the Karp-Flatt metric (CACM 33(5), 1990).",
     wrong={
         "the workers' share of the work is taken to cost no time": lambda speedup, n: 1 / speedup,
-        "the share of the workers' time that was lost is taken": lambda speedup, n: 1 - speedup / n,
+        "the lost efficiency, 1 - speedup / n, is taken": lambda speedup, n: 1 - speedup / n,
         "1 / n is taken away, but not divided by 1 - 1 / n": lambda speedup, n: 1 / speedup - 1 / n,
         "Gustafson's law is solved instead of Amdahl's": lambda speedup, n: (n - speedup) / (n - 1),
     },
@@ -71,7 +71,7 @@ SERIAL_FRACTION = Exercise(
         Case("a speed-up of 1.6 on 2 workers", (1.6, 2), 0.25),
         Case("a speed-up of 28.8 on 32 workers", (28.8, 32), 1 / 279),
     ),
-    draw=draw_speedup,
+    draw=_draw_speedup,
 )
 
 STAYS = [(0, 2), (1, 2), (5, 9)]
@@ -81,7 +81,7 @@ def average_in_system(stays, seconds):
     return sum(leave - come for come, leave in stays) / seconds
 
 
-def draw_stays(dice):
+def _draw_stays(dice):
     moments = sorted(dice.uniform(0, 30) for _ in range(dice.randint(2, 9)))
     return [(come, come + dice.uniform(0, 9)) for come in moments], dice.randint(40, 60)
 
@@ -114,7 +114,7 @@ AVERAGE_IN_SYSTEM = Exercise(
         Case("the same three watched for 20 seconds", (STAYS, 20), 0.35),
         Case("two visitors at the same time", ([(0, 5), (0, 5)], 5), 2),
     ),
-    draw=draw_stays,
+    draw=_draw_stays,
 )
 
 
@@ -127,7 +127,7 @@ def where_from():
     }
 
 
-def label_problem(labels):
+def _label_problem(labels):
     """What is wrong with the labels; capitals and spaces do not matter."""
     if not isinstance(labels, dict):
         return "the answer is a dict: each of the four numbers with its label."
@@ -171,7 +171,7 @@ WHERE_FROM = Exercise(  # a call without arguments: nothing can be drawn
         ),
     },
     cases=(Case("the four numbers", ()),),
-    prove=label_problem,
+    prove=_label_problem,
 )
 
 BOOK = Book(EFFICIENCY, SERIAL_FRACTION, AVERAGE_IN_SYSTEM, WHERE_FROM)
