@@ -103,7 +103,7 @@ def test_a_table_of_the_cases_is_told_so_and_nothing_of_the_others():
         return {"[1, 2]": [2, 4], "[]": []}[repr(numbers)]
 
     shown = "all 2 cases shown are right, but not a drawn one"
-    rule = "A rule is wanted that holds for all arguments, not only for those shown"
+    rule = "A rule is wanted that holds for all arguments, not only for those shown."
     assert (
         judge(DOUBLE, table).sentence == f"○ 9.1 not yet: {shown}: it raised KeyError there. {rule}"
     )
@@ -210,7 +210,7 @@ def test_a_real_call_that_does_not_end_is_stopped(monkeypatch, capsys):
         return double_all(numbers) if max(numbers, default=0) < 100 else never_ends(numbers)
 
     used = Book(DOUBLE).use("9.1", ends_for_small_numbers)
-    monkeypatch.setattr(exercises.watch, "TIME_LIMIT_S", 0.2)
+    monkeypatch.setattr(exercises.watched, "TIME_LIMIT_S", 0.2)
     assert used([1000]) == [2000]
     assert "does not work: it was still running after 0.2 s." in capsys.readouterr().out
 

@@ -4,7 +4,7 @@ import inspect
 
 from scaletoolkit.lab import records
 from scaletoolkit.lab.exercises.answers import TIME_LIMIT_S, Function, TooLong, answer, time_limit
-from scaletoolkit.lab.exercises.judge import Exercise, problem_with, still_running
+from scaletoolkit.lab.exercises.judging import Exercise, problem_with, still_running
 
 
 class Watched:
