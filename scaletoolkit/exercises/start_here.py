@@ -159,6 +159,9 @@ WHERE_FROM = Exercise(  # a call without arguments: nothing can be drawn
         "what a law says is taken for a measurement": lambda: (
             where_from() | {"speed-up of a thousand workers": "measured"}
         ),
+        "a law with numbers from measurements is taken for a computation": lambda: (
+            where_from() | {"speed-up of a thousand workers": "computed"}
+        ),
         "what others report is taken for a measurement": lambda: (
             where_from() | {"90 % efficiency on 256 GPUs": "measured"}
         ),

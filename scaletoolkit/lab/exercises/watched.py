@@ -24,7 +24,7 @@ class Watched:
 
     def __call__(self, *values: object, **named: object) -> object:
         solution = self.exercise.solution
-        arguments = inspect.signature(solution).bind(*values, **named).args
+        arguments = inspect.signature(solution).bind(*values, **named).args if named else values
         expected = solution(*arguments)
         if self.failed:
             return expected
