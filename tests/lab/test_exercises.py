@@ -74,6 +74,7 @@ def never_ends(numbers):
         (lambda numbers: [2, "4"], "expected [2, 4], got [2, '4']"),
         (lambda numbers: 1 / 0, "your function raised ZeroDivisionError: division by zero"),
         (lambda: 1, "your function raised TypeError"),
+        (lambda numbers: exec("a\n b"), "IndentationError: unexpected"),
         (leaves, "your function raised SystemExit"),
         (never_ends, "your function was still running after 0.2 s"),
         ([2, 4], "expected a function, got [2, 4]"),

@@ -91,7 +91,9 @@ def drawn(exercise: Exercise) -> list[Arguments]:
 def problem_with(exercise: Exercise, given: object, arguments: Arguments, expected: object) -> str:
     """What is wrong with an answer, `given`, to these arguments; nothing where it is right."""
     if isinstance(given, BaseException):
-        return f"your function raised {type(given).__name__}: {given}".rstrip(": ")
+        return " ".join(f"your function raised {type(given).__name__}: {given}".split()).rstrip(
+            ": "
+        )
     if exercise.prove:
         return exercise.prove(given, *arguments) or ""
     return "" if same(given, expected) else f"expected {short(expected)}, got {short(given)}"
