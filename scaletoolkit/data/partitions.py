@@ -48,8 +48,8 @@ def with_key(batch: pa.RecordBatch, layout: str) -> pa.RecordBatch:
 def write_layout(source: str | Path, folder: str | Path, layout: str) -> Path:
     """Write a dataset again in one of LAYOUTS. Replaces the folder as a whole and returns it.
 
-    Row groups hold at least 50,000 rows where a partition has so many, in the source's order. Memory
-    is bounded: a rare partition's batches wait until they fill one. ValueError for another layout.
+    Row groups hold at least 50,000 rows where a partition has so many, in the source's order.
+    Memory is bounded: a rare partition waits until it fills one. ValueError for another layout.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"there is no layout {layout!r}; there are {', '.join(LAYOUTS)}")
