@@ -66,6 +66,7 @@ def environment(folder, token):
     """The variables of a process that is marked and whose temporary files lie in `folder`."""
     own = {
         "SCALETOOLKIT_PROFILE": "ci",
+        "SCALETOOLKIT_RECORDS": str(folder / "records"),
         "IPYTHONDIR": str(folder / "ipython"),
         "TMPDIR": str(folder),
         MARK: token,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from scaletoolkit.lab.plots.pictures import Show
+from scaletoolkit.lab.plots.words import Words
 
 if TYPE_CHECKING:
+    from IPython.display import DisplayHandle
     from ipywidgets import IntSlider
     from matplotlib.figure import Figure
 
@@ -20,22 +21,36 @@ def explore(draw: Callable[..., None], **ranges: tuple[int, int, int]) -> None:
     `bars`. The last picture stays in the notebook file, where no kernel runs.
     """
     import ipywidgets
-    from IPython.display import Image, display
+    from IPython.display import display
 
     sliders = {name: _slider(name, *numbers) for name, numbers in ranges.items()}
+    show = _in_one_place()
 
-    def picture() -> Image:
-        drawn: list[bytes] = []
-        values = {name: slider.value for name, slider in sliders.items()}
-        draw(lambda figure: drawn.append(_png(figure)), **values)
-        return Image(drawn[0])
+    def redraw(change: object = None) -> None:
+        draw(show, **{name: slider.value for name, slider in sliders.items()})
 
-    words = ", ".join(name.replace("_", " ") for name in ranges)
+    names = ", ".join(name.replace("_", " ") for name in ranges)
     shown = ipywidgets.VBox(list(sliders.values()))._repr_mimebundle_()
-    display(shown | {"text/plain": f"Sliders ({words}): run this cell to move them."}, raw=True)
-    handle = display(picture(), display_id=True)
+    display(shown | {"text/plain": f"Sliders ({names}): run this cell to move them."}, raw=True)
+    redraw()
     for slider in sliders.values():
-        slider.observe(lambda _: handle.update(picture()), names="value")
+        slider.observe(redraw, names="value")
+
+
+def _in_one_place() -> Show:
+    """A `show` that puts each picture in the place of the one before."""
+    from IPython.display import display
+
+    handles: list[DisplayHandle] = []
+
+    def show(figure: Figure, words: Words) -> None:
+        picture = words.below(figure)
+        if handles:
+            handles[0].update(picture)
+        else:
+            handles.append(display(picture, display_id=True))
+
+    return show
 
 
 def _slider(name: str, lowest: int, highest: int, start: int) -> IntSlider:
@@ -57,29 +72,7 @@ def live(draw: Callable[[Show], None], ticks: Iterable[object]) -> None:
     ticks: anything that yields from time to time, as `LoadRun.ticks()` does. `draw` hands `show` on
     to `curves`, `bars` or `panels`.
     """
-    from IPython.display import Image, display
-
-    handle = None
-
-    def show(figure: Figure) -> None:
-        nonlocal handle
-        picture = Image(_png(figure))
-        if handle is None:
-            handle = display(picture, display_id=True)
-        else:
-            handle.update(picture)
-
+    show = _in_one_place()
     for _ in ticks:
         draw(show)
     draw(show)
-
-
-def _png(figure: Figure) -> bytes:
-    """The figure as PNG with a palette, which takes a third of the bytes."""
-    from PIL import Image
-
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png")
-    small = io.BytesIO()
-    Image.open(drawn).convert("RGB").quantize(128).save(small, format="png", optimize=True)
-    return small.getvalue()
