@@ -1,6 +1,7 @@
 """In a real kernel: what a cell has started ends with its interrupt, and before it runs again."""
 
 import signal
+import subprocess
 import threading
 import time
 
@@ -78,6 +79,25 @@ def test_workers_that_start_or_work_say_nothing_about_an_interrupt(kernel):
     ran = kernel.run(ENDLESS.format(items="[1] * 9"), 1)
     assert len(ran.complaints) == 2
     assert kernel.run(ENDLESS.format(items="[0]")).printed == "['done']\n"
+
+
+def test_an_interrupt_waits_until_an_import_is_whole(kernel, tmp_path):
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(1.5)\nwhole = True")
+    assert kernel.run("import slow", 0.5).error == "KeyboardInterrupt"
+    ran = kernel.run("import sys\nprint(sys.modules['slow'].whole)\nfrom slow import whole, part")
+    assert ran.printed == "True\n"
+    assert ran.error == "ImportError"
+
+
+def test_what_is_kept_from_children_does_not_end_them():
+    with interrupts.kept_from_children():
+        child = subprocess.Popen(["sleep", "60"])
+    with child, subprocess.Popen(["sleep", "60"]) as other:
+        for process in (child, other):
+            process.send_signal(signal.SIGINT)
+        assert other.wait(10) == -signal.SIGINT
+        assert child.poll() is None
+        child.kill()
 
 
 def test_an_interrupt_that_is_held_back_comes_once_after_the_outer_block():
