@@ -61,7 +61,7 @@ def held_back() -> Iterator[Callable[[], None]]:
         yield _check
     finally:
         signal.signal(signal.SIGINT, before or signal.SIG_DFL)
-    _check()
+        _check()
 
 
 @contextlib.contextmanager
@@ -85,6 +85,7 @@ def _come(*_: object) -> None:
 
 def _check() -> None:
     if _came:
+        _came.clear()
         raise KeyboardInterrupt
 
 
@@ -128,6 +129,7 @@ def _import_whole() -> None:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> ModuleType:
+        __tracebackhide__ = True  # from IPython
         module = None if level else sys.modules.get(name)
         if module and all(hasattr(module, part) for part in fromlist or ()):
             return import_as_usual(name, globals, locals, fromlist, level)

@@ -87,6 +87,7 @@ def test_an_interrupt_waits_until_an_import_is_whole(kernel, tmp_path):
     ran = kernel.run("import sys\nprint(sys.modules['slow'].whole)\nfrom slow import whole, part")
     assert ran.printed == "True\n"
     assert ran.error == "ImportError"
+    assert not any("interrupts.py" in line for line in ran.complaints)
 
 
 def test_what_is_kept_from_children_does_not_end_them():
@@ -116,6 +117,16 @@ def test_an_interrupt_that_is_held_back_comes_once_after_the_outer_block():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     with interrupts.held_back() as check:
         check()
+
+
+def test_an_interrupt_is_not_lost_to_an_error():
+    @interrupts.held_back()
+    def work():
+        signal.raise_signal(signal.SIGINT)
+        raise ValueError
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
 
 
 def test_a_thread_holds_nothing_back():
