@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
+from scaletoolkit.lab.tables import SOURCES, VARYING
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -27,8 +29,14 @@ Groups = Mapping[str, Mapping[str, float]]
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
-KINDS = ("measured", "fitted", "simulated", "quoted", "ideal", "guess")
-POINTS = ("measured", "simulated", "quoted")  # each has a colour of its own; a law shares one
+KINDS = (*SOURCES, "ideal", "guess")
+POINTS = (
+    "measured",
+    "simulated",
+    "computed",
+    "quoted",
+    "assumed",
+)  # a law shares theirs
 HATCHES = ["", "//", "..", "xx", "\\\\", "--", "oo"]
 STYLE: dict[Any, Any] = {  # matplotlib types such a dict by the name of every setting
     "figure.dpi": 110,
@@ -53,6 +61,8 @@ class Series:
     """A named series of points; `kind` is one of KINDS and stands in the legend, else ValueError.
 
     dashed tells a second law from the first; marks=False draws a simulated line without points.
+    exact says whether all its numbers are the same on every run and machine; unless told, those of
+    the kinds in VARYING are not, and all others are.
     """
 
     label: str
@@ -61,6 +71,17 @@ class Series:
     kind: str = "measured"
     dashed: bool = False
     marks: bool = True
+    exact: bool | None = None
+
+    @property
+    def name(self) -> str:
+        """The label, and the word that says where the numbers are from."""
+        return self.label if self.kind in ("ideal", "guess") else f"{self.label}, {self.kind}"
+
+    @property
+    def varies(self) -> bool:
+        """Whether the numbers depend on the run."""
+        return self.kind in VARYING if self.exact is None else not self.exact
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -78,7 +99,9 @@ def look(series: Series, number: int, joined: bool = False) -> dict[str, Any]:
         "measured": {"color": colour, "marker": marker, "linestyle": "", "markersize": 7},
         "fitted": {"color": colour, "linestyle": "-", "linewidth": 1.8},
         "simulated": {"color": colour, "linestyle": "-.", "linewidth": 1.6, **hollow},
+        "computed": {"color": colour, "linestyle": ":", "linewidth": 2.2},
         "quoted": {"color": colour, "marker": "D", "linestyle": "", "markerfacecolor": "none"},
+        "assumed": {"color": colour, "marker": "x", "linestyle": ":", "linewidth": 1.2},
         "ideal": {"color": "#bdbdbd", "linestyle": "-", "linewidth": 2.5, "zorder": 1},
         "guess": {"color": "#000000", "marker": "*", "linestyle": "", "markersize": 14},
     }
@@ -181,9 +204,8 @@ def _draw(axes: Axes, lines: Iterable[Series], number: int = -1, joined: bool = 
     for series in lines:
         if series.kind in POINTS:
             number += 1
-        source = "" if series.kind in ("ideal", "guess") else f" ({series.kind})"
         options = look(series, max(number, 0), joined)
-        axes.plot(series.x, series.y, label=series.label + source, **options)
+        axes.plot(series.x, series.y, label=series.name, **options)
     return number
 
 
@@ -200,7 +222,7 @@ def bars(
 
     Options: log_y=True, and show_values, a function that turns a value into the text above its bar.
     """
-    with _axes(title, "", [f"{y} ({kind})"], show) as (axes,):
+    with _axes(title, "", [f"{y}, {kind}"], show) as (axes,):
         axes.grid(visible=False, axis="x")
         _draw_bars(axes, groups, **options)
 
