@@ -61,7 +61,7 @@ def _axes(words: Words, x: str, labels: Sequence[str], show: Show | None) -> Ite
     """Axes below each other, one for each label; afterwards the figure is shown with its words."""
     import matplotlib.pyplot as plt
 
-    size = (6, 3.6) if len(labels) == 1 else (6, min(0.9 + 1.15 * len(labels), 4.3))
+    size = (6, 3.6) if len(labels) == 1 else (6, min(0.9 + 1.15 * len(labels), 4.2))
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(len(labels), sharex=True, squeeze=False, figsize=size)
         try:
