@@ -3,6 +3,7 @@
 measure    seconds, percentiles, a count over time
 disk       bytes read from disk, counted exactly
 hardware   cores, memory, GPUs; which device and backend to use
+interrupts  what a cell has started ends when it is interrupted or run again
 processes  what ends with this process, however it ends
 ranks      one function on several processes: a pool, or ranks that talk to each other
 """

@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 import numpy as np
 
 from scaletoolkit import lab
-from scaletoolkit.machine import processes
+from scaletoolkit.machine import interrupts, processes
 from scaletoolkit.serving.traffic.arrivals import checked, poisson
 from scaletoolkit.serving.traffic.tally import Outcome, summary
 
@@ -85,6 +85,7 @@ class LoadRun:
         self._child = processes.Child(["-m", *command], environment)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        interrupts.note(self.stop)
 
     def _read(self) -> None:
         """Collect the lines until the process has ended."""
@@ -121,12 +122,13 @@ class LoadRun:
             yield
             self._reader.join(every_s)
 
-    def stop(self) -> None:
-        """End the test now; what it found until then is lost."""
+    def stop(self) -> str:
+        """End the test now, what it found until then is lost: what it wrote to stderr."""
+        interrupts.forget(self.stop)
         if self.running:
             processes.kill_group(self._child.pid)
             self._reader.join()
-        self._child.end()
+        return self._child.end()
 
     def wait(self, label: str = "", timeout_s: float = 600) -> LoadResult:
         """Wait for the end: a LoadResult. label: what a line calls the seconds meanwhile.
@@ -141,7 +143,7 @@ class LoadRun:
         if self.running:
             self.stop()
             raise LoadError(f"The load test had not ended after {timeout_s:g} s.")
-        said = self._child.end()
+        said = self.stop()
         if not self._lines or "latency_ms" not in self._lines[-1]:
             raise LoadError(f"The load test ended without a result: {said[-500:]}")
         columns = {name: np.array(values) for name, values in self._lines[-1].items()}
