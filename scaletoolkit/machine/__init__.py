@@ -1,5 +1,6 @@
 """What runs underneath: measuring, this machine's parts, processes, ranks. Ground, above `lab`.
 
+turns      several learners on one machine measure one after the other
 measure    seconds, percentiles, a count over time
 disk       bytes read from disk, counted exactly
 hardware   cores, memory, GPUs; which device and backend to use

@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from tools.forgiving import Kernel
+from tools.kernels import Kernel
 
 from scaletoolkit.machine import interrupts
 
@@ -50,7 +50,7 @@ def test_an_interrupted_cell_leaves_nothing_that_it_started(kernel):
     assert not kernel.run(START.format(name="before")).error
     ran = kernel.run(START.format(name="child") + "import time\ntime.sleep(60)", interrupt_s=1)
     assert ran.error == "KeyboardInterrupt"
-    assert ran.lines == [
+    assert ran.complaints == [
         "Interrupted at: time.sleep(60)",
         "The cell can be run again.",
     ]
@@ -72,11 +72,11 @@ def test_workers_that_start_or_work_say_nothing_about_an_interrupt(kernel):
     for moment_s in (0.3, 0.7):
         ran = kernel.run(POOL, moment_s)
         assert ran.error == "KeyboardInterrupt"
-        assert len(ran.lines) == 2
+        assert len(ran.complaints) == 2
     assert kernel.running() == []
     assert not kernel.run("from scaletoolkit.machine import ranks\npool = ranks.Pool(2)").error
     ran = kernel.run(ENDLESS.format(items="[1] * 9"), 1)
-    assert len(ran.lines) == 2
+    assert len(ran.complaints) == 2
     assert kernel.run(ENDLESS.format(items="[0]")).printed == "['done']\n"
 
 

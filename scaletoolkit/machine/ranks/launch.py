@@ -10,7 +10,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from scaletoolkit.machine import hardware, interrupts
+from scaletoolkit.machine import hardware, interrupts, turns
 from scaletoolkit.machine.ranks import failures
 from scaletoolkit.machine.ranks.folder import Folder, RankError
 from scaletoolkit.machine.ranks.job import Job, torchrun, write
@@ -62,7 +62,7 @@ def launch(
         if not isinstance(value, Integral) or value < least:
             raise ValueError(f"{name} must be a whole number, at least {least}, got {value!r}")
     detail = choice(world_size)
-    with interrupts.held_back() as check:
+    with turns.turn("ranks"), interrupts.held_back() as check:
         job = Job(world_size, restarts)
         try:
             job.start(function, arguments)

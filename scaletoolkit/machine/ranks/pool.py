@@ -1,6 +1,7 @@
 """A pool of worker processes for functions that stand in a notebook's cells. Labs 00 and 01."""
 
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +14,7 @@ from typing import Any, Self, TypeVar
 
 import cloudpickle
 
-from scaletoolkit.machine import interrupts, processes
+from scaletoolkit.machine import interrupts, processes, turns
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -105,4 +106,5 @@ def _begin(lives: Connection) -> None:
     """What a worker does first: an interrupted cell's Ctrl-C reaches the whole process group."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    os.environ.pop(turns.VARIABLE, None)  # its parent waits for it, perhaps in its turn
     processes.end_with(lives.fileno())

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -14,7 +15,7 @@ from urllib.parse import urljoin
 import numpy as np
 
 from scaletoolkit import lab
-from scaletoolkit.machine import interrupts, processes
+from scaletoolkit.machine import interrupts, processes, turns
 from scaletoolkit.serving.traffic.arrivals import checked, poisson
 from scaletoolkit.serving.traffic.tally import Outcome, summary
 
@@ -82,19 +83,23 @@ class LoadRun:
         path = folder / "plan.json"
         path.write_text(json.dumps(plan))
         environment = os.environ | {"SCALETOOLKIT_LOAD_PLAN": str(path)}
-        self._child = processes.Child(["-m", *command], environment)
+        with ExitStack() as stack:
+            stack.enter_context(turns.turn("load"))
+            self._child = processes.Child(["-m", *command], environment)
+            self._turn = stack.pop_all()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         interrupts.note(self.stop)
 
     def _read(self) -> None:
         """Collect the lines until the process has ended."""
-        for line in self._child.stdout:
-            if line.startswith("{"):  # other lines are remarks of Locust's
-                values = json.loads(line)
-                if not self._lines:
-                    self._began_s = time.monotonic() - values.get("time_s", 0.0)
-                self._lines.append(values)
+        with self._turn:  # it ends with the process, whether or not anybody waits for that
+            for line in self._child.stdout:
+                if line.startswith("{"):  # other lines are remarks of Locust's
+                    values = json.loads(line)
+                    if not self._lines:
+                        self._began_s = time.monotonic() - values.get("time_s", 0.0)
+                    self._lines.append(values)
 
     def __enter__(self) -> Self:
         return self
