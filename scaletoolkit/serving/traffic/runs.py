@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urljoin
 
 import numpy as np
@@ -70,7 +70,7 @@ class LoadResult:
 
 
 class LoadRun:
-    """A load test that runs, as a process that ends with this one.
+    """A load test that runs, as a process that ends with this one; as a context, with its block.
 
     command: what follows `python -m`. plan: what its process reads, with the `steps` of the load;
     it lies in `folder`.
@@ -100,6 +100,12 @@ class LoadRun:
                     if not self._lines:
                         self._began_s = time.monotonic() - values.get("time_s", 0.0)
                     self._lines.append(values)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def rows(self) -> list[dict[str, Any]]:
         """The seconds so far, a list of dicts; safe to call while the test runs."""
