@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaletoolkit import lab
-from scaletoolkit.commands.list import Cell, find, headings
+from scaletoolkit.copies.labs import Cell, find, headings
 from scaletoolkit.lab.profile import PROFILES
 
 if TYPE_CHECKING:
