@@ -128,7 +128,7 @@ def _draw(replay: Replay, path: Path) -> None:
     ]
     title = f"{replay.spec.name}, replayed"
     try:
-        plots.curves(series, title, "time (hours)", "replicas", show=lambda f: f.savefig(path))
+        plots.curves(series, title, "time (hours)", "replicas", show=lambda f, _: f.savefig(path))
     except (OSError, ValueError) as error:
         raise lab.LabError(f"The picture {str(path)!r} cannot be written: {error}.") from None
     print(f"Picture: {path}")

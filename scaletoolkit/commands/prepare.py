@@ -1,6 +1,5 @@
 """The data that the labs read, made beforehand, so that nobody waits for it."""
 
-import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import sys
+import tempfile
 import threading
 import time
 from argparse import ArgumentParser, Namespace
@@ -15,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaletoolkit import lab
-from scaletoolkit.copies.labs import Cell, find, headings
+from scaletoolkit.copies.labs import LABS, Cell, find, headings
 from scaletoolkit.lab.profile import PROFILES
+from scaletoolkit.lab.records import REFERENCE
 
 if TYPE_CHECKING:
     from nbclient import NotebookClient
@@ -55,8 +58,10 @@ def run(
 ) -> NotebookNode:
     """Execute a lab and say its sections and claims as they come. Returns the executed notebook.
 
-    save: where the executed notebook goes, also when the lab stopped early. Raises LabError where
-    it cannot start and LabFailed where a cell of it fails.
+    save: where the executed notebook goes, also when the lab stopped early; the lab then knows no
+    records of earlier ones. One of `labs/` that is saved in its own place is recorded: what it
+    keeps becomes the reference. Raises LabError where it cannot start and LabFailed where a cell
+    of it fails.
     """
     if save:
         _require_writable(Path(save))
@@ -66,12 +71,30 @@ def run(
     client.on_cell_start = partial(_say_sections, say, start_s)
     client.on_cell_executed = partial(_say_claims, say)
     try:
-        _execute(client, _environment(profile))
+        with tempfile.TemporaryDirectory(prefix="records-") as nobodys:
+            records = {"SCALETOOLKIT_RECORDS": nobodys} if save else {}
+            _execute(client, _environment(profile) | records)
     finally:
         if save:
             _write(notebook, Path(save))
+    if save and Path(save).resolve() == path.resolve() and path.resolve().parent == LABS:
+        update_reference(notebook, REFERENCE)
     say(f"{time.monotonic() - start_s:7.1f} s  done: {path.name}")
     return notebook
+
+
+def update_reference(notebook: NotebookNode, path: Path) -> None:
+    """Write the numbers that a recorded lab has kept into the reference, with those of the others.
+
+    They stand in the metadata of the output of `lab.summary()`.
+    """
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    records = [output.get("metadata", {}).get("scaletoolkit") for output in outputs]
+    for record in filter(None, records):
+        numbers = json.loads(path.read_text(encoding="utf-8"))
+        others = {name: kept for name, kept in numbers.items() if name[:2] != record.get("lab")}
+        text = json.dumps(dict(sorted((others | record["kept"]).items())), indent=1)
+        path.write_text(text + "\n", encoding="utf-8")
 
 
 def _read(path: Path) -> NotebookNode:

@@ -27,9 +27,8 @@ def copy_of(path: Path) -> Path:
     """The copy of a lab; LabError where there is none yet."""
     copy = place(path)
     if not copy.exists():
-        raise lab.LabError(
-            f"There is no {name(copy)} yet; `python -m scaletoolkit start {path.stem[:2]}` makes it."
-        )
+        remedy = f"`python -m scaletoolkit start {path.stem[:2]}` makes it"
+        raise lab.LabError(f"There is no {name(copy)} yet; {remedy}.")
     return copy
 
 

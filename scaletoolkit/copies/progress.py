@@ -18,8 +18,9 @@ class Progress(NamedTuple):
 
     def __str__(self) -> str:
         whole = (self.given, self.passed) == (self.predictions, self.exercises) and self.summary
-        parts = f"predictions {self.given} of {self.predictions}"
-        return f"{'done' if whole else 'begun'} · {parts} · exercises {self.passed} of {self.exercises}"
+        predictions = f"predictions {self.given} of {self.predictions}"
+        exercises = f"exercises {self.passed} of {self.exercises}"
+        return f"{'done' if whole else 'begun'} · {predictions} · {exercises}"
 
 
 def progress(copy: Notebook) -> Progress:

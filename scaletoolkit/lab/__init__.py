@@ -4,16 +4,19 @@
     lab.claim("every worker writes the same report", same)
     lab.compare(guess, speedup)
 
-speech     predictions, claims, the summary, LabError; lines that go away
-tables     numbers as people write them, measured values between their marks, tables
-plots/     pictures in the house style, sliders, live pictures
+errors     LabError: what a learner can put right
+speech     predictions, claims, the summary, lines that go away
+records    what a notebook remembers, and keeps for later labs
+tables     numbers, the word that says where each is from, tables
+plots/     pictures in the house style, each with its words, sliders, live pictures
 exercises  what an exercise is: a Book with check, hint, solution and use
-profile    how much data a lab uses, and where it lies
+profile    how much data a lab uses, where it and the learner's records lie
 """
 
+from scaletoolkit.lab import records
+from scaletoolkit.lab.errors import ClaimFailed, LabError
+from scaletoolkit.lab.records import begin, keep, recall, record
 from scaletoolkit.lab.speech import (
-    ClaimFailed,
-    LabError,
     busy,
     claim,
     compare,
@@ -21,25 +24,43 @@ from scaletoolkit.lab.speech import (
     own_data,
     predict,
     progress,
-    record,
     summary,
 )
-from scaletoolkit.lab.tables import Table, measured, quantity, table
+from scaletoolkit.lab.tables import (
+    Table,
+    assumed,
+    computed,
+    fitted,
+    measured,
+    quantity,
+    quoted,
+    simulated,
+    table,
+)
 
 __all__ = [
     "ClaimFailed",
     "LabError",
     "Table",
+    "assumed",
+    "begin",
     "busy",
     "claim",
     "compare",
+    "computed",
+    "fitted",
     "in_notebook",
+    "keep",
     "measured",
     "own_data",
     "predict",
     "progress",
     "quantity",
+    "quoted",
+    "recall",
     "record",
+    "records",
+    "simulated",
     "summary",
     "table",
 ]

@@ -162,7 +162,7 @@ class Book:
     def check(self, name: str, function: object) -> None:
         """Say whether the function passes exercise `name`, with the first case that does not."""
         verdict = judge(self._exercise(name), function)
-        lab.record()["checks"][name] = verdict.passed
+        lab.records.checked(name, verdict.passed)
         print(verdict.sentence)
 
     def hint(self, name: str, step: int = 1) -> None:

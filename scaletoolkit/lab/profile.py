@@ -1,9 +1,9 @@
-"""How much data the labs use, and where it lies."""
+"""How much data the labs use, and where it and the learner's records lie."""
 
 import os
 from pathlib import Path
 
-from scaletoolkit.lab.speech import LabError
+from scaletoolkit.lab.errors import LabError
 
 PROFILES = {"ci": 1_000_000, "laptop": 10_000_000, "workstation": 100_000_000}
 
@@ -23,9 +23,21 @@ def data_folder() -> Path:
 
     An installed package has no checkout around it: there it is `scaletoolkit` in the user's cache.
     """
-    if "SCALETOOLKIT_DATA" in os.environ:
-        return Path(os.environ["SCALETOOLKIT_DATA"])
+    return _folder("SCALETOOLKIT_DATA", "data", "XDG_CACHE_HOME", ".cache")
+
+
+def records_folder() -> Path:
+    """Where the learner's records lie: `SCALETOOLKIT_RECORDS`, else `my/records/` of the checkout.
+
+    For an installed package it is `scaletoolkit` among the user's data.
+    """
+    return _folder("SCALETOOLKIT_RECORDS", "my/records", "XDG_DATA_HOME", ".local/share")
+
+
+def _folder(variable: str, in_checkout: str, of_user: str, in_home: str) -> Path:
+    if variable in os.environ:
+        return Path(os.environ[variable])
     checkout = Path(__file__).parents[2]
     if (checkout / "pyproject.toml").exists():
-        return checkout / "data"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scaletoolkit"
+        return checkout / in_checkout
+    return Path(os.environ.get(of_user) or Path.home() / in_home) / "scaletoolkit"

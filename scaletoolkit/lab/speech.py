@@ -1,75 +1,29 @@
-"""What a lab says and remembers: predictions, claims, the summary, lines that go away.
-
-A lab's record is one plain dict named `lab_record` among the notebook's own variables: restart the
-kernel and it is gone, run a cell twice and its entry is replaced.
-"""
+"""What a lab says: predictions, claims, the summary, lines that go away."""
 
 import contextlib
 import math
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import NotRequired, TypedDict, TypeVar
+from types import EllipsisType
+from typing import TypeVar
 
-import __main__
-from scaletoolkit.lab.tables import measured, quantity
+from scaletoolkit.lab.errors import ClaimFailed, LabError
+from scaletoolkit.lab.records import Prediction, plain, record, save
+from scaletoolkit.lab.tables import sourced
 
 Item = TypeVar("Item")
 SHOW_EVERY_S = 0.2
 
 
-class LabError(Exception):
-    """Something a learner can put right; a notebook shows the sentence and no traceback."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
-
-
-class ClaimFailed(LabError, AssertionError):
-    """A sentence that a lab states does not hold here."""
-
-
-@dataclass
-class Prediction:
-    """What the learner expects: a question, a value, a unit; later the result beside it."""
-
-    question: str
-    value: float
-    unit: str = ""
-    result: str = field(default="not compared yet", compare=False)
-
-    def __str__(self) -> str:
-        number = f"{self.value:,}" if isinstance(self.value, int) else f"{self.value:,g}"
-        return f"{number} {self.unit}".rstrip()
-
-    def __repr__(self) -> str:
-        return f"Prediction: {self}"
-
-
-class Record(TypedDict):
-    """What a notebook remembers: predictions by question, whether claims and exercises held."""
-
-    predictions: dict[str, Prediction]
-    claims: dict[str, bool]
-    checks: dict[str, bool]
-    own_data: NotRequired[str]
-    workspaces: NotRequired[dict[str, subprocess.Popen[bytes]]]
-
-
-def record() -> Record:
-    """The dict `lab_record` of this notebook, made when missing."""
-    empty: Record = {"predictions": {}, "claims": {}, "checks": {}}
-    return __main__.__dict__.setdefault("lab_record", empty)
-
-
-def predict(question: str, value: float, unit: str = "") -> Prediction:
+def predict(question: str, value: float | EllipsisType, unit: str = "") -> Prediction:
     """The learner's prediction, recorded and printed. Edit the value in the cell, before measuring.
 
     Returns a Prediction (its number is `.value`), for `compare` and for the picture. Raises
-    LabError where the value is no finite number.
+    LabError where the value is still `...`, or no finite number.
     """
+    if value is ...:
+        raise LabError("Your turn: put a number where the three dots are, then run on.")
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise LabError(f"A prediction is a number, for example 4; this one is {value!r}.")
     prediction = Prediction(question, value, unit)
@@ -78,10 +32,17 @@ def predict(question: str, value: float, unit: str = "") -> Prediction:
     return prediction
 
 
-def compare(prediction: Prediction, result: float, exact: bool = False) -> None:
-    """Print the result beside the prediction; `exact` says that the result is no measurement."""
-    text = quantity(result, prediction.unit) if exact else measured(result, prediction.unit)
+def compare(
+    prediction: Prediction, result: float, source: str = "measured", exact: bool = False
+) -> None:
+    """Print the result beside the prediction, with the word that says where it is from.
+
+    source: one of SOURCES; exact: the result is the same on every run and machine.
+    """
+    text = sourced(result, prediction.unit, source, exact)
     prediction.result = text
+    prediction.number = float(result)
+    prediction.source = source
     record()["predictions"][prediction.question] = prediction
     print(f"You predicted {prediction}; it is {text}.")
 
@@ -98,7 +59,19 @@ def claim(sentence: str, holds: object) -> None:
     elif record().get("own_data"):
         print(f"✘ Not on this data: {sentence}")
     else:
-        raise ClaimFailed(f"✘ This does not hold here: {sentence}")
+        raise ClaimFailed(f"✘ This does not hold here: {sentence}" + _whose())
+
+
+def _whose() -> str:
+    """The learner's own functions that are in use, one of which may be why a claim fails."""
+    yours = [name for name, whose in record()["in_use"].items() if whose == "yours"]
+    if not yours:
+        return ""
+    names = " and ".join(yours)
+    return (
+        f" (Your function for {names} is in use here; "
+        f'exercise.check("{yours[-1]}", …) says more about it.)'
+    )
 
 
 def own_data(what: str) -> None:
@@ -108,16 +81,28 @@ def own_data(what: str) -> None:
 
 
 def summary() -> None:
-    """Print what this notebook has shown: claims, exercises, predictions against results."""
+    """Show what this notebook has shown: claims, exercises, predictions against results.
+
+    The record goes into the output's metadata, and into a file of the learner's own.
+    """
     claims = record()["claims"]
-    checks = record()["checks"]
-    print(f"Claims held: {sum(claims.values())} of {len(claims)}")
-    print(f"Exercises passed: {sum(checks.values())} of {len(checks)}")
-    for name, passed in sorted(checks.items()):
-        print(f"  {'●' if passed else '○'} {name}")
-    print("Predictions:")
+    checks = {name: check["passed"] for name, check in sorted(record()["checks"].items())}
+    lines = [
+        f"Claims held: {sum(claims.values())} of {len(claims)}",
+        f"Exercises passed: {sum(checks.values())} of {len(checks)}",
+        *(f"  {'●' if passed else '○'} {name}" for name, passed in checks.items()),
+        "Predictions:",
+    ]
     for question, prediction in record()["predictions"].items():
-        print(f"  {question} You: {prediction}. Result: {prediction.result}.")
+        lines.append(f"  {question} You: {prediction}. Result: {prediction.result}.")
+    save()
+    if in_notebook():
+        from IPython.display import display
+
+        shown = {"text/plain": "\n".join(lines)}
+        display(shown, raw=True, metadata={"scaletoolkit": plain()})
+    else:
+        print(*lines, sep="\n")
 
 
 def progress(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:

@@ -1,10 +1,12 @@
 """Executing a lab without a browser."""
 
+import json
+
 import pytest
 from tools import notebooks
 
 from scaletoolkit import lab
-from scaletoolkit.commands.run import LabFailed, run
+from scaletoolkit.commands.run import LabFailed, run, update_reference
 
 
 def write(path, *sources):
@@ -27,6 +29,54 @@ def test_sections_and_claims_are_said_and_the_executed_copy_is_written(tmp_path)
     assert saved.cells[1].outputs[0].text == "✔ Two and two make four\n"
     assert saved.metadata.language_info == {"name": "python"}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["copy.ipynb", "small.ipynb"]
+
+
+PICTURES = """
+from scaletoolkit.lab import plots
+def draw(show=None, height=1):
+    plots.curves([plots.Series("law", [1, 2], [1, height], "computed")], "T", "x", "y", show=show)
+draw()
+plots.explore(draw, height=(1, 3, 2))
+plots.live(draw, range(2))
+"""
+
+
+def test_every_picture_is_followed_by_its_words(tmp_path):
+    notebook = run(write(tmp_path / "small.ipynb", PICTURES), say=lambda _: None)
+    kinds = [max(output.data.keys() - {"text/plain"}) for output in notebook.cells[1].outputs]
+    sliders, *shown = [kind.split("/")[1] for kind in kinds[1:3]] + kinds[:2] + kinds[3:]
+    assert kinds[0:2] == kinds[3:5] == kinds[5:7] == ["image/png", "text/html"]
+    words = [output.data["text/html"] for output in notebook.cells[1].outputs[1::2]]
+    assert all("<details>" in text for text in words[-1:])
+
+
+KEEPS = """
+from scaletoolkit import lab
+lab.begin("42", "cpu · Python 3")
+lab.keep(size=(7.0, "B"))
+lab.recall("42.size")
+lab.claim("Yes", True)
+lab.summary()
+"""
+
+
+def test_a_record_comes_with_the_summary_and_becomes_the_reference(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCALETOOLKIT_RECORDS", str(tmp_path / "own"))
+    path = write(tmp_path / "small.ipynb", KEEPS)
+    copy = tmp_path / "copy.ipynb"
+    run(path, save=copy, say=lambda _: None)
+    saved = notebooks.read(copy)
+    assert not (tmp_path / "own").exists()
+    shown = saved.cells[1].outputs[-1]
+    assert shown.data["text/plain"].startswith("Claims held: 1 of 1\n")
+    assert shown.metadata.scaletoolkit.kept == {"42.size": {"value": 7.0, "unit": "B"}}
+    reference = tmp_path / "reference.json"
+    others = {"09.capacity": {"value": 1.0, "unit": ""}, "42.gone": {"value": 2.0, "unit": ""}}
+    reference.write_text(json.dumps(others))
+    update_reference(saved, reference)
+    assert list(json.loads(reference.read_text())) == ["09.capacity", "42.size"]
+    run(path, say=lambda _: None)
+    assert (tmp_path / "own" / "42.json").exists()
 
 
 def test_the_profile_reaches_the_lab(tmp_path):

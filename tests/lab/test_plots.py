@@ -1,12 +1,16 @@
-"""What every picture of the house has: units on its axes, provenance in its legend, no leak."""
+"""What every picture has: units at its axes, a source in its legend, its words, no leak."""
+
+import re
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scaletoolkit.lab import plots
 from scaletoolkit.lab.plots import Series
-from scaletoolkit.lab.plots.pictures import look
+from scaletoolkit.lab.plots.series import look
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +40,8 @@ def test_the_legend_says_where_the_numbers_come_from(pictures):
     (axes,) = pictures
     assert labels(axes) == [
         "linear",
-        "this machine (measured)",
-        "Amdahl (fitted)",
+        "this machine, measured",
+        "Amdahl, fitted",
         "your guess",
     ]
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("workers", "speed-up (×)")
@@ -57,9 +61,87 @@ def test_bars_show_their_values_and_differ_by_more_than_colour(pictures):
     assert plots.bars(groups, "Bytes", "MB", show_values=lambda v: f"{v} MB") is None
     (axes,) = pictures
     assert labels(axes) == ["CSV", "Parquet"]
-    assert axes.get_ylabel() == "MB (measured)"
+    assert axes.get_ylabel() == "MB, measured"
     assert {text.get_text() for text in axes.texts} == {"10 MB", "2 MB", "3 MB"}
     assert len({bar.get_hatch() for bar in axes.patches}) == 2
+
+
+def test_bars_of_two_sources_say_so_in_their_legend(pictures):
+    groups = {"by size": {"law": 1, "500 samples": 1.1}}
+    plots.bars(groups, "Errors", "%", {"law": "computed", "500 samples": "measured"})
+    assert labels(pictures[0]) == ["law, computed", "500 samples, measured"]
+    assert pictures[0].get_ylabel() == "%"
+    with pytest.raises(ValueError, match="kind must be one of measured, .*; got ''"):
+        plots.bars(groups, "Errors", "%", {"law": "computed"})
+
+
+def words_of(draw, *arguments, **options):
+    """The words that a picture hands on together with its figure."""
+    shown = []
+    draw(*arguments, **options, show=lambda _, words: shown.append(words))
+    (words,) = shown
+    return words
+
+
+def shape(words):
+    """What the comparison of stored outputs sees of a picture."""
+    return [re.sub("⟨.*?⟩", "⟨⟩", text) for text in (repr(words), words._repr_html_())]
+
+
+def test_a_picture_in_words_names_every_series_and_its_numbers():
+    series = [
+        Series("the report", [1, 2], [1, 1.9]),
+        Series("ideal", [1, 2], [1, 2], "ideal"),
+        Series("_", [1, 2], [3, 3], "ideal"),
+        Series("the rule", [0.5, 1.5], [7, 8], "simulated", exact=True),
+    ]
+    words = words_of(plots.curves, series, "Speed", "workers", "times")
+    lines = [line.split("  ") for line in repr(words).splitlines()]
+    assert lines[0] == ["This picture in words: Speed"]
+    assert [[cell.strip() for cell in line if cell] for line in lines[1:]] == [
+        ["series", "workers", "times"],
+        ["the report, measured", "1", "⟨", "1⟩"],
+        ["the report, measured", "2", "⟨", "1.90⟩"],
+        ["ideal", "1", "1"],
+        ["ideal", "2", "2"],
+        ["the rule, simulated", "0.500", "7"],
+        ["the rule, simulated", "1.50", "8"],
+    ]
+    assert words._repr_html_().startswith(
+        "<details><summary>This picture in words</summary><table><caption>Speed</caption>"
+    )
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e9), st.floats(0, 1e9)), min_size=1, max_size=60))
+def test_how_long_a_run_was_changes_nothing_that_is_compared(points):
+    def rush(x, y):
+        goal = Series("goal", [0, 9], [1, 1], "ideal")
+        panels = {"requests/s": [Series("answered", x, y), goal], "queue": [Series("waits", x, y)]}
+        return words_of(plots.panels, panels, "A rush", "seconds")
+
+    assert shape(rush(*zip(*points, strict=True))) == shape(rush([0.5], [7]))
+
+
+def test_a_long_series_is_told_in_ten_points_from_its_first_to_its_last():
+    words = words_of(plots.curves, [Series("a", range(100), range(100))], "", "x", "y")
+    assert [row["x"] for row in words.table.rows] == [0, 11, 22, 33, 44, 55, 66, 77, 88, 99]
+
+
+def test_points_that_are_not_drawn_have_no_words():
+    series = [Series("a", [1, 2], [float("nan"), 5]), Series("b", [], [])]
+    words = words_of(plots.panels, {"y": series}, "", "x")
+    assert {str(row["y"]) for row in words.table.rows} == {"⟨5⟩", "none"}
+
+
+def test_bars_in_words():
+    groups = {"one day": {"CSV": 10, "Parquet": 2}, "one user": {"CSV": 11, "Parquet": 3}}
+    words = words_of(plots.bars, groups, "Bytes", "MB", exact=True)
+    assert [tuple(row.values()) for row in words.table.rows] == [
+        ("CSV, measured", "one day", 10),
+        ("CSV, measured", "one user", 11),
+        ("Parquet, measured", "one day", 2),
+        ("Parquet, measured", "one user", 3),
+    ]
 
 
 def test_a_series_that_cannot_be_drawn_is_a_sentence():
@@ -98,20 +180,20 @@ def test_panels_share_an_axis_and_tell_their_series_apart(pictures):
     assert (top.get_title(loc="left"), bottom.get_xlabel()) == ("A rush", "seconds")
     assert [axes.get_ylabel() for axes in (top, bottom)] == list(rows)
     assert len({line.get_color() for axes in (top, bottom) for line in axes.lines}) == 3
-    assert labels(top) == ["answered (measured)", "asked for (measured)", "ready (measured)"]
+    assert labels(top) == ["answered, measured", "asked for, measured", "ready, measured"]
 
 
-def test_a_live_picture_is_one_display_that_is_drawn_at_every_tick(monkeypatch):
+def test_a_live_picture_is_drawn_at_every_tick_in_one_place_and_told_at_the_end(monkeypatch):
     from IPython import display
 
-    pictures = []
+    shown = []
     points = []
 
     class Handle:
-        update = pictures.append
+        update = shown.append
 
-    def first(picture, display_id):
-        pictures.append(picture)
+    def first(thing, display_id=False):
+        shown.append(thing)
         return Handle
 
     def draw(show):
@@ -120,5 +202,7 @@ def test_a_live_picture_is_one_display_that_is_drawn_at_every_tick(monkeypatch):
 
     monkeypatch.setattr(display, "display", first)
     plots.live(draw, iter(range(3)))
+    *pictures, words = shown
     assert len(points) == len({picture.data for picture in pictures}) == 4
     assert all(picture.data.startswith(b"\x89PNG") for picture in pictures)
+    assert len(words.table.rows) == 4

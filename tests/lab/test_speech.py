@@ -2,16 +2,8 @@
 
 import pytest
 
-import __main__
 from scaletoolkit import lab
 from scaletoolkit.lab import speech
-
-
-@pytest.fixture(autouse=True)
-def new_record(monkeypatch):
-    record = {"predictions": {}, "claims": {}, "checks": {}}
-    monkeypatch.setitem(__main__.__dict__, "lab_record", record)
-    return record
 
 
 def test_a_prediction_is_compared_and_kept_once(capsys):
@@ -20,13 +12,19 @@ def test_a_prediction_is_compared_and_kept_once(capsys):
     lab.compare(prediction, 1.5)
     lab.summary()
     printed = capsys.readouterr().out
-    assert "You predicted 5 ×; it is ⟨1.50 ×⟩.\n" in printed
-    assert printed.count("How much faster? You: 5 ×. Result: ⟨1.50 ×⟩.") == 1
+    assert "You predicted 5 ×; it is ⟨1.50 ×⟩ measured.\n" in printed
+    assert printed.count("How much faster? You: 5 ×. Result: ⟨1.50 ×⟩ measured.") == 1
 
 
 def test_an_exact_result_has_no_marks(capsys):
-    lab.compare(lab.predict("How many files?", 3), 1, exact=True)
-    assert capsys.readouterr().out.endswith("You predicted 3; it is 1.\n")
+    lab.compare(lab.predict("How many files?", 3), 1, "computed", exact=True)
+    assert capsys.readouterr().out.endswith("You predicted 3; it is 1 computed.\n")
+
+
+def test_where_a_number_is_waited_for_the_lab_stops_with_one_sentence(new_record):
+    with pytest.raises(lab.LabError, match="^Your turn: put a number where the three dots are"):
+        lab.predict("How many files?", ...)
+    assert new_record["predictions"] == {}
 
 
 @pytest.mark.parametrize("value", ["four", None, True, float("nan")])
@@ -43,16 +41,27 @@ def test_a_claim_that_holds_is_printed_and_one_that_does_not_stops(capsys, new_r
     assert new_record["claims"] == {"Two is even": True, "Three is even": False}
 
 
+def test_a_claim_that_fails_says_whose_function_was_in_use():
+    lab.records.in_use("0.1", "the library's")
+    with pytest.raises(lab.ClaimFailed, match="Two is odd$"):
+        lab.claim("Two is odd", False)
+    lab.records.in_use("0.2", "yours")
+    words = r"Two is odd \(Your function for 0.2 is in use here; exercise.check\(\"0.2\", …\)"
+    with pytest.raises(lab.ClaimFailed, match=words):
+        lab.claim("Two is odd", False)
+
+
 def test_on_own_data_a_claim_informs(capsys):
     lab.own_data("your own data in trips")
     lab.claim("Most users are new", False)
     assert capsys.readouterr().out.endswith("✘ Not on this data: Most users are new\n")
 
 
-def test_the_summary_counts_each_thing_once(capsys, new_record):
+def test_the_summary_counts_each_thing_once(capsys):
     for _ in range(2):
         lab.claim("It holds", True)
-    new_record["checks"] |= {"0.1": True, "0.2": False}
+    lab.records.checked("0.1", True)
+    lab.records.checked("0.2", False)
     capsys.readouterr()
     lab.summary()
     lines = capsys.readouterr().out.splitlines()

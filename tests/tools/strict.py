@@ -54,6 +54,7 @@ def _start(notebook, folder, token):
     environment = {name: os.environ[name] for name in os.environ if name != "SCALETOOLKIT_EVENTS"}
     environment |= {
         "SCALETOOLKIT_PROFILE": "ci",
+        "SCALETOOLKIT_RECORDS": str(folder / "records"),
         "IPYTHONDIR": str(folder / "ipython"),
         "TMPDIR": str(folder),
         MARK: token,

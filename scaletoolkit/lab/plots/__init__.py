@@ -1,10 +1,13 @@
 """The house style of every picture; every function draws and returns None. Every lab.
 
-pictures  series and their looks; curves, panels below each other, bars
+series    a series of points, and how each kind looks
+words     a picture in words: the table of its data, folded below it
+pictures  curves, panels below each other, bars
 moving    pictures that change: sliders, live pictures
 """
 
 from scaletoolkit.lab.plots.moving import explore, live
-from scaletoolkit.lab.plots.pictures import KINDS, Series, bars, curves, panels
+from scaletoolkit.lab.plots.pictures import bars, curves, panels
+from scaletoolkit.lab.plots.series import KINDS, Series
 
 __all__ = ["KINDS", "Series", "bars", "curves", "explore", "live", "panels"]

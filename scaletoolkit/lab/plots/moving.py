@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from scaletoolkit.lab.plots.pictures import Show
+from scaletoolkit.lab.plots.words import Words
 
 if TYPE_CHECKING:
+    from IPython.display import DisplayHandle
     from ipywidgets import IntSlider
     from matplotlib.figure import Figure
 
@@ -20,22 +22,40 @@ def explore(draw: Callable[..., None], **ranges: tuple[int, int, int]) -> None:
     `bars`. The last picture stays in the notebook file, where no kernel runs.
     """
     import ipywidgets
-    from IPython.display import Image, display
+    from IPython.display import display
 
     sliders = {name: _slider(name, *numbers) for name, numbers in ranges.items()}
+    picture = _place()
+    below = _place()
 
-    def picture() -> Image:
-        drawn: list[bytes] = []
-        values = {name: slider.value for name, slider in sliders.items()}
-        draw(lambda figure: drawn.append(_png(figure)), **values)
-        return Image(drawn[0])
+    def show(figure: Figure, words: Words) -> None:
+        picture(_image(figure))
+        below(words)
 
-    words = ", ".join(name.replace("_", " ") for name in ranges)
+    def redraw(change: object = None) -> None:
+        draw(show, **{name: slider.value for name, slider in sliders.items()})
+
+    names = ", ".join(name.replace("_", " ") for name in ranges)
     shown = ipywidgets.VBox(list(sliders.values()))._repr_mimebundle_()
-    display(shown | {"text/plain": f"Sliders ({words}): run this cell to move them."}, raw=True)
-    handle = display(picture(), display_id=True)
+    display(shown | {"text/plain": f"Sliders ({names}): run this cell to move them."}, raw=True)
+    redraw()
     for slider in sliders.values():
-        slider.observe(lambda _: handle.update(picture()), names="value")
+        slider.observe(redraw, names="value")
+
+
+def _place() -> Callable[[object], None]:
+    """A function that shows something below the cell, in the place of what it showed before."""
+    from IPython.display import display
+
+    handles: list[DisplayHandle] = []
+
+    def put(something: object) -> None:
+        if handles:
+            handles[0].update(something)
+        else:
+            handles.append(display(something, display_id=True))
+
+    return put
 
 
 def _slider(name: str, lowest: int, highest: int, start: int) -> IntSlider:
@@ -52,34 +72,33 @@ def _slider(name: str, lowest: int, highest: int, start: int) -> IntSlider:
 
 
 def live(draw: Callable[[Show], None], ticks: Iterable[object]) -> None:
-    """One picture that `draw(show)` draws anew at every tick, and once more when they end.
+    """One picture that `draw(show)` draws anew at every tick and at the end; then its words.
 
     ticks: anything that yields from time to time, as `LoadRun.ticks()` does. `draw` hands `show` on
     to `curves`, `bars` or `panels`.
     """
-    from IPython.display import Image, display
+    from IPython.display import display
 
-    handle = None
+    picture = _place()
+    last: list[Words] = []
 
-    def show(figure: Figure) -> None:
-        nonlocal handle
-        picture = Image(_png(figure))
-        if handle is None:
-            handle = display(picture, display_id=True)
-        else:
-            handle.update(picture)
+    def show(figure: Figure, words: Words) -> None:
+        picture(_image(figure))
+        last[:] = [words]
 
     for _ in ticks:
         draw(show)
     draw(show)
+    display(*last)
 
 
-def _png(figure: Figure) -> bytes:
+def _image(figure: Figure) -> object:
     """The figure as PNG with a palette, which takes a third of the bytes."""
+    from IPython import display
     from PIL import Image
 
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png")
     small = io.BytesIO()
     Image.open(drawn).convert("RGB").quantize(128).save(small, format="png", optimize=True)
-    return small.getvalue()
+    return display.Image(small.getvalue())

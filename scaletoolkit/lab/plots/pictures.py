@@ -1,34 +1,27 @@
 """Curves over a common axis, panels below each other, bars: pictures in the house style.
 
-A series says where its numbers come from, and its look follows: measured points are filled,
-fitted laws are solid lines, simulated ones dash-dotted, quoted figures are diamonds, the ideal is a
-pale grey line, the learner's guess a star. Colours are Okabe and Ito's, which colour-blind readers
-tell apart (https://jfly.uni-koeln.de/color/); markers and dashes repeat what colours say.
-
-`show` is what to do with a finished figure. Without it the figure appears below the cell;
-`explore` and `live` hand over a `show` of their own.
+Below each picture stands the same in words (see `words`). `show` is what to do with a finished
+figure and its words. Without it both appear below the cell; `explore` and `live` hand over a `show`
+of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
+
+from scaletoolkit.lab.plots.series import COLOURS, POINTS, Series, look
+from scaletoolkit.lab.plots.words import Words, in_words
+from scaletoolkit.lab.speech import in_notebook
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from numpy.typing import NDArray
 
-Show: TypeAlias = "Callable[[Figure], object]"
-Numbers: TypeAlias = "Sequence[float] | NDArray[Any]"
+Show: TypeAlias = "Callable[[Figure, Words], object]"
 Groups = Mapping[str, Mapping[str, float]]
 
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
-KINDS = ("measured", "fitted", "simulated", "quoted", "ideal", "guess")
-POINTS = ("measured", "simulated", "quoted")  # each has a colour of its own; a law shares one
 HATCHES = ["", "//", "..", "xx", "\\\\", "--", "oo"]
 STYLE: dict[Any, Any] = {  # matplotlib types such a dict by the name of every setting
     "figure.dpi": 110,
@@ -48,50 +41,6 @@ STYLE: dict[Any, Any] = {  # matplotlib types such a dict by the name of every s
 }
 
 
-@dataclass(frozen=True)
-class Series:
-    """A named series of points; `kind` is one of KINDS and stands in the legend, else ValueError.
-
-    dashed tells a second law from the first; marks=False draws a simulated line without points.
-    """
-
-    label: str
-    x: Numbers
-    y: Numbers
-    kind: str = "measured"
-    dashed: bool = False
-    marks: bool = True
-
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"kind must be one of {', '.join(KINDS)}; got {self.kind!r}")
-        if len(self.x) != len(self.y):
-            raise ValueError(f"{self.label}: {len(self.x)} x values but {len(self.y)} y values")
-
-
-def look(series: Series, number: int, joined: bool = False) -> dict[str, Any]:
-    """Options of `Axes.plot`, with the colour of that number; joined: measured points in line."""
-    colour = COLOURS[number % len(COLOURS)]
-    marker = MARKERS[number % len(MARKERS)]
-    hollow = {"marker": marker, "markerfacecolor": "white"}
-    looks: dict[str, dict[str, Any]] = {
-        "measured": {"color": colour, "marker": marker, "linestyle": "", "markersize": 7},
-        "fitted": {"color": colour, "linestyle": "-", "linewidth": 1.8},
-        "simulated": {"color": colour, "linestyle": "-.", "linewidth": 1.6, **hollow},
-        "quoted": {"color": colour, "marker": "D", "linestyle": "", "markerfacecolor": "none"},
-        "ideal": {"color": "#bdbdbd", "linestyle": "-", "linewidth": 2.5, "zorder": 1},
-        "guess": {"color": "#000000", "marker": "*", "linestyle": "", "markersize": 14},
-    }
-    options = looks[series.kind]
-    if joined and series.kind == "measured":
-        options |= {"linestyle": "-", "markersize": 3}
-    if series.dashed:
-        options["linestyle"] = "--"
-    if not series.marks:
-        options["marker"] = ""
-    return options
-
-
 class Scales(TypedDict, total=False):
     """Options of `curves`: logarithmic axes, and where the x axis has its numbers."""
 
@@ -108,7 +57,8 @@ class BarOptions(TypedDict, total=False):
 
 
 @contextmanager
-def _axes(title: str, x: str, labels: Collection[str], show: Show | None) -> Iterator[list[Axes]]:
+def _axes(words: Words, x: str, labels: Sequence[str], show: Show | None) -> Iterator[list[Axes]]:
+    """Axes below each other, one for each label; afterwards the figure is shown with its words."""
     import matplotlib.pyplot as plt
 
     size = (6, 3.6) if len(labels) == 1 else (6, 0.9 + 1.15 * len(labels))
@@ -119,15 +69,22 @@ def _axes(title: str, x: str, labels: Collection[str], show: Show | None) -> Ite
             for axes, label in zip(rows, labels, strict=True):
                 axes.set_ylabel(label)
                 axes.locator_params(nbins=8 if len(labels) == 1 else 4, steps=[1, 2, 5, 10])
-            rows[0].set_title(title)
+            rows[0].set_title(words.title)
             rows[-1].set_xlabel(x)
             yield rows
-            if show:
-                show(figure)
-            else:
-                plt.show()
+            (show or _below_the_cell)(figure, words)
         finally:
             plt.close(figure)
+
+
+def _below_the_cell(figure: Figure, words: Words) -> None:
+    import matplotlib.pyplot as plt
+
+    plt.show()
+    if in_notebook():
+        from IPython.display import display
+
+        display(words)
 
 
 def curves(
@@ -144,8 +101,9 @@ def curves(
     x, y: what stands at the axes. Options: log_x=True, log_y=True, and ticks=[1, 2, 4], the numbers
     that stand at the x axis.
     """
-    with _axes(title, x, [y], show) as (axes,):
-        _draw(axes, series)
+    lines = list(series)
+    with _axes(in_words(title, x, {y: lines}), x, [y], show) as (axes,):
+        _draw(axes, lines)
         _scale(axes, **scales)
         axes.figure.legend(loc="outside lower left", ncols=2)
 
@@ -168,7 +126,7 @@ def panels(
     rows: Mapping[str, Sequence[Series]], title: str, x: str, show: Show | None = None
 ) -> None:
     """Draw series second by second, in panels below each other: {y label: [Series, …]}."""
-    with _axes(title, x, rows, show) as grid:
+    with _axes(in_words(title, x, rows, timed=True), x, list(rows), show) as grid:
         number = -1
         for axes, series in zip(grid, rows.values(), strict=True):
             number = _draw(axes, series, number, joined=True)
@@ -181,9 +139,8 @@ def _draw(axes: Axes, lines: Iterable[Series], number: int = -1, joined: bool = 
     for series in lines:
         if series.kind in POINTS:
             number += 1
-        source = "" if series.kind in ("ideal", "guess") else f" ({series.kind})"
         options = look(series, max(number, 0), joined)
-        axes.plot(series.x, series.y, label=series.label + source, **options)
+        axes.plot(series.x, series.y, label=series.name, **options)
     return number
 
 
@@ -191,50 +148,59 @@ def bars(
     groups: Groups,
     title: str,
     y: str,
-    kind: str = "measured",
+    kind: str | Mapping[str, str] = "measured",
     *,
+    exact: bool | None = None,
     show: Show | None = None,
     **options: Unpack[BarOptions],
 ) -> None:
     """Draw groups of bars: {group: {label: value}}; the same labels in every group.
 
+    kind: where all values come from, or {label: where its values come from}; exact as in `Series`.
     Options: log_y=True, and show_values, a function that turns a value into the text above its bar.
     """
-    with _axes(title, "", [f"{y} ({kind})"], show) as (axes,):
+    names = list(next(iter(groups.values())))
+    kinds = dict.fromkeys(names, kind) if isinstance(kind, str) else kind
+    lines = []
+    for name in names:
+        values = [group[name] for group in groups.values()]
+        lines.append(Series(name, list(groups), values, kinds.get(name, ""), exact=exact))
+    label = f"{y}, {kind}" if isinstance(kind, str) else y
+    if not isinstance(kind, str):
+        names = [series.name for series in lines]
+    with _axes(in_words(title, "bar", {y: lines}), "", [label], show) as (axes,):
         axes.grid(visible=False, axis="x")
-        _draw_bars(axes, groups, **options)
+        _draw_bars(axes, lines, names, **options)
 
 
 def _draw_bars(
     axes: Axes,
-    groups: Groups,
+    lines: Sequence[Series],
+    names: Sequence[str],
     log_y: bool = False,
     show_values: Callable[[float], str] | None = None,
 ) -> None:
-    labels = list(next(iter(groups.values())))
-    width = 0.8 / len(labels)
-    for number, label in enumerate(labels):
-        offset = (number - (len(labels) - 1) / 2) * width
-        middles = [group + offset for group in range(len(groups))]
-        values = [group[label] for group in groups.values()]
+    width = 0.8 / len(lines)
+    for number, series in enumerate(lines):
+        offset = (number - (len(lines) - 1) / 2) * width
         drawn = axes.bar(
-            middles,
-            values,
+            [group + offset for group in range(len(series.x))],
+            series.y,
             width * 0.92,
-            label=label,
+            label=names[number],
             color=COLOURS[number % len(COLOURS)],
             hatch=HATCHES[number % len(HATCHES)],
             edgecolor="white",
             linewidth=0.5,
         )
         if show_values:
-            axes.bar_label(drawn, [show_values(value) for value in values], fontsize=8, padding=2)
-    axes.set_xticks(range(len(groups)), list(groups))
+            axes.bar_label(drawn, [show_values(value) for value in series.y], fontsize=8, padding=2)
+    axes.set_xticks(range(len(lines[0].x)), [str(group) for group in lines[0].x])
     axes.margins(y=0.12)
     if log_y:
         _log_axis(axes, "y")
-    if len(labels) > 1:
-        axes.figure.legend(loc="outside lower left", ncols=len(labels))
+    if len(lines) > 1:
+        axes.figure.legend(loc="outside lower left", ncols=len(lines))
 
 
 def _log_axis(axes: Axes, which: str) -> None:

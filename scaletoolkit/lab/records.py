@@ -1,0 +1,189 @@
+"""What a notebook remembers, and what it keeps for later labs.
+
+A lab's record is one plain dict named `lab_record` among the notebook's own variables: restart the
+kernel and it is gone, run a cell twice and its entry is replaced. `keep` and `summary` also write
+it to a file, from which `recall` takes the numbers of an earlier lab.
+"""
+
+import json
+import os
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+import __main__
+from scaletoolkit import __version__
+from scaletoolkit.lab.errors import LabError
+from scaletoolkit.lab.profile import records_folder
+from scaletoolkit.lab.tables import measured
+
+REFERENCE = Path(__file__).with_name("reference.json")
+
+
+@dataclass
+class Prediction:
+    """What the learner expects: a question, a value, a unit; later the result beside it."""
+
+    question: str
+    value: float
+    unit: str = ""
+    result: str = field(default="not compared yet", compare=False)
+    number: float | None = field(default=None, compare=False, repr=False)
+    source: str = field(default="", compare=False, repr=False)
+
+    def __str__(self) -> str:
+        number = f"{self.value:,}" if isinstance(self.value, int) else f"{self.value:,g}"
+        return f"{number} {self.unit}".rstrip()
+
+    def __repr__(self) -> str:
+        return f"Prediction: {self}"
+
+
+class Check(TypedDict):
+    """How an exercise went: whether it passed, tries, the hints that were read, and the answer."""
+
+    passed: bool
+    tries: int
+    hints: list[int]
+    solution_shown: bool
+
+
+class Kept(TypedDict):
+    """A measured number for later labs."""
+
+    value: float
+    unit: str
+
+
+class Record(TypedDict):
+    """Predictions by question, claims by sentence, exercises and whose functions are in use."""
+
+    predictions: dict[str, Prediction]
+    claims: dict[str, bool]
+    checks: dict[str, Check]
+    in_use: dict[str, str]
+    kept: dict[str, Kept]
+    lab: NotRequired[str]
+    machine: NotRequired[str]
+    began: NotRequired[float]
+    own_data: NotRequired[str]
+    workspaces: NotRequired[dict[str, subprocess.Popen[bytes]]]
+
+
+def record() -> Record:
+    """The dict `lab_record` of this notebook, made when missing."""
+    empty: Record = {"predictions": {}, "claims": {}, "checks": {}, "in_use": {}, "kept": {}}
+    return __main__.__dict__.setdefault("lab_record", empty)
+
+
+def begin(number: str, machine: str) -> None:
+    """Note which lab this is, on which machine (a line, which is printed), and when it began."""
+    noted = record()
+    noted["lab"] = number
+    noted["machine"] = machine
+    noted.setdefault("began", time.time())
+    print(machine)
+
+
+def checked(name: str, passed: bool) -> None:
+    """Note one more try of an exercise, and whether it passed."""
+    check = _check(name)
+    check["passed"] = passed
+    check["tries"] += 1
+
+
+def hinted(name: str, step: int) -> None:
+    """Note that a hint was read."""
+    check = _check(name)
+    check["hints"] = sorted({*check["hints"], step})
+
+
+def shown(name: str) -> None:
+    """Note that the solution was shown."""
+    _check(name)["solution_shown"] = True
+
+
+def in_use(name: str, whose: str) -> None:
+    """Note whose function later cells use for an exercise: "yours" or "the library's"."""
+    record()["in_use"][name] = whose
+
+
+def _check(name: str) -> Check:
+    new: Check = {"passed": False, "tries": 0, "hints": [], "solution_shown": False}
+    return record()["checks"].setdefault(name, new)
+
+
+def keep(**numbers: tuple[float, str]) -> None:
+    """Keep measured numbers of this lab for later ones: name=(value, unit). See `recall`."""
+    noted = record()
+    if "lab" not in noted:
+        raise LabError("Which lab is this? Run its first cell, which says so, and then this one.")
+    for name, (value, unit) in numbers.items():
+        print(f"Kept for later labs: {noted['lab']}.{name} {measured(value, unit)}")
+        noted["kept"][f"{noted['lab']}.{name}"] = {"value": float(value), "unit": unit}
+    save()
+
+
+def recall(name: str) -> float:
+    """The number that an earlier lab has kept, for example "09.capacity"; prints whose it is.
+
+    It is the learner's own where there is one, else the reference of the course. Raises LabError
+    where there is neither.
+    """
+    own = _own(name)
+    kept = own or _read(REFERENCE).get(name)
+    if kept is None:
+        raise LabError(f"No lab has kept a number named {name!r}.")
+    whose = f"from your lab {name.split('.')[0]}" if own else "the reference of the course"
+    print(f"{name}: {measured(kept['value'], kept['unit'])}, {whose}")
+    return kept["value"]
+
+
+def _own(name: str) -> Kept | None:
+    """The learner's own number; None, and a sentence if its file is broken, where there is none."""
+    path = records_folder() / f"{name.split('.')[0]}.json"
+    try:
+        kept: Kept = _read(path)["kept"][name]
+        return {"value": float(kept["value"]), "unit": str(kept["unit"])}
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        print(f"{path} holds no number {name}; the reference is taken.")
+        return None
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def plain() -> dict[str, Any]:
+    """The record as JSON knows it: without processes, and with the minutes since the lab began."""
+    noted: dict[str, Any] = {**record()}
+    noted.pop("workspaces", None)
+    began = noted.pop("began", None)
+    noted["minutes"] = began and round((time.time() - began) / 60, 1)
+    noted["predictions"] = [
+        {"question": p.question, "guess": p.value, "unit": p.unit}
+        | {"result": p.number, "source": p.source}
+        for p in record()["predictions"].values()
+    ]
+    words = [part.rsplit(" ", 1) for part in noted.get("machine", "").split(" · ")]
+    versions = {pair[0]: pair[1] for pair in words if len(pair) == 2 and pair[1][0].isdigit()}
+    noted["versions"] = {"scaletoolkit": __version__} | versions
+    return noted
+
+
+def save() -> None:
+    """Write the record of a lab that has begun into the learner's folder, whole or not at all."""
+    if "lab" not in record():
+        return
+    folder = records_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / f"{record()['lab']}.{os.getpid()}.partial"
+        partial.write_text(json.dumps(plain(), ensure_ascii=False), encoding="utf-8")
+        partial.replace(folder / f"{record()['lab']}.json")
+    except OSError as error:
+        print(f"This lab's record could not be written into {folder}: {error.strerror}.")
