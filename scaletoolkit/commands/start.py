@@ -45,13 +45,11 @@ def _begin(path: Path) -> str:
     number = path.stem[:2]
     given = edition.newest(path)
     if copy.exists():
-        same = edition.edition_of(labs.read(copy)) == edition.edition_of(given.notebook)
-        newer = (
-            ""
-            if same
-            else f" The course has a newer one: `python -m scaletoolkit update {number}`."
-        )
-        return f"{folder.name(copy)} is as you left it.{newer}"
+        sentence = f"{folder.name(copy)} is as you left it."
+        if edition.edition_of(labs.read(copy)) == edition.edition_of(given.notebook):
+            return sentence
+        update = f"`python -m scaletoolkit update {number}` brings what is new there"
+        return f"{sentence} The course has changed since: {update}."
     folder.keep(given)
     for file, content in given.beside.items():
         if not copy.with_name(file).exists():

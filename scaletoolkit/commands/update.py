@@ -22,11 +22,13 @@ def _update(options: Namespace) -> int:
     if options.lab:
         print(*_lab(labs.find_lab(options.lab)), sep="\n")
         return 0
+    begun = [path for path in labs.labs() if folder.place(path).exists()]
+    if not begun:
+        print("No lab has been begun; `python -m scaletoolkit start` begins one.")
     status = 0
-    for path in labs.labs():
+    for path in begun:
         try:
-            if folder.place(path).exists():
-                print(*_lab(path), sep="\n")
+            print(*_lab(path), sep="\n")
         except lab.LabError as error:
             print(error, file=sys.stderr)
             status = 1

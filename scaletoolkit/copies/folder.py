@@ -3,6 +3,7 @@
 Every file in it appears whole or not at all.
 """
 
+import contextlib
 import itertools
 import json
 import os
@@ -54,7 +55,7 @@ def load(copy: Path, course: Notebook) -> tuple[Notebook, int]:
 
 def save(path: Path, content: bytes | Notebook) -> None:
     """Write a file of this folder, a notebook as JupyterLab would; LabError where that fails."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
@@ -63,9 +64,9 @@ def save(path: Path, content: bytes | Notebook) -> None:
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise lab.LabError(f"{path} cannot be written: {error.strerror}.") from None
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _json(notebook: Notebook) -> bytes:
