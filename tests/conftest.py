@@ -24,6 +24,7 @@ SLOW = (
     "commands/test_main.py::test_interrupting",
     "commands/test_run.py",
     "copies/test_edition.py::test_run_all",
+    "copies/test_merge.py",
     "machine/ranks/",
     "service/test_autoscaler.py::test_the_size_follows",
     "service/test_faults.py",

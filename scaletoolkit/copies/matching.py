@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import SequenceMatcher
 
@@ -26,22 +27,24 @@ def _lines(cell: Cell) -> list[str]:
 
 
 def known(cells: Sequence[Cell], course: Iterable[Cell]) -> tuple[list[Cell], int]:
-    """The cells, each under a key that no other has, and how many got another id for it.
+    """The cells, each with an id that no other has, and how many got another one for it.
 
     A cell without an id of the course takes that of the cell that it is most like, if none has it.
     """
     missing = {key(cell): cell for cell in course}
-    named = [missing.pop(key(cell), None) is not None for cell in cells]
-    keys: set[Key] = set()
+    taken = {name for name, _ in missing}
+    count = Counter(map(key, cells))
+    named = [count[key(cell)] == 1 and bool(missing.pop(key(cell), None)) for cell in cells]
     result = []
     for cell, by_id in zip(cells, named, strict=True):
+        name = str(cell.get("id"))
         found = None if by_id else _most_like(cell, missing.values())
         if found:
-            cell = cell | {"id": missing.pop(key(found))["id"]}
-        elif key(cell) in keys or not re.fullmatch(r"[\w-]{1,64}", str(cell.get("id", "")), re.A):
-            cell = cell | {"id": secrets.token_hex(4)}
-        keys.add(key(cell))
-        result.append(cell)
+            name = missing.pop(key(found))["id"]
+        elif not by_id and (name in taken or not re.fullmatch(r"[\w-]{1,64}", name, re.A)):
+            name = secrets.token_hex(4)
+        taken.add(name)
+        result.append(cell | {"id": name})
     renamed = sum(a.get("id") != b["id"] for a, b in zip(cells, result, strict=True))
     return result, renamed
 

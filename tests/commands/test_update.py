@@ -217,5 +217,7 @@ def test_all_that_was_begun_is_updated_and_one_broken_copy_stops_none(begun):
 
 
 def test_where_nothing_was_begun_it_says_so(course):
-    assert call("update")[1] == "No lab has been begun; `python -m scaletoolkit start` begins one.\n"
+    assert (
+        call("update")[1] == "No lab has been begun; `python -m scaletoolkit start` begins one.\n"
+    )
     assert call("update", "00")[2].startswith("There is no my/00_small.ipynb yet; ")
