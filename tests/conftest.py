@@ -23,6 +23,7 @@ settings.load_profile("scaletoolkit")
 SLOW = (
     "commands/test_main.py::test_interrupting",
     "commands/test_run.py",
+    "commands/test_start.py::test_it_opens",
     "copies/test_edition.py::test_run_all",
     "copies/test_merge.py",
     "machine/ranks/",

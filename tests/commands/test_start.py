@@ -1,9 +1,14 @@
 """A lab for a learner: made once, never overwritten."""
 
+import json
 import os
+import subprocess
+import sys
 import time
+import urllib.request
 
-from tools.course import CELLS, call, changed
+import psutil
+from tools.course import CELLS, at, call, changed, checkout, in_clone
 
 
 def test_a_copy_is_made_with_what_lies_beside_the_lab(course):
@@ -46,3 +51,38 @@ def test_without_a_number_it_is_the_lab_that_was_saved_last_or_the_first(course)
 def test_only_labs_of_the_course_can_be_started(course):
     status, _, complaint = call("start", "77")
     assert (status, complaint) == (2, "There is no lab '77'; there are 00.\n")
+
+
+def running(process, folder):
+    """What the JupyterLab that this process has become says of itself, once it answers."""
+    for _ in range(600):
+        for file in folder.glob("jpserver-*.json"):
+            server = json.loads(file.read_text())
+            with urllib.request.urlopen(f"{server['url']}api?token={server['token']}"):
+                return server
+        assert process.poll() is None
+        time.sleep(0.1)
+    raise TimeoutError("no JupyterLab within a minute")
+
+
+def test_it_opens_in_jupyterlab_on_loopback_without_news_and_only_one(tmp_path, monkeypatch):
+    _, clone = checkout(tmp_path)
+    for name in ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / name))
+    monkeypatch.setenv("BROWSER", "true")
+    command = [sys.executable, "-m", "scaletoolkit", "start", "00", "--open"]
+    process = subprocess.Popen(
+        command, cwd="/", env=at(clone), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    try:
+        server = running(process, tmp_path / "JUPYTER_RUNTIME_DIR")
+        assert (server["pid"], server["hostname"]) == (process.pid, "127.0.0.1")
+        assert server["root_dir"] == str(clone)
+        options = " ".join(psutil.Process(process.pid).cmdline())
+        for words in ("news_url=None", "NeverCheckForUpdate", "/lab/tree/my/00_start_here.ipynb"):
+            assert words in options
+        said = in_clone(clone, "start", "01", "--open")
+        assert "JupyterLab runs already; it opens the lab at http://127.0.0.1:" in said
+    finally:
+        process.terminate()
+        process.wait(30)

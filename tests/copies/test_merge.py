@@ -59,7 +59,9 @@ class Story:
             at = self.dice.randrange(len(cells))
             match self.dice.choice(["text", "text", "new", "remove", "move", "type"]):
                 case "text":
-                    cells[at].source = self.text(cells[at].id.split("-")[0])
+                    is_text = cells[at].cell_type == "markdown"
+                    kind = "markdown" if is_text else cells[at].id.split("-")[0]
+                    cells[at].source = self.text(kind)
                 case "new":
                     cells.insert(at, self.cell())
                 case "remove" if len(cells) > 1:

@@ -1,7 +1,12 @@
 """A small course with one lab, its learner, and what both may do to their notebooks."""
 
 import io
+import os
+import shutil
+import subprocess
+import sys
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 from tools import notebooks
 
@@ -81,3 +86,38 @@ def call(*words):
     with redirect_stdout(out), redirect_stderr(complaints):
         status = main(words)
     return status, out.getvalue(), complaints.getvalue()
+
+
+def git(folder, *words):
+    """What git says in a folder."""
+    person = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    return subprocess.check_output(["git", *person, *words], cwd=folder, text=True)
+
+
+def checkout(folder):
+    """A repository with this course as it is now, and a learner's clone of it: two folders."""
+    root = Path(__file__).parents[2]
+    upstream = folder / "upstream"
+    shutil.copytree(root / "labs", upstream / "labs", ignore=lambda *_: [".ipynb_checkpoints"])
+    leave = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(root / "scaletoolkit", upstream / "scaletoolkit", ignore=leave)
+    for name in (".gitignore", "pyproject.toml", "Makefile"):
+        shutil.copy(root / name, upstream)
+    git(upstream, "init", "--quiet")
+    git(upstream, "add", ".")
+    git(upstream, "commit", "--quiet", "--message", "The course")
+    git(folder, "clone", "--quiet", "upstream", "clone")
+    return upstream, folder / "clone"
+
+
+def at(clone):
+    """The environment in which the package is that of a clone."""
+    return os.environ | {"PYTHONPATH": str(clone), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def in_clone(clone, *words):
+    """What a command prints that runs in a clone, as a learner types it."""
+    command = [sys.executable, "-m", "scaletoolkit", *words]
+    run = subprocess.run(command, cwd=clone, env=at(clone), capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
