@@ -281,6 +281,34 @@ def test_whole_events_need_no_right_to_write(tmp_path, monkeypatch):
         events.ensure(folder, 2000)
 
 
+def test_a_folder_that_cannot_hold_events_is_a_sentence():
+    with pytest.raises(lab.LabError, match="at /dev/null.*; name another folder in SCALETOOLKIT"):
+        events.ensure("/dev/null/events", 1000)
+
+
+SMALL_DISK = 'mount -t tmpfs -o size=64k none $0 && exec $1 -c "$2" $0'
+UNSHARE = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None
+    or subprocess.run([*UNSHARE, "mount -t tmpfs none /mnt"], capture_output=True).returncode != 0,
+    reason="no disk can be mounted here",
+)
+def test_a_disk_that_is_full_is_a_sentence_and_nothing_is_left_on_it(tmp_path):
+    code = (
+        "import os, sys\nfrom scaletoolkit import lab\nfrom scaletoolkit.data import events\n"
+        "try:\n    events.ensure(sys.argv[1] + '/events', 100_000)\n"
+        "except lab.LabError as error:\n    print(error, os.listdir(sys.argv[1]))"
+    )
+    command = [*UNSHARE, SMALL_DISK, tmp_path, sys.executable, code]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.stdout == (
+        f"The events cannot be read or written at {tmp_path}/events: no space left on device; "
+        "name another folder in SCALETOOLKIT_DATA. []\n"
+    )
+
+
 def test_events_behind_a_link_are_written_where_it_points(tmp_path):
     (tmp_path / "large disk").mkdir()
     link = tmp_path / "events"

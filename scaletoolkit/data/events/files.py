@@ -66,10 +66,10 @@ def ensure(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Pa
                 if folder.exists():
                     print(f"{folder.name} is not whole or of another version; it is written again.")
                 _write(folder, rows, seed, workers)
-    except PermissionError as error:
+    except OSError as error:  # read-only, full, no folder, somebody else's
         raise lab.LabError(
-            f"The events cannot be read or written at {error.filename}; "
-            "name another folder in SCALETOOLKIT_DATA."
+            f"The events cannot be read or written at {error.filename or folder}: "
+            f"{os.strerror(error.errno or 0).lower()}; name another folder in SCALETOOLKIT_DATA."
         ) from None
     return folder
 
