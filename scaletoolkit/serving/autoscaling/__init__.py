@@ -30,7 +30,7 @@ from scaletoolkit.serving.autoscaling.manifest.spec import (
     Spec,
 )
 from scaletoolkit.serving.autoscaling.pods import Pod, Sample, Scale, Seen
-from scaletoolkit.serving.autoscaling.simulator import Replay, Setting, simulate
+from scaletoolkit.serving.autoscaling.simulator import Replay, simulate
 from scaletoolkit.serving.autoscaling.workload import Capacity, Workload
 
 __all__ = [
@@ -53,7 +53,6 @@ __all__ = [
     "Scale",
     "ScaleEvent",
     "Seen",
-    "Setting",
     "Spec",
     "Workload",
     "live",

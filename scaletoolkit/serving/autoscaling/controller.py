@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 
 from scaletoolkit.serving.autoscaling import limits
-from scaletoolkit.serving.autoscaling.calculator import MetricStatus, Tolerances, propose
 from scaletoolkit.serving.autoscaling.decision import Decision, Memory, reconcile
 from scaletoolkit.serving.autoscaling.limits import History
-from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Metric, Spec
-from scaletoolkit.serving.autoscaling.pods import Scale, Seen
+from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Spec
+from scaletoolkit.serving.autoscaling.pods import Seen
 
 
 class Controller:
@@ -20,46 +19,15 @@ class Controller:
         self.flags = flags
         self.memory = Memory()
         self._window_s = longest_window_s(spec, flags)
-        self._propose = Proposer()
 
     def sync(self, seen: Seen, now_s: float) -> Decision:
         """One Decision by `reconcile`, remembered. `now_s` is in the manifest's seconds."""
-        history, events, conditions = self.memory
+        history = self.memory.history
         history = history and prune(history, now_s - self._window_s)
-        memory = Memory(history, events, conditions)
-        decision = reconcile(self.spec, seen, memory, now_s, self.flags, self._propose)
+        memory = self.memory._replace(history=history)
+        decision = reconcile(self.spec, seen, memory, now_s, self.flags)
         self.memory = decision.memory
         return decision
-
-
-class Proposer:
-    """`propose` that remembers each metric's last answer, and gives it again for equal inputs.
-
-    Not for CPU: whether a pod is warm depends on the time.
-    """
-
-    def __init__(self) -> None:
-        self._answers: dict[Metric, tuple[tuple[object, ...], MetricStatus]] = {}
-
-    def __call__(
-        self,
-        metric: Metric,
-        seen: Seen,
-        scale: Scale,
-        tolerances: Tolerances,
-        now_s: float,
-        flags: Flags,
-    ) -> MetricStatus:
-        """What `propose` answers."""
-        reading = seen.metrics.get(metric.key)
-        if metric.name == "cpu" or not isinstance(reading, dict):
-            return propose(metric, seen, scale, tolerances, now_s, flags)
-        inputs = (*seen.pods, *reading.items(), scale, tolerances)
-        inputs_before, status = self._answers.get(metric, ((), None))
-        if status is None or inputs != inputs_before:
-            status = propose(metric, seen, scale, tolerances, now_s, flags)
-            self._answers[metric] = (inputs, status)
-        return status
 
 
 def longest_window_s(spec: Spec, flags: Flags) -> float:
@@ -117,16 +85,16 @@ def live(
             return
 
 
-def time_scale(spec: Spec, speed: float, flags: Flags = FLAGS) -> str:
+def time_scale(spec: Spec, speed: float) -> str:
     """The sentence that says how fast time runs in a live run, and what that makes of the spec.
 
     Raises ValueError for a speed that is not positive.
     """
     if not speed > 0 or not math.isfinite(speed):
         raise ValueError(f"speed must be a positive number, got {speed}")
-    window_s = longest_window_s(spec, flags)
+    window_s = longest_window_s(spec, FLAGS)
     return (
         f"Time runs {speed:g} times as fast as in the manifest: the sync period of "
-        f"{flags.sync_period_s:g} s takes {flags.sync_period_s / speed:g} s here, the longest "
+        f"{FLAGS.sync_period_s:g} s takes {FLAGS.sync_period_s / speed:g} s here, the longest "
         f"stabilization window of {window_s:g} s takes {window_s / speed:g} s."
     )

@@ -3,17 +3,16 @@
 The order of the steps is that of reconcileAutoscaler in Kubernetes' horizontal.go (2026).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from scaletoolkit.serving.autoscaling import calculator, limits
 from scaletoolkit.serving.autoscaling.calculator import MetricStatus, Tolerances
 from scaletoolkit.serving.autoscaling.limits import Events, History, Recommendation
-from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Metric, Spec
+from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Spec
 from scaletoolkit.serving.autoscaling.pods import Scale, Seen, active
 
 Conditions: TypeAlias = Mapping[str, str]
-Propose: TypeAlias = Callable[[Metric, Seen, Scale, Tolerances, float, Flags], MetricStatus]
 ABOVE_MAX = "Current number of replicas above Spec.MaxReplicas"
 BELOW_MIN = "Current number of replicas below Spec.MinReplicas"
 
@@ -61,18 +60,13 @@ class Decision(NamedTuple):
 
 
 def reconcile(
-    spec: Spec,
-    seen: Seen,
-    memory: Memory,
-    now_s: float,
-    flags: Flags = FLAGS,
-    propose: Propose = calculator.propose,
+    spec: Spec, seen: Seen, memory: Memory, now_s: float, flags: Flags = FLAGS
 ) -> Decision:
     """What Kubernetes' HorizontalPodAutoscaler would decide at this moment: a Decision.
 
     spec: from `parse`. memory: of the Decision before, `Memory()` at the start. now_s: seconds on
     the clock that all other times are on. Nothing that is passed in is changed, and the same
-    arguments always give the same decision. propose: asks one metric; see `Proposer`.
+    arguments always give the same decision.
     """
     scale = seen.scale
     if scale is None:
@@ -84,10 +78,11 @@ def reconcile(
     decision = _without_metrics(spec, current, memory, flags)
     if decision is None:
         tolerances = _tolerances(spec, flags)
-        statuses = []
-        for metric in spec.metrics:
-            statuses.append(propose(metric, seen, scale, tolerances, now_s, flags))
-        decision = _by_metrics(spec, tuple(statuses), current, memory, now_s, flags)
+        statuses = tuple(
+            calculator.propose(metric, seen, scale, tolerances, now_s, flags)
+            for metric in spec.metrics
+        )
+        decision = _by_metrics(spec, statuses, current, memory, now_s, flags)
     return decision if decision.replicas == current else _recorded(spec, decision, now_s, flags)
 
 

@@ -15,6 +15,7 @@ from scaletoolkit.serving.autoscaling.manifest.document import ManifestError
 from scaletoolkit.serving.autoscaling.manifest.spec import Metric, Spec
 from scaletoolkit.serving.autoscaling.pods import Pod, Reading, Sample, Samples, Scale, Seen
 
+CORE_MILLI = 1000
 SIGNALS = {
     "in_flight": ("in_flight", "inflight", "concurren", "ongoing"),
     "queue_length": ("queue", "waiting", "backlog"),
@@ -26,16 +27,13 @@ SIGNALS = {
 class Capacity:
     """What one replica can do, and what it takes to start one.
 
-    requests_per_s: its throughput when it never idles. service_s: how long a request takes that
-    does not wait. cpu_busy_milli: CPU that it uses at full load, of the `cpu_request_milli` that
-    it asked for.
+    requests_per_s: its throughput when it never idles, which takes the whole core that it asked
+    for. service_s: how long a request takes that does not wait.
     """
 
     requests_per_s: float = 50.0
     service_s: float = 0.16
     start_up_s: float = 30.0
-    cpu_request_milli: int = 1000
-    cpu_busy_milli: int = 1000
 
     def __repr__(self) -> str:
         return (
@@ -44,7 +42,7 @@ class Capacity:
         )
 
     def __post_init__(self) -> None:
-        for name in ("requests_per_s", "service_s", "cpu_request_milli", "cpu_busy_milli"):
+        for name in ("requests_per_s", "service_s"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if not 0 <= self.start_up_s < math.inf:
@@ -59,20 +57,13 @@ class Workload:
     """
 
     def __init__(
-        self,
-        capacity: Capacity,
-        replicas: int,
-        max_queue: float = math.inf,
-        containers: Sequence[str] = ("server",),
+        self, capacity: Capacity, replicas: int, containers: Sequence[str] = ("server",)
     ) -> None:
         self.capacity = capacity
-        self.max_queue = max_queue
-        each_milli = capacity.cpu_request_milli // len(containers)
-        self._requests = {name: {"cpu": each_milli} for name in containers}
+        self._requests = {name: {"cpu": CORE_MILLI // len(containers)} for name in containers}
         self._cohort = Pod("ready", copies=0, requests_milli=self._requests)
         self.now_s = 0.0
         self.queue = 0.0
-        self.refused = 0.0
         self.replicas = replicas
         self.ready = replicas
         self._scale = Scale(replicas, replicas)
@@ -88,17 +79,16 @@ class Workload:
         self.waited_s = 0.0
         self.could_serve = 0.0
 
-    def advance(self, rate_per_s: float, seconds: float) -> tuple[float, float]:
-        """Let requests arrive at a rate for so long: (requests served, requests refused)."""
+    def advance(self, rate_per_s: float, seconds: float) -> float:
+        """Let requests arrive at a rate for so long: how many were served."""
         end_s = self.now_s + seconds
         served = self.served
-        refused = self.refused
         while self.starting and self.starting[0][0] <= end_s:
             ready_at_s, replicas = self.starting.popleft()
             self._flow(rate_per_s, ready_at_s - self.now_s)
             self.ready += replicas
         self._flow(rate_per_s, end_s - self.now_s)
-        return self.served - served, self.refused - refused
+        return self.served - served
 
     def _flow(self, rate_per_s: float, seconds: float) -> None:
         """The same, while the number of ready replicas stays as it is."""
@@ -115,9 +105,6 @@ class Workload:
             if queue:
                 self.waited_s += queue * queue / (full_per_s - rate_per_s) / 2
             after = 0.0
-        if after > self.max_queue:
-            self.refused += after - self.max_queue
-            after = self.max_queue
         self.arrived += rate_per_s * seconds
         self.could_serve += full_per_s * seconds
         self.period_s += seconds
@@ -162,7 +149,7 @@ class Workload:
             "queue_length": self.waited_s / seconds,
             "in_flight": (self.waited_s + self.served * self.capacity.service_s) / seconds,
             "requests_per_s": self.arrived / seconds,
-            "cpu": busy * self.ready * self.capacity.cpu_busy_milli / 1000,
+            "cpu": busy * self.ready,
         }
 
     def _each(self, value_milli: int, windowed: bool) -> Samples:
