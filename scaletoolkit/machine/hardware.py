@@ -35,10 +35,7 @@ def gpus() -> int:
 
 
 def device(local_rank: int = 0) -> str:
-    """Where tensors should live: "cuda:<n>" where there is a GPU, else "cpu".
-
-    Ranks that outnumber the GPUs share them, one after the other.
-    """
+    """Where tensors should live: "cuda:<n>", GPUs in turn over the ranks, or "cpu" without one."""
     count = gpus()
     return f"cuda:{local_rank % count}" if count else "cpu"
 

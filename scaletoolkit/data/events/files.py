@@ -45,7 +45,7 @@ def keys(folder: str | Path) -> dict[str, str | int]:
     path = Path(folder) / DESCRIPTION
     if not path.exists():
         raise lab.LabError(
-            f"{folder} holds no events: it has no {DESCRIPTION}, which write and adopt leave."
+            f"{folder} holds no events: it has no {DESCRIPTION}, which prepare and adopt leave."
         )
     return json.loads(path.read_text())["keys"]
 
@@ -53,8 +53,10 @@ def keys(folder: str | Path) -> dict[str, str | int]:
 def ensure(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Path:
     """The folder, after writing its `rows` events if they are not all there.
 
-    Any number of a user's processes may ask at once: one writes, the others wait and take what it
-    wrote. Raises LabError where the folder cannot be written, or holds files that are not events.
+    Ten Parquet files in time order. Memory is bounded by the chunk: about 0.3 GB a worker. A write
+    that is cut short leaves the whole old folder, or none. Any number of a user's processes may ask
+    at once: one writes, the others wait and take what it wrote. Raises LabError where the folder
+    cannot be written or holds files that are not events, ValueError for fewer than ten rows.
     """
     folder = Path(folder)
     try:
@@ -80,19 +82,6 @@ def _refuse_other_files(folder: Path) -> None:
     for name in names:
         if not name.startswith(("events-", ".", "_")):
             raise lab.LabError(f"{folder} holds {name}, which are no events; move it away first.")
-
-
-def write(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Path:
-    """Write `rows` events as ten Parquet files in time order, in the place of what is there.
-
-    Returns the folder. Memory is bounded by the chunk, not by `rows`: about 0.3 GB a worker. A
-    write that is cut short leaves the whole old folder, or none. Raises ValueError for fewer than
-    ten rows.
-    """
-    folder = Path(folder)
-    with folders.alone(folder, "another lab is writing the events"):
-        _write(folder, rows, seed, workers)
-    return folder
 
 
 def _write(folder: Path, rows: int, seed: int, workers: int) -> None:
