@@ -36,13 +36,12 @@ class Options(TypedDict, total=False):
 class Settings:
     """One model server.
 
-    cpu_milli: what each replica may use of a core, in thousandths, as a container with that limit
-    (its request is the same); None means all it can get. accelerator_ms: (for a call, for an item)
-    makes every replica an emulated accelerator: the model's real answers, after as many
-    milliseconds as that device would take. start_up_s: how long a replica, its model loaded, waits
-    until it is ready, as if an image had to be fetched: emulated, too. warm: fork replicas from a
-    process that has started Python before, where the system can (Linux). period_s: over how long
-    the averages on /metrics go; the autoscaler's sync period. Raises ValueError for what cannot be.
+    cpu_milli: the thousandths of a core that each replica may use, as a container with that limit
+    and request; None: all it can get. accelerator_ms: (for a call, for an item) makes replicas
+    emulated accelerators: the model's real answers, after as many milliseconds. start_up_s: an
+    emulated wait until a replica is ready, as if an image had to be fetched. warm: fork replicas
+    from a process that has started Python before (Linux). period_s: over how long the averages on
+    /metrics go; the autoscaler's sync period. Raises ValueError for what cannot be.
     """
 
     folder: str

@@ -68,8 +68,7 @@ def main(folder: Folder, launched: bool) -> None:
         meeting.in_files(folder, attempt)
     marks = Marks(folder, attempt, rank)
     lock = marks.hold()
-    _say_where_it_ends(marks)
-    threading.Thread(target=_beat, args=(marks, threading.get_ident()), daemon=True).start()
+    _begin_signs(marks)
     lines = Lines(rank, os.dup(1))
     sys.stdout = cast("TextIO", lines)
     try:
@@ -89,13 +88,14 @@ def main(folder: Folder, launched: bool) -> None:
     lock.close()
 
 
-def _say_where_it_ends(marks: Marks) -> None:
-    """Let a termination signal and stderr leave their marks."""
+def _begin_signs(marks: Marks) -> None:
+    """Let a heartbeat, a termination signal and stderr leave their marks."""
     marks.save_json("state", {"pid": os.getpid(), "collectives": -1, "where": "its start"})
     stopped = marks.path("stopped").open("w")
     faulthandler.register(signal.SIGTERM, stopped, all_threads=False, chain=True)
     with marks.path("stderr").open("w") as stderr:
         os.dup2(stderr.fileno(), 2)
+    threading.Thread(target=_beat, args=(marks, threading.get_ident()), daemon=True).start()
 
 
 def describe(error: BaseException) -> Failure:

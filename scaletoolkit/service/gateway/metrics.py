@@ -21,8 +21,7 @@ LOOKS = 10
 class Histogram:
     """How many values were at most each of the bounds, and their sum.
 
-    Counting is on the way of every request, so it is plain: only the page makes Prometheus'
-    classes of it.
+    Plain, because every request is counted: only the page makes Prometheus' classes of it.
     """
 
     def __init__(self, name: str, text: str, bounds: Sequence[float]) -> None:
