@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from scaletoolkit.serving.autoscaling import Metric, Rules, Spec
+from scaletoolkit.serving.autoscaling import Metric, Spec
 from scaletoolkit.serving.autoscaling.manifest import quantity
+from scaletoolkit.serving.autoscaling.manifest.spec import Rules
 
 Manifest = dict[str, Any]  # YAML, as nested as it comes
 PROMETHEUS = "http://prometheus-server.monitoring.svc"

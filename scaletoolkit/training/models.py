@@ -1,7 +1,7 @@
 """Small models, one training step, and the same step on several ranks. Lab 03.
 
 The course's images are the 1,797 handwritten digits that scikit-learn ships (8×8 grey pixels, from
-the UCI Optical Recognition of Handwritten Digits data set), so that nothing is downloaded.
+the UCI Optical Recognition of Handwritten Digits data set).
 """
 
 import importlib.metadata
@@ -95,8 +95,7 @@ def gradient_bytes(model: nn.Module) -> int:
 def batches(count: int, batch_size: int, seed: int = 0, epoch: int = 0) -> list[Tensor]:
     """The epoch's batches of shuffled indices below `count`: a list of int64 tensors.
 
-    They depend on (seed, epoch) alone, so every rank computes the same list and takes its share of
-    each: `batch[rank::world_size]`.
+    The same on every rank, which takes its share of each: `batch[rank::world_size]`.
     """
     order = np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
     return list(torch.from_numpy(order).split(batch_size))

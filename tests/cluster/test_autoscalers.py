@@ -3,8 +3,8 @@
 import pytest
 
 from scaletoolkit.cluster import keda, ray
-from scaletoolkit.serving.autoscaling import Behavior, Metric, Rules, Spec
-from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN
+from scaletoolkit.serving.autoscaling import Metric, Spec
+from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN, Behavior, Rules
 
 CPU = Metric("Resource/cpu", "Resource", "cpu", "Utilization", 70)
 QUEUE = Metric("Pods/queue", "Pods", "queue", "AverageValue", 10_000)

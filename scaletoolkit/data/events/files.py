@@ -134,8 +134,7 @@ def _write_file(folder: Path, rows: int, seed: int, number: int) -> None:
 def land(source: str | Path, folder: str | Path) -> list[Path]:
     """Deliver events as a pipeline receives them: one file for each day of *arrival*.
 
-    Late events thus lie in a later day's file than their `event_time`. Memory is bounded by the
-    batch. Files appear whole; returns their paths in order.
+    Memory is bounded by the batch. Files appear whole; returns their paths in order.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -34,9 +34,9 @@ def write_row_groups(
 ) -> int:
     """Copy columns of a Parquet folder into one file of `row_groups` row groups. Returns its rows.
 
-    Order is kept and rows with a gap are left out. All groups have the same number of rows; what
-    remains of the division, fewer rows than there are groups, is dropped. Memory is bounded by a
-    batch and a group. Raises ValueError where there are fewer rows than groups.
+    Order is kept; rows with a gap, and what remains of the division into equal groups, are left
+    out. Memory is bounded by a batch and a group. ValueError where there are fewer rows than
+    groups.
     """
     data = ds.dataset(source)
     whole = functools.reduce(operator.and_, (ds.field(name).is_valid() for name in columns))
@@ -143,10 +143,9 @@ class _Picker:
 
 
 def take(batches: Iterable[Values], row_numbers: npt.ArrayLike) -> Values:
-    """The values of the chosen rows of a stream of arrays, in one pass.
+    """The values of the chosen rows of a stream of arrays, in one pass, in row_numbers' shape.
 
-    row_numbers: whole numbers in an array of any shape, repeats allowed; the result has its shape.
-    Raises ValueError for a row that is not there.
+    Rows may repeat. Raises ValueError for a row that is not there.
     """
     picker = _Picker(row_numbers)
     for values in batches:
@@ -186,9 +185,8 @@ class Reservoir:
 def reservoir(values: npt.ArrayLike, k: int, unit: int, seed: int) -> Reservoir:
     """A uniform sample of at most k of the values of one unit of data.
 
-    unit: the number of the file or row group, different for each. A row's key depends on (seed,
-    unit, place in the unit) alone, so the sample does not depend on who reads what and when.
-    Raises ValueError for a k below 1.
+    unit: the number of the file or row group. A row's key depends on (seed, unit, place in it)
+    alone, so the sample does not depend on who reads what and when. ValueError for a k below 1.
     """
     if k < 1:
         raise ValueError(f"a reservoir holds at least 1 row, got k = {k}")

@@ -40,9 +40,8 @@ def longest_window_s(spec: Spec, flags: Flags) -> float:
 def prune(history: History, oldest_s: float) -> History:
     """The recommendations that can still decide anything, of a history with the oldest first.
 
-    Pruned before every sync, a history stays in that order: `stabilize` finds nothing to overwrite.
-    A recommendation between two younger ones, one at least as large and one at most as large, is
-    never again the largest or the smallest of a window. Kubernetes keeps it; no decision differs.
+    One between two younger ones, of which one is at least and one at most as large, is never again
+    the largest or the smallest of a window. Kubernetes keeps it; no decision differs.
     """
     kept = []
     lowest = math.inf
@@ -51,8 +50,8 @@ def prune(history: History, oldest_s: float) -> History:
         time_s, replicas = recommendation
         if time_s >= oldest_s and (replicas < lowest or replicas > highest):
             kept.append(recommendation)
-            lowest = replicas if replicas < lowest else lowest
-            highest = replicas if replicas > highest else highest
+            lowest = min(replicas, lowest)
+            highest = max(replicas, highest)
     return tuple(kept[::-1])
 
 
@@ -66,10 +65,9 @@ def live(
 ) -> Iterator[Decision]:
     """Sync again and again with a running workload: yields every Decision.
 
-    read(now_s) gives what is Seen, where a metric that cannot be read is a sentence. resize
-    (replicas) is called when the size must change. wait(seconds) waits and says whether to stop:
-    `threading.Event().wait` fits. speed: how many of the manifest's seconds pass in one second of
-    the clock; all times handed over are in the manifest's seconds, counted from the start.
+    read(now_s) gives what is Seen; resize(replicas) is called when the size must change;
+    wait(seconds) says whether to stop, as `threading.Event().wait` does. speed: how many of the
+    manifest's seconds pass in one second of the clock; now_s is in the manifest's, from the start.
     """
     start_s = clock()
     period_s = controller.flags.sync_period_s / speed

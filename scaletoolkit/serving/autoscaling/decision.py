@@ -28,12 +28,16 @@ class Memory(NamedTuple):
     events: Events = Events()
     conditions: Conditions = {}  # noqa: RUF012 - nothing ever changes it
 
+    def noting(self, **conditions: str) -> "Memory":
+        """The same with these conditions."""
+        return self._replace(conditions={**self.conditions, **conditions})
+
 
 class Decision(NamedTuple):
     """What one sync decided, and the `memory` that the next one must be given.
 
-    reason: why the size changes, "" when it does not. metrics: a MetricStatus for each metric that
-    was asked. `error` is set when a metric failed, also where the others sufficed.
+    reason: why the size changes. metrics: of each metric that was asked. error: of those that
+    failed, also where the others sufficed.
     """
 
     before: int
@@ -65,8 +69,7 @@ def reconcile(
     """What Kubernetes' HorizontalPodAutoscaler would decide at this moment: a Decision.
 
     spec: from `parse`. memory: of the Decision before, `Memory()` at the start. now_s: seconds on
-    the clock that all other times are on. Nothing that is passed in is changed, and the same
-    arguments always give the same decision.
+    the clock that all other times are on. The same arguments always give the same decision.
     """
     scale = seen.scale
     if scale is None:
@@ -92,7 +95,7 @@ def _without_metrics(spec: Spec, current: int, memory: Memory, flags: Flags) -> 
         return _at_zero(spec, memory, flags)
     if spec.min_replicas <= current <= spec.max_replicas:
         return None
-    memory = memory._replace(conditions={**memory.conditions, "AbleToScale": "SucceededGetScale"})
+    memory = memory.noting(AbleToScale="SucceededGetScale")
     if current > spec.max_replicas:
         return Decision(current, spec.max_replicas, ABOVE_MAX, memory)
     return Decision(current, spec.min_replicas, BELOW_MIN, memory)
@@ -103,11 +106,15 @@ def _at_zero(spec: Spec, memory: Memory, flags: Flags) -> Decision | None:
     asleep = flags.scale_to_zero and memory.conditions.get("ScaledToZero") == "ScaledToZero"
     if asleep and (spec.min_replicas != 0 or _wakes_up(spec)):
         return None
-    reasons = {"AbleToScale": "SucceededGetScale", "ScalingActive": "ScalingDisabled"}
-    conditions = {**memory.conditions, **reasons}
-    if not flags.scale_to_zero:
-        conditions.pop("ScaledToZero", None)
-    return Decision(0, 0, "", memory._replace(conditions=conditions))
+    memory = memory.noting(AbleToScale="SucceededGetScale", ScalingActive="ScalingDisabled")
+    return Decision(0, 0, "", memory if flags.scale_to_zero else _never_asleep(memory))
+
+
+def _never_asleep(memory: Memory) -> Memory:
+    """The memory of a cluster that does not scale to zero."""
+    conditions = dict(memory.conditions)
+    conditions.pop("ScaledToZero", None)
+    return memory._replace(conditions=conditions)
 
 
 def _wakes_up(spec: Spec) -> bool:
@@ -138,8 +145,7 @@ def _by_metrics(
     if wanted is None:
         key = next(status.key for status in statuses if status.error)
         failed = f"FailedGet{key.split('/')[0]}Metric"
-        reasons = {"AbleToScale": "SucceededGetScale", "ScalingActive": failed}
-        memory = memory._replace(conditions={**memory.conditions, **reasons})
+        memory = memory.noting(AbleToScale="SucceededGetScale", ScalingActive=failed)
         return Decision(current, current, reason, memory, statuses, error)
     replicas, memory = _limited(spec, wanted, current, memory, now_s, flags)
     return Decision(current, replicas, reason, memory, statuses, error)
@@ -148,16 +154,13 @@ def _by_metrics(
 def _largest(statuses: Sequence[MetricStatus], current: int) -> tuple[int | None, str, str]:
     """(the largest wish of the metrics that work, its reason, the error of those that do not).
 
-    A metric that failed might have asked for more, so with one missing nothing is scaled down: the
-    wish is then None.
+    One that failed might have asked for more: the wish is None where it would scale down.
     """
+    failed = [status for status in statuses if status.error]
     wanted = 0
     key = ""
-    failed = []
     for status in statuses:
-        if status.error:
-            failed.append(status)
-        elif wanted == 0 or status.replicas > wanted:
+        if not status.error and (wanted == 0 or status.replicas > wanted):
             wanted = status.replicas
             key = status.key
     error = ""
@@ -175,8 +178,7 @@ def _limited(
     spec: Spec, wanted: int, current: int, memory: Memory, now_s: float, flags: Flags
 ) -> tuple[int, Memory]:
     """(the size that windows, rates, min and max leave, the memory with the wish in it)."""
-    history, events, conditions = memory
-    history = history or ()
+    history = memory.history or ()
     unsettled = "ScaleDownStabilized"
     if spec.behavior is None:
         window_s = flags.downscale_stabilization_s
@@ -187,34 +189,30 @@ def _limited(
         settled, history = limits.stabilize_with_behavior(
             history, wanted, current, windows_s, now_s
         )
-        replicas, limited = limits.limit_with_behavior(spec, current, settled, events, now_s)
+        replicas, limited = limits.limit_with_behavior(spec, current, settled, memory.events, now_s)
         if wanted >= current:
             unsettled = "ScaleUpStabilized"
-    conditions = {
-        **conditions,
-        "ScalingActive": "ValidMetricFound",
-        "AbleToScale": "ReadyForNewScale" if settled == wanted else unsettled,
-        "ScalingLimited": limited,
-    }
-    replicas = replicas if current else max(replicas, spec.min_replicas)
-    return replicas, Memory(history, events, conditions)
+    able = "ReadyForNewScale" if settled == wanted else unsettled
+    memory = memory._replace(history=history).noting(
+        ScalingActive="ValidMetricFound", AbleToScale=able, ScalingLimited=limited
+    )
+    return replicas if current else max(replicas, spec.min_replicas), memory
 
 
 def _recorded(spec: Spec, decision: Decision, now_s: float, flags: Flags) -> Decision:
     """The decision with its change of size in the memory."""
     before = decision.before
     after = decision.replicas
-    conditions = {**decision.conditions, "AbleToScale": "SucceededRescale"}
+    memory = decision.memory.noting(AbleToScale="SucceededRescale")
     if flags.scale_to_zero:
         asleep = before > after == spec.min_replicas == 0 and _wakes_up(spec)
-        conditions["ScaledToZero"] = "ScaledToZero" if asleep else "NotScaledToZero"
+        memory = memory.noting(ScaledToZero="ScaledToZero" if asleep else "NotScaledToZero")
     else:
-        conditions.pop("ScaledToZero", None)
-    history, (up, down), _ = decision.memory
+        memory = _never_asleep(memory)
+    up, down = memory.events
     if spec.behavior is not None and after > before:
         up = limits.record(up, after - before, spec.behavior.scale_up, now_s)
     elif spec.behavior is not None:
         down = limits.record(down, before - after, spec.behavior.scale_down, now_s)
-    memory = Memory(history, Events(up, down), conditions)
     reason = decision.reason or ("" if before else BELOW_MIN)
-    return decision._replace(memory=memory, reason=reason)
+    return decision._replace(memory=memory._replace(events=Events(up, down)), reason=reason)

@@ -72,8 +72,7 @@ class Replay:
     def over_objective(self, objective_s: float) -> float:
         """How many requests took longer than the objective.
 
-        A request is late when it waits longer than objective − service time: when fewer requests
-        have been served that much after its arrival than had arrived before it.
+        One is late when, objective − service time after it came, not all before it are served.
         """
         allowed_s = objective_s - self.capacity.service_s
         if allowed_s < 0:

@@ -1,9 +1,8 @@
 """Replicas that serve requests as a fluid: exact arithmetic instead of random events. Lab 09.
 
-Requests flow in at a rate, wait in one queue, and flow out at the rate of the replicas that are
-ready. So there is no noise, and below saturation nobody waits: real queues are longer near full
-load. New replicas serve after their start-up time; replicas that go stop at once, the ones that
-are still starting first; what they had in hand goes back to the queue.
+Requests flow in at a rate, wait in one queue, and flow out at the rate of the ready replicas: no
+noise, and below saturation nobody waits. Real queues are longer near full load. Replicas that go
+stop at once, those that still start first; what they had in hand goes back to the queue.
 """
 
 import math
@@ -52,8 +51,7 @@ class Capacity:
 class Workload:
     """The queue and the replicas at a moment of a virtual clock, and what a sync sees of them.
 
-    replicas: asked for. ready: of these. settled: ready for the whole time since the last sync.
-    queue: requests that wait.
+    replicas: asked for. ready: of these. settled: since before the last sync. queue: who waits.
     """
 
     def __init__(
@@ -182,9 +180,8 @@ def wire(spec: Spec, signals: Mapping[str, str] | None = None) -> dict[Metric, s
     """{metric: the signal that feeds it}, for each metric of the spec, simulated or live.
 
     The signals: cpu, queue_length (requests that wait), in_flight (that wait or are worked on),
-    requests_per_s (that arrive). The name of a metric tells its signal, as in
-    "inference_queue_length", or `signals` does, {metric name: signal}. Raises ManifestError for a
-    metric that no signal can feed.
+    requests_per_s (that arrive). A metric's name tells its signal, or `signals` does, {metric name:
+    signal}. Raises ManifestError for a metric that no signal can feed.
     """
     return {metric: _signal(metric, signals or {}) for metric in spec.metrics}
 

@@ -11,9 +11,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class BatchRun:
-    """What became of a list of requests.
+    """What became of a list of requests. batches: the numbers of the requests of each, in order.
 
-    batches: the numbers of the requests of each, in the order in which they were formed.
     starts_s: when each began. latencies_s: an array, one a request; nan where it was refused.
     """
 
@@ -103,7 +102,6 @@ def _rising(arrivals_s: Iterable[float]) -> list[float]:
     if times_s != sorted(times_s):
         raise ValueError("arrivals_s must rise: every request comes after the one before it")
     if times_s and not (times_s[0] >= 0 and math.isfinite(times_s[-1])):
-        raise ValueError(
-            f"arrivals_s must be finite and not negative, got {times_s[0]} to {times_s[-1]}"
-        )
+        got = f"{times_s[0]} to {times_s[-1]}"
+        raise ValueError(f"arrivals_s must be finite and not negative, got {got}")
     return times_s

@@ -84,10 +84,7 @@ def replay(
     servers: int = 1,
     **options: Unpack[Rule],
 ) -> BatchRun:
-    """What `simulate` computes, done by the real `Batcher` on a virtual clock: a BatchRun.
-
-    options: max_batch_size, max_queue_delay_microseconds, max_queue_size.
-    """
+    """What `simulate` computes, done by the real `Batcher` on a virtual clock: a BatchRun."""
     return run_on_virtual_clock(_replay(list(arrivals_s), service_s, servers, **options))
 
 

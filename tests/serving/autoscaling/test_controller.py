@@ -11,20 +11,11 @@ from hypothesis import strategies as st
 from situations import OUTSIDE, SPEC, alike, specs
 
 from scaletoolkit.serving import autoscaling
-from scaletoolkit.serving.autoscaling import (
-    Behavior,
-    Controller,
-    Memory,
-    Metric,
-    Pod,
-    Recommendation,
-    Scale,
-    Seen,
-    Spec,
-    reconcile,
-)
+from scaletoolkit.serving.autoscaling import Controller, Memory, Metric, Pod, Seen, Spec, reconcile
 from scaletoolkit.serving.autoscaling.controller import prune
-from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN, DEFAULT_UP
+from scaletoolkit.serving.autoscaling.limits import Recommendation
+from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN, DEFAULT_UP, Behavior
+from scaletoolkit.serving.autoscaling.pods import Scale
 
 
 @given(st.integers(2, 20), st.integers(0, 600))

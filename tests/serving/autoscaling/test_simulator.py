@@ -9,19 +9,14 @@ from hypothesis import strategies as st
 from situations import SPEC, fixed
 
 from scaletoolkit.serving import autoscaling
-from scaletoolkit.serving.autoscaling import (
+from scaletoolkit.serving.autoscaling import Capacity, Flags, Memory, Metric, Spec, reconcile
+from scaletoolkit.serving.autoscaling.manifest.spec import (
+    DEFAULT_DOWN,
+    DEFAULT_UP,
     Behavior,
-    Capacity,
-    Flags,
-    Memory,
-    Metric,
     Policy,
-    Spec,
-    Workload,
-    reconcile,
 )
-from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN, DEFAULT_UP
-from scaletoolkit.serving.autoscaling.workload import containers, wire
+from scaletoolkit.serving.autoscaling.workload import Workload, containers, wire
 
 SLOW_UP = DEFAULT_UP._replace(policies=(Policy("Pods", 2, 60),), stabilization_window_s=30)
 

@@ -3,8 +3,8 @@
 import pytest
 from situations import OUTSIDE, QUEUE
 
-from scaletoolkit.serving.autoscaling import Capacity, Spec, Workload
-from scaletoolkit.serving.autoscaling.workload import wire
+from scaletoolkit.serving.autoscaling import Capacity, Spec
+from scaletoolkit.serving.autoscaling.workload import Workload, wire
 
 
 def test_a_new_replica_serves_after_its_start_up_and_the_starting_ones_go_first():

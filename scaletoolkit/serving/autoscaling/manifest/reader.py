@@ -33,8 +33,7 @@ LONGEST_PERIOD_S = 1800
 def parse(source: str | bytes) -> Spec:
     """The Spec that a manifest (YAML text or bytes) describes, with Kubernetes' defaults.
 
-    Other kinds may stand in the same file, as a Deployment often does; the status that `kubectl get
-    -o yaml` writes is passed over. Raises ManifestError, always with one sentence.
+    Other kinds, and the status of `kubectl get -o yaml`, are passed over. Raises ManifestError.
     """
     everything = documents(source)
     if not everything:
@@ -126,4 +125,5 @@ def _tolerance(fields: Fields) -> float | None:
     if tolerance is None:
         return None
     fields.check("tolerance", tolerance >= 0, "must be greater than or equal to zero")
-    return min(float(tolerance), float(quantity.INT64_MAX))  # as Kubernetes caps every quantity
+    # as Kubernetes caps every quantity
+    return float(tolerance if tolerance < quantity.INT64_MAX else quantity.INT64_MAX)

@@ -62,11 +62,7 @@ DEFAULT_METRICS = (Metric("Resource/cpu", "Resource", "cpu", "Utilization", 80),
 
 @dataclass(frozen=True)
 class Spec:
-    """A HorizontalPodAutoscaler.
-
-    behavior: None where the manifest has no such section; other limits hold then than for an empty
-    one, see `limits`.
-    """
+    """A HorizontalPodAutoscaler. behavior None: no such section, for which other `limits` hold."""
 
     name: str
     target: str
@@ -77,17 +73,14 @@ class Spec:
 
     def __repr__(self) -> str:
         metrics = ", ".join(map(repr, self.metrics))
-        return (
-            f"Spec: {self.name} keeps {self.target} between {self.min_replicas} and "
-            f"{self.max_replicas} replicas: {metrics}"
-        )
+        size = f"between {self.min_replicas} and {self.max_replicas} replicas"
+        return f"Spec: {self.name} keeps {self.target} {size}: {metrics}"
 
 
 class Flags(NamedTuple):
     """The flags and feature gates of kube-controller-manager that an autoscaler feels.
 
-    `scale_to_zero` (the gate HPAScaleToZero) is off on most clusters, which then refuse
-    `minReplicas: 0`; with minReplicas of 1 or more it changes nothing.
+    scale_to_zero: the gate HPAScaleToZero, off on most clusters, which refuse `minReplicas: 0`.
     """
 
     sync_period_s: float = 15
