@@ -13,8 +13,7 @@ PROMETHEUS = "http://prometheus-server.monitoring.svc"
 def scaled_object(spec: Spec, server_address: str = PROMETHEUS) -> tuple[Manifest, list[str]]:
     """The spec as a KEDA ScaledObject over a Prometheus server: (manifest, losses).
 
-    KEDA writes a HorizontalPodAutoscaler itself, so behavior carries over; per-pod metrics become
-    Prometheus queries summed over the pods.
+    Behavior carries over; per-pod metrics become Prometheus queries summed over the pods.
     """
     losses = ["KEDA polls its triggers every 30 s unless pollingInterval says otherwise."]
     if any(metric.type == "Pods" for metric in spec.metrics):

@@ -35,11 +35,10 @@ def adopt(
 ) -> Path:
     """Put a learner's own Parquet or CSV files in the labs' form. Returns the new folder.
 
-    time, geography, entity: the columns that become event_time, country and user_id; entities that
-    are no whole numbers become 63-bit hashes. value: an amount that becomes price_cents. Others
-    keep their names. For New York's yellow taxi trips: time="tpep_pickup_datetime",
-    geography="PULocationID", entity="VendorID", value="total_amount". An earlier adopted folder is
-    replaced. Raises LabError for files or columns that cannot be adopted.
+    time, geography, entity: the columns that become event_time, country and user_id, a hash where
+    it is no whole number. value: an amount that becomes price_cents. For New York's yellow taxis:
+    time="tpep_pickup_datetime", geography="PULocationID", entity="VendorID", value="total_amount".
+    An earlier adopted folder is replaced. LabError for files or columns that cannot be adopted.
     """
     roles = Roles(time, geography, entity, value)
     folder = Path(folder)

@@ -41,10 +41,7 @@ def device(local_rank: int = 0) -> str:
 
 
 def backend(world_size: int) -> str:
-    """What carries messages between ranks: "nccl" where each rank has its own GPU, else "gloo".
-
-    NCCL refuses two ranks on one GPU; gloo takes CPU tensors and shared GPUs.
-    """
+    """What carries messages between ranks: "nccl" where each rank has its own GPU, else "gloo"."""
     if world_size < 1:
         raise ValueError(f"world_size must be at least 1, got {world_size}")
     return "nccl" if gpus() >= world_size else "gloo"

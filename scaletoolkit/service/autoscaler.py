@@ -81,10 +81,9 @@ class Autoscaler:
 
 
 class View:
-    """Makes of an Observation what `reconcile` takes.
+    """Makes of an Observation what `reconcile` takes; remembers since when replicas were there.
 
-    It remembers when each replica was first seen, and first seen ready; what is ready at the first
-    look has been so for ever.
+    What is ready at the first look has been so for ever.
     """
 
     def __init__(self, spec: autoscaling.Spec, request_milli: int, speed: float = 1.0) -> None:

@@ -1,7 +1,6 @@
 """Recipes of models that a server needs: trained or random, written as ONNX. Labs 07 to 09.
 
-A recipe leaves a folder with `model.onnx` and `model.json`; a server needs nothing else. PyTorch is
-imported in functions: a notebook that hands a recipe to another process need not hold it.
+A recipe leaves a folder with `model.onnx` and `model.json`; PyTorch is imported when it runs.
 """
 
 from __future__ import annotations

@@ -25,10 +25,9 @@ from scaletoolkit.machine import measure
 class Exchange:
     """Averages DDP's buckets of gradients: `ddp.register_comm_hook(None, exchange.hook)`.
 
-    dtype: what gradients travel as, for example torch.float16; None: as they are. bytes_per_s:
-    *emulates* a link that slow: after the real exchange, one wire keeps each bucket for bytes /
-    bytes_per_s, while computing goes on. buckets, size_bytes: what this rank has handed over;
-    last_ready_s: when the last bucket was full, by `time.perf_counter`.
+    dtype: what gradients travel as; None: as they are. bytes_per_s: *emulates* a link that slow:
+    after the real exchange one wire keeps each bucket, while computing goes on. buckets,
+    size_bytes: what this rank has handed over; last_ready_s: when the last bucket was full.
     """
 
     def __init__(self, dtype: torch.dtype | None = None, bytes_per_s: float | None = None) -> None:
@@ -78,8 +77,7 @@ def timed_step(
 ) -> dict[str, float]:
     """Seconds of the parts of one step: a dict of forward, backward, wait and update.
 
-    exchange: the hook of `ddp`. `backward` ends when this rank's last bucket is full; `wait` is for
-    buckets that still travel, and for ranks that are late.
+    exchange: the hook of `ddp`. `backward` ends when this rank's last bucket is full.
     """
     optimizer.zero_grad()
     begun_s = time.perf_counter()

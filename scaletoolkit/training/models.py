@@ -1,7 +1,6 @@
 """Small models, one training step, and the same step on several ranks. Lab 03.
 
-The course's images are the 1,797 handwritten digits that scikit-learn ships (8×8 grey pixels, from
-the UCI Optical Recognition of Handwritten Digits data set).
+The images are scikit-learn's 1,797 handwritten digits (UCI Optical Recognition data set).
 """
 
 import importlib.metadata
@@ -124,10 +123,9 @@ def train(model: nn.Module, images: Tensor, labels: Tensor, epochs: int, seed: i
 
 
 def share_weight(share: int, batch: int, world_size: int) -> float:
-    """What to multiply a rank's mean loss by when ranks hold unequal shares of a batch.
+    """What to multiply a rank's mean loss by, so that every *image* counts once, not every *rank*.
 
-    share, batch: how many images this rank holds, and all ranks together. DDP's average counts
-    every *rank* once; with this weight every *image* counts once.
+    share, batch: how many images this rank holds, and all ranks together.
     """
     return share * world_size / batch
 

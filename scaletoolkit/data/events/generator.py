@@ -45,10 +45,7 @@ SCHEMA = pa.schema(
 
 
 def chunk(first: int, last: int, rows: int, seed: int = 0) -> pa.Table:
-    """Events number `first` to `last` (exclusive) of `rows`, in time order.
-
-    Depends on its arguments alone, so chunks can be made in any order and any process.
-    """
+    """Events number `first` to `last` (exclusive) of `rows`, in time order: a pure function."""
     random = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, rows, first]))
     n = last - first
     time_ms = _times(random, first, last, rows)

@@ -1,7 +1,4 @@
-"""What went wrong in a job of several ranks, as a sentence.
-
-When one rank fails, the others fail too, or wait for ever. `diagnose` looks for the first cause.
-"""
+"""What went wrong first in a job of several ranks, as a sentence: one failure makes others fail."""
 
 import re
 import signal

@@ -1,8 +1,7 @@
 """The process that speaks HTTP: its settings, its orders, its end. Lab 07.
 
 `python -m scaletoolkit.service.gateway` reads its settings as a line of JSON from stdin, prints its
-port as one, then takes orders ({"replicas": 5}). When stdin ends it answers what is in flight and
-ends.
+port as one, then takes orders ({"replicas": 5}). When stdin ends, it answers what is in flight.
 """
 
 import asyncio

@@ -1,7 +1,4 @@
-"""What a request must look like, and what an answer does. Lab 07.
-
-Every mistake raises BadRequest, with one sentence that names it.
-"""
+"""What a request must look like, and an answer; a mistake raises BadRequest, a sentence. Lab 07."""
 
 import math
 from typing import Any, TypeVar

@@ -167,10 +167,7 @@ def _with_guesses(usage: Usage, groups: PodGroups, ratio: float, metric: Metric)
 
 
 def _request(pod: Pod, metric: Metric) -> int:
-    """The pod's request of the metric's resource in milli-units; 0 where no target needs it.
-
-    Raises Unavailable where a container has none.
-    """
+    """The pod's request in milli-units, 0 where no target needs it; Unavailable where it lacks."""
     if metric.target_type != "Utilization":
         return 0
     containers = pod.requests_milli or {}

@@ -65,9 +65,8 @@ def live(
 ) -> Iterator[Decision]:
     """Sync again and again with a running workload: yields every Decision.
 
-    read(now_s) gives what is Seen; resize(replicas) is called when the size must change;
-    wait(seconds) says whether to stop, as `threading.Event().wait` does. speed: how many of the
-    manifest's seconds pass in one second of the clock; now_s is in the manifest's, from the start.
+    read(now_s) gives what is Seen; resize(replicas) changes the size; wait(seconds) says whether to
+    stop, as `threading.Event().wait`. speed: the manifest's seconds, as now_s, in one of the clock.
     """
     start_s = clock()
     period_s = controller.flags.sync_period_s / speed
@@ -84,10 +83,7 @@ def live(
 
 
 def time_scale(spec: Spec, speed: float) -> str:
-    """The sentence that says how fast time runs in a live run, and what that makes of the spec.
-
-    Raises ValueError for a speed that is not positive.
-    """
+    """How fast time runs in a live run, as a sentence; ValueError for a speed that is none."""
     if not speed > 0 or not math.isfinite(speed):
         raise ValueError(f"speed must be a positive number, got {speed}")
     window_s = longest_window_s(spec, FLAGS)

@@ -36,8 +36,7 @@ class Memory(NamedTuple):
 class Decision(NamedTuple):
     """What one sync decided, and the `memory` that the next one must be given.
 
-    reason: why the size changes. metrics: of each metric that was asked. error: of those that
-    failed, also where the others sufficed.
+    reason: of a change. metrics: of each that was asked. error: of any that failed.
     """
 
     before: int

@@ -118,9 +118,9 @@ def simulate(
     """Replay traffic against a spec: a Replay.
 
     arrivals_per_s: a rate for each second; a sync comes every `flags.sync_period_s`. capacity: of a
-    replica. start_replicas: the size at the start, by default minReplicas, at least one: Kubernetes
-    leaves alone what somebody set to zero. signals: see `workload.wire`. Raises ValueError for
-    rates or periods that cannot be, ManifestError for a metric that nothing feeds.
+    replica. start_replicas: by default minReplicas, at least 1: Kubernetes leaves a size of 0 be.
+    signals: see `workload.wire`. ValueError for rates or periods that cannot be, ManifestError for
+    a metric that nothing feeds.
     """
     rates = _checked(arrivals_per_s, flags.sync_period_s)
     capacity = capacity or Capacity()

@@ -24,10 +24,9 @@ SIGNALS = {
 
 @dataclass(frozen=True)
 class Capacity:
-    """What one replica can do, and what it takes to start one.
+    """What one replica can do, on one core. requests_per_s: its throughput when it never idles.
 
-    requests_per_s: its throughput when it never idles, which takes the whole core that it asked
-    for. service_s: how long a request takes that does not wait.
+    service_s: how long a request takes that does not wait. start_up_s: until it serves.
     """
 
     requests_per_s: float = 50.0

@@ -43,9 +43,8 @@ def simulate(
 ) -> BatchRun:
     """The batches that `Batcher` would form, without waiting: a BatchRun. Simulated.
 
-    arrivals_s: rising times of one request each, in seconds; raises ValueError if they do not rise.
-    service_s: how long a batch takes, a function of its size. A request that comes at the very
-    moment of a decision is part of it.
+    arrivals_s: in seconds, ValueError if they do not rise; one at the moment of a decision is part
+    of it. service_s: how long a batch takes, a function of its size.
     """
     times_s = _rising(arrivals_s)
     queue = _Queue(times_s, max_batch_size, max_queue_delay_microseconds / 1e6, max_queue_size)

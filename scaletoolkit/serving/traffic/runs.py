@@ -67,10 +67,7 @@ class LoadResult:
 
 
 class LoadRun:
-    """A load test that runs, as a process that ends with this one.
-
-    command: what follows `python -m`. plan: what its process reads, in `folder`.
-    """
+    """A load test that runs, as a process that ends with this one: `python -m` and the command."""
 
     def __init__(self, command: Sequence[str], plan: Mapping[str, Any], folder: Path) -> None:
         self._seconds = math.ceil(sum(seconds for seconds, _ in plan["steps"]))
@@ -155,9 +152,8 @@ def open_loop(
 ) -> LoadRun:
     """Send a POST at each of the random moments of `poisson(steps)`: a LoadRun.
 
-    url: the whole address. steps: (seconds, requests a second). payloads: values to send as JSON,
-    in turn. What has no answer `patience_s` after the last one was sent is given up and not
-    counted. Raises ValueError for what cannot be sent.
+    steps: (seconds, requests a second). payloads: values to send as JSON, in turn. What has no
+    answer `patience_s` after the last one is given up. ValueError for what cannot be sent.
     """
     plan = _plan(url, steps, payloads, patience_s)
     due_s = poisson(plan["steps"], seed).tolist()
@@ -175,9 +171,8 @@ def closed_loop(
 ) -> LoadRun:
     """Let Locust's users post and wait, post and wait: a LoadRun.
 
-    steps: (seconds, users). rate_per_user: how often each posts in a second if the server keeps
-    up; None means at once after each answer. Locust's report.html and tables are kept in `folder`;
-    without one they go with this process. The rest as for `open_loop`.
+    steps: (seconds, users). rate_per_user: posts a second if the server keeps up; None: one after
+    each answer. folder: keeps Locust's report.html and tables. The rest as for `open_loop`.
     """
     plan = _plan(url, steps, payloads, patience_s) | {"rate_per_user": rate_per_user}
     home = Path(folder) if folder else processes.workspace("load")

@@ -1,7 +1,6 @@
 """YAML text to plain values (dict, list, str, int, float, bool, None), small and safe. Lab 09.
 
-A manifest comes from anywhere, so nothing in it is executed, aliases cannot blow up, and a key that
-stands twice is an error instead of a quiet choice.
+Nothing is executed, aliases cannot blow up, and a key that stands twice is an error.
 """
 
 import json
@@ -29,8 +28,7 @@ class ManifestError(lab.LabError, ValueError):
 def documents(source: str | bytes) -> list[object]:
     """The documents of a YAML text (str or bytes) as plain values; those that are empty left out.
 
-    Raises ManifestError for text that is no YAML, larger than 64 KiB, or larger once its aliases
-    are written out.
+    ManifestError for no YAML, more than 64 KiB, or too much once its aliases are written out.
     """
     text = _text(source)
     try:

@@ -18,10 +18,9 @@ DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0
 
 
 class Fields:
-    """The fields of one mapping of a manifest, and the path that leads to it.
+    """The fields of one mapping of a manifest and the path to it; null counts as absent.
 
-    A field that is null counts as absent, as in Kubernetes. Every reader raises ManifestError with
-    the path, the value and what was expected.
+    Every reader raises ManifestError with the path, the value and what was expected.
     """
 
     def __init__(self, value: object, path: str, known: Collection[str]) -> None:

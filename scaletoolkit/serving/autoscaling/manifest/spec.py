@@ -39,9 +39,8 @@ DEFAULT_DOWN = Rules(None, "Max", (Policy("Percent", 100, 15),))
 class Metric:
     """One entry of `spec.metrics`. The target is a percentage for "Utilization", else milli-units.
 
-    `key` names the metric's reading: "Resource/cpu", "ContainerResource/server/cpu",
-    "Pods/inference_queue_length", "Object/Service/web/requests", "External/queue". A label
-    selector stands behind it in braces: "External/queue{queue=fast}".
+    `key` names the metric's reading: "Resource/cpu", "ContainerResource/server/cpu", "Pods/queue",
+    "Object/Service/web/requests", "External/queue{queue=fast}", with its label selector.
     """
 
     key: str
