@@ -13,7 +13,7 @@ CALM = Spec("calm", "Deployment calm", 1, 2, (QUEUE,), Behavior(Rules(60, "Max",
 
 
 def test_keda_gets_a_trigger_for_each_metric_and_says_what_gets_lost():
-    manifest, losses = keda.scaled_object(SPEC, "http://prometheus:9090")
+    manifest, losses = keda.scaled_object(SPEC)
     assert manifest["spec"]["triggers"][0]["metadata"] == {"value": "70"}
     assert manifest["spec"]["triggers"][1]["metadata"]["threshold"] == "10"
     assert any("missing" in loss for loss in losses)

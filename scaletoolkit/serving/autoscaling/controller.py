@@ -83,7 +83,7 @@ def live(
 
 
 def time_scale(spec: Spec, speed: float) -> str:
-    """How fast time runs in a live run, as a sentence; ValueError for a speed that is none."""
+    """How fast time runs in a live run, as a sentence; ValueError for a speed of 0 or less."""
     if not speed > 0 or not math.isfinite(speed):
         raise ValueError(f"speed must be a positive number, got {speed}")
     window_s = longest_window_s(spec, FLAGS)

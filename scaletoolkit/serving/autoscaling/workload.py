@@ -58,12 +58,10 @@ class Workload:
     ) -> None:
         self.capacity = capacity
         self._requests = {name: {"cpu": CORE_MILLI // len(containers)} for name in containers}
-        self._cohort = Pod("ready", copies=0, requests_milli=self._requests)
         self.now_s = 0.0
         self.queue = 0.0
         self.replicas = replicas
         self.ready = replicas
-        self._scale = Scale(replicas, replicas)
         self.starting: deque[tuple[float, int]] = deque()  # (ready at second, replicas)
         self._begin_period()
 
@@ -112,7 +110,6 @@ class Workload:
         """Start replicas, or stop some: the youngest that still start first."""
         change = replicas - self.replicas
         self.replicas = replicas
-        self._scale = Scale(replicas, replicas)
         if change > 0:
             self.starting.append((self.now_s + self.capacity.start_up_s, change))
         while change < 0 and self.starting:
@@ -134,7 +131,7 @@ class Workload:
             else:
                 each_milli = int(value_milli / self.ready) if self.ready else 0
                 metrics[metric.key] = self._each(each_milli, signal == "cpu")
-        seen = Seen(self._pods(), metrics, self._scale)
+        seen = Seen(self._pods(), metrics, Scale(self.replicas, self.replicas))
         self._begin_period()
         return seen
 
@@ -163,16 +160,12 @@ class Workload:
         starting = self.replicas - self.ready
         requests = self._requests
         now_s = self.now_s
-        pods = []
-        if self.settled:
-            if self._cohort.copies != self.settled:
-                self._cohort = self._cohort._replace(copies=self.settled)
-            pods.append(self._cohort)
-        if fresh:
-            pods.append(Pod("fresh", "Running", True, now_s, now_s, False, requests, fresh))
-        if starting:
-            pods.append(Pod("starting", "Pending", False, None, now_s, False, requests, starting))
-        return pods
+        cohorts = [
+            Pod("ready", requests_milli=requests, copies=self.settled),
+            Pod("fresh", "Running", True, now_s, now_s, False, requests, fresh),
+            Pod("starting", "Pending", False, None, now_s, False, requests, starting),
+        ]
+        return [cohort for cohort in cohorts if cohort.copies]
 
 
 def wire(spec: Spec, signals: Mapping[str, str] | None = None) -> dict[Metric, str]:
@@ -195,10 +188,9 @@ def _signal(metric: Metric, chosen: Mapping[str, str]) -> str:
     signal = chosen.get(metric.name, guesses[0] if guesses else "")
     if signal in SIGNALS:
         return signal
-    raise ManifestError(
-        f"{metric.key}: say which signal feeds it, one of {', '.join(SIGNALS)}; "
-        f"for example {{{metric.name!r}: 'queue_length'}}."
-    )
+    example = f"for example {{{metric.name!r}: 'queue_length'}}"
+    known = ", ".join(SIGNALS)
+    raise ManifestError(f"{metric.key}: say which signal feeds it, one of {known}; {example}.")
 
 
 def containers(spec: Spec) -> tuple[str, ...]:

@@ -52,9 +52,8 @@ def _text(source: str | bytes) -> str:
     try:
         return source.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ManifestError(
-            f"The manifest is not UTF-8 text: its byte {error.start} does not fit."
-        ) from None
+        problem = f"its byte {error.start} does not fit"
+        raise ManifestError(f"The manifest is not UTF-8 text: {problem}.") from None
 
 
 def _where(error: Exception) -> str:

@@ -135,10 +135,9 @@ class Fields:
             self.invalid(name, "must be a mapping of text to text")
         for key, text in value.items():
             if not isinstance(text, str):
-                raise ManifestError(
-                    f"{self.at(name)}.{key[:60]}: Invalid value: {short(text)}: must be text; "
-                    "write it in quotes."
-                )
+                path = f"{self.at(name)}.{key[:60]}"
+                problem = f"Invalid value: {short(text)}: must be text; write it in quotes."
+                raise ManifestError(f"{path}: {problem}")
         return value
 
     def reference(self, name: str) -> tuple[str, str]:
