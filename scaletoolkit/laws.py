@@ -153,15 +153,12 @@ class Queue:
 
 def _utilization(arrival_rate: float, service_rate: float, servers: int) -> float:
     if arrival_rate < 0 or service_rate <= 0 or servers < 1:
-        raise ValueError(
-            "a queue needs a rate of arrivals ≥ 0, of service > 0 and a server, "
-            f"got {arrival_rate}, {service_rate} and {servers}"
-        )
+        needs = "a queue needs a rate of arrivals ≥ 0, of service > 0 and a server"
+        raise ValueError(f"{needs}, got {arrival_rate}, {service_rate} and {servers}")
     utilization = arrival_rate / (servers * service_rate)
     if utilization >= 1:
-        raise ValueError(
-            f"utilization is {utilization:.3g}: at 1 or more the queue grows without end"
-        )
+        grows = "at 1 or more the queue grows without end"
+        raise ValueError(f"utilization is {utilization:.3g}: {grows}")
     return utilization
 
 

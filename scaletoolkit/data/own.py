@@ -46,10 +46,8 @@ def adopt(
     data = _open(source)
     for role, column in roles._asdict().items():
         if column and column not in data.schema.names:
-            its = f"its columns are {', '.join(data.schema.names)}"
-            raise lab.LabError(
-                f"The {role} column {column!r} is not in {Path(source).name}; {its}."
-            )
+            there = f"{Path(source).name}; its columns are {', '.join(data.schema.names)}"
+            raise lab.LabError(f"The {role} column {column!r} is not in {there}.")
     label = f"another process is writing {folder.name}"
     with folders.alone(folder, label), folders.replaced(folder) as partial:
         _write(data, partial, roles)

@@ -83,10 +83,9 @@ class ParquetBatches(IterableDataset[Batch]):
         self.units = _units(folder, [*self.features, label])
         if self.steps() < 1:
             rows = sum(unit.rows for unit in self.units)
-            raise ValueError(
-                f"{rows:,} rows in {len(self.units)} row groups give {share.world_size} ranks with "
-                f"{share.readers} workers not one batch of {batch_size:,} each"
-            )
+            there = f"{rows:,} rows in {len(self.units)} row groups"
+            readers = f"{share.world_size} ranks with {share.readers} workers"
+            raise ValueError(f"{there} give {readers} not one batch of {batch_size:,} each")
 
     def at(self, epoch: int, step: int = 0) -> Self:
         """The same batches from that position on. Raises ValueError where there is no such step."""

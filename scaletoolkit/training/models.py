@@ -3,11 +3,10 @@
 The images are scikit-learn's 1,797 handwritten digits (UCI Optical Recognition data set).
 """
 
-import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from itertools import pairwise
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -40,18 +39,14 @@ class Digits:
 
 def digits(dtype: torch.dtype = torch.float32) -> Digits:
     """The digits as tensors, every fifth for testing."""
+    # where scikit-learn keeps them: importing it instead would take every rank 3 s
+    file = distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")
     # one row an image: its pixels, from 0 to 16, then its label
-    rows = torch.from_numpy(np.loadtxt(_digits_file(), delimiter=","))
+    rows = torch.from_numpy(np.loadtxt(str(file), delimiter=","))
     images = (rows[:, :PIXELS] / 16).reshape(-1, 1, 8, 8).to(dtype)
     labels = rows[:, PIXELS].long()
     test = torch.arange(len(labels)) % 5 == 4
     return Digits(images[~test], labels[~test], images[test], labels[test])
-
-
-def _digits_file() -> Path:
-    """Where scikit-learn keeps its digits. Importing it instead would take every rank 3 s."""
-    package = importlib.metadata.distribution("scikit-learn")
-    return Path(str(package.locate_file("sklearn/datasets/data/digits.csv.gz")))
 
 
 def mlp(width: int = 256, depth: int = 2) -> nn.Sequential:

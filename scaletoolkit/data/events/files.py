@@ -44,9 +44,8 @@ def keys(folder: str | Path) -> dict[str, str | int]:
     """What the labs ask a folder about: day, country, user. LabError if it holds no events."""
     path = Path(folder) / DESCRIPTION
     if not path.exists():
-        raise lab.LabError(
-            f"{folder} holds no events: it has no {DESCRIPTION}, which prepare and adopt leave."
-        )
+        lacks = f"it has no {DESCRIPTION}, which prepare and adopt leave"
+        raise lab.LabError(f"{folder} holds no events: {lacks}.")
     return json.loads(path.read_text())["keys"]
 
 
@@ -69,10 +68,8 @@ def ensure(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Pa
                     print(f"{folder.name} is not whole or of another version; it is written again.")
                 _write(folder, rows, seed, workers)
     except PermissionError as error:
-        raise lab.LabError(
-            f"The events cannot be read or written at {error.filename}; "
-            "name another folder in SCALETOOLKIT_DATA."
-        ) from None
+        problem = f"The events cannot be read or written at {error.filename}"
+        raise lab.LabError(f"{problem}; name another folder in SCALETOOLKIT_DATA.") from None
     return folder
 
 

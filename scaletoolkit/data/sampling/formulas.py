@@ -76,10 +76,8 @@ def neyman(n: int, sizes: npt.ArrayLike, sds: npt.ArrayLike) -> Numbers:
     sizes = np.asarray(sizes)
     weights = sizes * np.asarray(sds, dtype=float)
     if not len(sizes) <= n <= sizes.sum():
-        raise ValueError(
-            f"{n} rows cannot be drawn from {len(sizes)} strata of {sizes.sum()} rows in all: "
-            "each gives at least one"
-        )
+        there = f"{len(sizes)} strata of {sizes.sum()} rows in all"
+        raise ValueError(f"{n} rows cannot be drawn from {there}: each gives at least one")
     ideal = n * weights / weights.sum() if weights.sum() else np.full(len(sizes), n / len(sizes))
     whole: Numbers = np.clip(np.floor(ideal), 1, sizes).astype(np.int64)
     while whole.sum() != n:

@@ -20,7 +20,9 @@ def diagnose(folder: Folder, world_size: int, attempt: int) -> RankError:
     states = folder.states(attempt)
     silent = set(states) - set(failures) - finished
     if failures and finished:
-        return RankError(_too_early(failures, finished))
+        rule = "every rank must take the same number of steps"
+        early = f"{_names(finished)} had already finished when {_names(failures)}"
+        return RankError(f"{early} asked for another exchange: {rule}")
     if failures and silent:
         return RankError(held_up(states, silent))
     if failures:
@@ -74,13 +76,6 @@ def _died(dead: Mapping[int, int | None]) -> str:
     if code >= 0:
         return f"rank {rank} ended with exit code {code} and raised nothing"
     return f"rank {rank} was killed by signal {-code} ({signal.Signals(-code).name})"
-
-
-def _too_early(failures: Iterable[int], finished: Iterable[int]) -> str:
-    return (
-        f"{_names(finished)} had already finished when {_names(failures)} asked for another "
-        "exchange: every rank must take the same number of steps"
-    )
 
 
 def _never_began(folder: Folder, world_size: int, attempt: int) -> str:

@@ -129,7 +129,9 @@ class Batcher(Generic[Item, Result]):
         of the queue, once; the second time it fails with ReplicaLost.
         """
         while wanted():
-            batch = await self._next_batch()
+            async with self._forming:  # batches form in the order in which replicas came free
+                while not (batch := self._take()):
+                    await self._until_due()
             self.in_flight.change(len(batch))
             try:
                 await self._answer(batch, handle)
@@ -138,12 +140,6 @@ class Batcher(Generic[Item, Result]):
                 raise
             finally:
                 self.in_flight.change(-len(batch))
-
-    async def _next_batch(self) -> Batch[Item, Result]:
-        async with self._forming:  # replicas form batches in the order in which they came free
-            while not (batch := self._take()):
-                await self._until_due()
-            return batch
 
     def _due_s(self) -> float | None:
         """When the batch that could be formed now is due; None while nobody waits."""
