@@ -68,7 +68,7 @@ class LoadResult:
 
 
 class LoadRun:
-    """A load test that runs `python -m` and the command; it ends with this process, or its block."""
+    """A load test in a process: `python -m` and the command. It ends with us, or with its block."""
 
     def __init__(self, command: Sequence[str], plan: Mapping[str, Any], folder: Path) -> None:
         self._seconds = math.ceil(sum(seconds for seconds, _ in plan["steps"]))
