@@ -43,6 +43,8 @@ def _run(options: argparse.Namespace) -> int:
     flags = FLAGS._replace(sync_period_s=options.sync_period_s)
     try:
         replay = _replay(options, flags)
+    except lab.LabError:
+        raise
     except ValueError as error:
         raise lab.LabError(str(error)) from None
     _report(replay, flags, options.objective_s)
