@@ -58,10 +58,9 @@ def run(
 ) -> NotebookNode:
     """Execute a lab and say its sections and claims as they come. Returns the executed notebook.
 
-    save: where the executed notebook goes, also when the lab stopped early; the lab then knows no
-    records of earlier ones. One of `labs/` that is saved in its own place is recorded: what it
-    keeps becomes the reference. Raises LabError where it cannot start and LabFailed where a cell
-    of it fails.
+    save: where the executed notebook goes, also when the lab stopped early; it then knows nobody's
+    records, and what a lab of `labs/` keeps becomes the reference where it is saved in its place.
+    Raises LabError where it cannot start and LabFailed where a cell of it fails.
     """
     if save:
         _require_writable(Path(save))

@@ -53,15 +53,10 @@ def sourced(value: float, unit: str, source: str, exact: bool = False) -> str:
 
     Raises ValueError for a word that is not one of SOURCES.
     """
-    return f"{marked(value, unit, source, exact)} {source}"
-
-
-def marked(value: float, unit: str, source: str, exact: bool = False) -> str:
-    """The number alone, between marks where one of that source depends on the run."""
     if source not in SOURCES:
         raise ValueError(f"source must be one of {', '.join(SOURCES)}; got {source!r}")
     number = quantity(value, unit)
-    return number if exact or source not in VARYING else f"⟨{number}⟩"
+    return f"{number} {source}" if exact or source not in VARYING else f"⟨{number}⟩ {source}"
 
 
 def measured(value: float, unit: str = "", exact: bool = False) -> str:
@@ -145,9 +140,10 @@ class Table:
         sides = ["left" if self._is_text(column) else "right" for column in self.rows[0]]
         table = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
         for number, row in enumerate(zip(*self._texts(), strict=True)):
-            tag, scope = ("td", "") if number else ("th", ' scope="col"')
-            cells = zip(sides, map(html.escape, row), strict=True)
-            inside = "".join(f'<{tag}{scope} align="{side}">{text}</{tag}>' for side, text in cells)
+            tag = "td" if number else 'th scope="col"'
+            texts = [html.escape(re.sub("⟨ +", "⟨", text)) for text in row]
+            cells = zip(sides, texts, strict=True)
+            inside = "".join(f'<{tag} align="{side}">{text}</{tag[:2]}>' for side, text in cells)
             table += f"<tr>{inside}</tr>"
         return f"<table>{table}</table>"
 

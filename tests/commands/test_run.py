@@ -41,13 +41,15 @@ plots.live(draw, range(2))
 """
 
 
-def test_every_picture_is_followed_by_its_words(tmp_path):
+def test_every_picture_has_a_name_and_its_words_below_it(tmp_path):
     notebook = run(write(tmp_path / "small.ipynb", PICTURES), say=lambda _: None)
-    kinds = [max(output.data.keys() - {"text/plain"}) for output in notebook.cells[1].outputs]
-    sliders, *shown = [kind.split("/")[1] for kind in kinds[1:3]] + kinds[:2] + kinds[3:]
-    assert kinds[0:2] == kinds[3:5] == kinds[5:7] == ["image/png", "text/html"]
-    words = [output.data["text/html"] for output in notebook.cells[1].outputs[1::2]]
-    assert all("<details>" in text for text in words[-1:])
+    below, sliders, moved, live = notebook.cells[1].outputs
+    assert sliders.data["text/plain"].startswith("Sliders (height)")
+    for output in (below, moved, live):
+        assert {*output.data} == {"text/html", "text/plain"}
+        assert output.data["text/html"].startswith('<img alt="T (picture; its data below)" src="da')
+        assert "<details><summary>This picture in words</summary>" in output.data["text/html"]
+        assert output.data["text/plain"].startswith("This picture in words: T\n")
 
 
 KEEPS = """

@@ -71,7 +71,7 @@ def test_bars_of_two_sources_say_so_in_their_legend(pictures):
     plots.bars(groups, "Errors", "%", {"law": "computed", "500 samples": "measured"})
     assert labels(pictures[0]) == ["law, computed", "500 samples, measured"]
     assert pictures[0].get_ylabel() == "%"
-    with pytest.raises(ValueError, match="kind must be one of measured, .*; got ''"):
+    with pytest.raises(ValueError, match=r"kind must be one of measured, .*; got ''"):
         plots.bars(groups, "Errors", "%", {"law": "computed"})
 
 
@@ -107,19 +107,20 @@ def test_a_picture_in_words_names_every_series_and_its_numbers():
         ["the rule, simulated", "0.500", "7"],
         ["the rule, simulated", "1.50", "8"],
     ]
-    assert words._repr_html_().startswith(
-        "<details><summary>This picture in words</summary><table><caption>Speed</caption>"
-    )
+    folded = "<details><summary>This picture in words</summary><table><caption>Speed</caption>"
+    assert folded in words._repr_html_()
 
 
-@given(st.lists(st.tuples(st.floats(0, 1e9), st.floats(0, 1e9)), min_size=1, max_size=60))
+@given(st.lists(st.tuples(st.floats(0, 1e9), st.floats(0, 1e9)), max_size=60))
 def test_how_long_a_run_was_changes_nothing_that_is_compared(points):
     def rush(x, y):
         goal = Series("goal", [0, 9], [1, 1], "ideal")
         panels = {"requests/s": [Series("answered", x, y), goal], "queue": [Series("waits", x, y)]}
         return words_of(plots.panels, panels, "A rush", "seconds")
 
-    assert shape(rush(*zip(*points, strict=True))) == shape(rush([0.5], [7]))
+    x = [at for at, _ in points]
+    y = [value for _, value in points]
+    assert shape(rush(x, y)) == shape(rush([0.5], [7]))
 
 
 def test_a_long_series_is_told_in_ten_points_from_its_first_to_its_last():
@@ -129,18 +130,18 @@ def test_a_long_series_is_told_in_ten_points_from_its_first_to_its_last():
 
 def test_points_that_are_not_drawn_have_no_words():
     series = [Series("a", [1, 2], [float("nan"), 5]), Series("b", [], [])]
-    words = words_of(plots.panels, {"y": series}, "", "x")
-    assert {str(row["y"]) for row in words.table.rows} == {"⟨5⟩", "none"}
+    words = words_of(plots.curves, series, "", "x", "y")
+    assert [(row["x"], row["y"]) for row in words.table.rows] == [(2, "⟨5⟩"), ("none", "none")]
 
 
 def test_bars_in_words():
     groups = {"one day": {"CSV": 10, "Parquet": 2}, "one user": {"CSV": 11, "Parquet": 3}}
-    words = words_of(plots.bars, groups, "Bytes", "MB", exact=True)
+    words = words_of(plots.bars, groups, "Bytes", "MB")
     assert [tuple(row.values()) for row in words.table.rows] == [
-        ("CSV, measured", "one day", 10),
-        ("CSV, measured", "one user", 11),
-        ("Parquet, measured", "one day", 2),
-        ("Parquet, measured", "one user", 3),
+        ("CSV, measured", "one day", "⟨10⟩"),
+        ("CSV, measured", "one user", "⟨11⟩"),
+        ("Parquet, measured", "one day", "⟨2⟩"),
+        ("Parquet, measured", "one user", "⟨3⟩"),
     ]
 
 
@@ -183,17 +184,17 @@ def test_panels_share_an_axis_and_tell_their_series_apart(pictures):
     assert labels(top) == ["answered, measured", "asked for, measured", "ready, measured"]
 
 
-def test_a_live_picture_is_drawn_at_every_tick_in_one_place_and_told_at_the_end(monkeypatch):
+def test_a_live_picture_is_one_display_that_is_drawn_at_every_tick(monkeypatch):
     from IPython import display
 
-    shown = []
+    pictures = []
     points = []
 
     class Handle:
-        update = shown.append
+        update = pictures.append
 
-    def first(thing, display_id=False):
-        shown.append(thing)
+    def first(picture, display_id):
+        pictures.append(picture)
         return Handle
 
     def draw(show):
@@ -202,7 +203,6 @@ def test_a_live_picture_is_drawn_at_every_tick_in_one_place_and_told_at_the_end(
 
     monkeypatch.setattr(display, "display", first)
     plots.live(draw, iter(range(3)))
-    *pictures, words = shown
-    assert len(points) == len({picture.data for picture in pictures}) == 4
-    assert all(picture.data.startswith(b"\x89PNG") for picture in pictures)
-    assert len(words.table.rows) == 4
+    assert len(points) == len({picture.png for picture in pictures}) == 4
+    assert all(picture.png.startswith(b"\x89PNG") for picture in pictures)
+    assert len(pictures[-1].table.rows) == 4

@@ -60,7 +60,7 @@ def test_a_broken_record_is_one_sentence_and_the_reference_is_taken(reference, o
 
 
 def test_a_number_that_nobody_kept_is_a_sentence(reference):
-    with pytest.raises(lab.LabError, match="No lab has kept a number named '09.size'"):
+    with pytest.raises(lab.LabError, match=r"No lab has kept a number named '09.size'"):
         lab.recall("09.size")
 
 

@@ -22,7 +22,7 @@ def test_an_exact_result_has_no_marks(capsys):
 
 
 def test_where_a_number_is_waited_for_the_lab_stops_with_one_sentence(new_record):
-    with pytest.raises(lab.LabError, match="^Your turn: put a number where the three dots are"):
+    with pytest.raises(lab.LabError, match=r"^Your turn: put a number where the three dots are"):
         lab.predict("How many files?", ...)
     assert new_record["predictions"] == {}
 
@@ -43,7 +43,7 @@ def test_a_claim_that_holds_is_printed_and_one_that_does_not_stops(capsys, new_r
 
 def test_a_claim_that_fails_says_whose_function_was_in_use():
     lab.records.in_use("0.1", "the library's")
-    with pytest.raises(lab.ClaimFailed, match="Two is odd$"):
+    with pytest.raises(lab.ClaimFailed, match=r"Two is odd$"):
         lab.claim("Two is odd", False)
     lab.records.in_use("0.2", "yours")
     words = r"Two is odd \(Your function for 0.2 is in use here; exercise.check\(\"0.2\", …\)"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -25,12 +24,7 @@ def explore(draw: Callable[..., None], **ranges: tuple[int, int, int]) -> None:
     from IPython.display import display
 
     sliders = {name: _slider(name, *numbers) for name, numbers in ranges.items()}
-    picture = _place()
-    below = _place()
-
-    def show(figure: Figure, words: Words) -> None:
-        picture(_image(figure))
-        below(words)
+    show = _in_one_place()
 
     def redraw(change: object = None) -> None:
         draw(show, **{name: slider.value for name, slider in sliders.items()})
@@ -43,19 +37,20 @@ def explore(draw: Callable[..., None], **ranges: tuple[int, int, int]) -> None:
         slider.observe(redraw, names="value")
 
 
-def _place() -> Callable[[object], None]:
-    """A function that shows something below the cell, in the place of what it showed before."""
+def _in_one_place() -> Show:
+    """A `show` that puts each picture in the place of the one before."""
     from IPython.display import display
 
     handles: list[DisplayHandle] = []
 
-    def put(something: object) -> None:
+    def show(figure: Figure, words: Words) -> None:
+        picture = words.below(figure)
         if handles:
-            handles[0].update(something)
+            handles[0].update(picture)
         else:
-            handles.append(display(something, display_id=True))
+            handles.append(display(picture, display_id=True))
 
-    return put
+    return show
 
 
 def _slider(name: str, lowest: int, highest: int, start: int) -> IntSlider:
@@ -72,33 +67,12 @@ def _slider(name: str, lowest: int, highest: int, start: int) -> IntSlider:
 
 
 def live(draw: Callable[[Show], None], ticks: Iterable[object]) -> None:
-    """One picture that `draw(show)` draws anew at every tick and at the end; then its words.
+    """One picture that `draw(show)` draws anew at every tick, and once more when they end.
 
     ticks: anything that yields from time to time, as `LoadRun.ticks()` does. `draw` hands `show` on
-    to `curves`, `bars` or `panels`.
+    to `panels`, whose words have the same form from the first tick to the last.
     """
-    from IPython.display import display
-
-    picture = _place()
-    last: list[Words] = []
-
-    def show(figure: Figure, words: Words) -> None:
-        picture(_image(figure))
-        last[:] = [words]
-
+    show = _in_one_place()
     for _ in ticks:
         draw(show)
     draw(show)
-    display(*last)
-
-
-def _image(figure: Figure) -> object:
-    """The figure as PNG with a palette, which takes a third of the bytes."""
-    from IPython import display
-    from PIL import Image
-
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png")
-    small = io.BytesIO()
-    Image.open(drawn).convert("RGB").quantize(128).save(small, format="png", optimize=True)
-    return display.Image(small.getvalue())

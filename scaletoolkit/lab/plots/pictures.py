@@ -80,11 +80,12 @@ def _axes(words: Words, x: str, labels: Sequence[str], show: Show | None) -> Ite
 def _below_the_cell(figure: Figure, words: Words) -> None:
     import matplotlib.pyplot as plt
 
-    plt.show()
     if in_notebook():
         from IPython.display import display
 
-        display(words)
+        display(words.below(figure))
+    else:
+        plt.show()
 
 
 def curves(
@@ -150,13 +151,12 @@ def bars(
     y: str,
     kind: str | Mapping[str, str] = "measured",
     *,
-    exact: bool | None = None,
     show: Show | None = None,
     **options: Unpack[BarOptions],
 ) -> None:
     """Draw groups of bars: {group: {label: value}}; the same labels in every group.
 
-    kind: where all values come from, or {label: where its values come from}; exact as in `Series`.
+    kind: where all values come from, or {label: where its values come from}.
     Options: log_y=True, and show_values, a function that turns a value into the text above its bar.
     """
     names = list(next(iter(groups.values())))
@@ -164,7 +164,7 @@ def bars(
     lines = []
     for name in names:
         values = [group[name] for group in groups.values()]
-        lines.append(Series(name, list(groups), values, kinds.get(name, ""), exact=exact))
+        lines.append(Series(name, list(groups), values, kinds.get(name, "")))
     label = f"{y}, {kind}" if isinstance(kind, str) else y
     if not isinstance(kind, str):
         names = [series.name for series in lines]

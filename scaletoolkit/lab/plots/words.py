@@ -2,17 +2,26 @@
 
 Screen readers read it, and the comparison of stored outputs, which sees no picture, compares the
 names and the form of this table. So its form is the same on every run: at most ten points of a
-series, at fixed places, and numbers that depend on the run between marks.
+series, at fixed places, and numbers that depend on the run between marks. Picture and table are
+one piece of HTML, for JupyterLab gives no other picture an alternative text.
 """
 
+from __future__ import annotations
+
+import base64
+import html
+import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scaletoolkit.lab.plots.series import Series
 from scaletoolkit.lab.tables import Table, quantity, table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST = 10
 SUMMARY = "This picture in words"
@@ -20,16 +29,30 @@ SUMMARY = "This picture in words"
 
 @dataclass(frozen=True)
 class Words:
-    """The table below a picture: folded in a notebook, text elsewhere."""
+    """The table of a picture's data: folded below the picture in a notebook, text elsewhere."""
 
     title: str
     table: Table
+    png: bytes = b""
+
+    def below(self, figure: Figure) -> Words:
+        """These words with the figure above them, as PNG with a palette: a third of the bytes."""
+        from PIL import Image
+
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png")
+        small = io.BytesIO()
+        Image.open(drawn).convert("RGB").quantize(128).save(small, format="png", optimize=True)
+        return replace(self, png=small.getvalue())
 
     def __repr__(self) -> str:
         return f"{SUMMARY}: {self.table!r}"
 
     def _repr_html_(self) -> str:
-        return f"<details><summary>{SUMMARY}</summary>{self.table._repr_html_()}</details>"
+        name = html.escape(f"{self.title} (picture; its data below)")
+        source = f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
+        table = f"<details><summary>{SUMMARY}</summary>{self.table._repr_html_()}</details>"
+        return f'<img alt="{name}" src="{source}">{table}'
 
 
 def in_words(
@@ -51,19 +74,25 @@ def in_words(
 
 
 def _points(series: Series, timed: bool) -> Iterator[tuple[object, object]]:
-    """The x and y of at most ten points, as they stand in the table."""
+    """The x and y of at most ten points, as they stand in the table.
+
+    A timed series has ten rows before its first point, too: of a live picture, the comparison of
+    stored outputs sees the first state here and the last one there.
+    """
     drawn = [(x, y) for x, y in zip(series.x, series.y, strict=True) if math.isfinite(y)]
-    varying = timed and series.varies
+    always_ten = timed and series.varies
     marked = series.varies and (timed or not all(isinstance(x, Integral | str) for x, _ in drawn))
-    for place in _places(len(drawn), varying):
+    if not drawn:
+        nothing = "⟨none⟩" if always_ten else "none"
+        yield from [(nothing, nothing)] * (MOST if always_ten else 1)
+        return
+    for place in _places(len(drawn), always_ten):
         x, y = drawn[place]
         yield _cell(x, marked), _cell(y, series.varies)
-    if not drawn:
-        yield "none", "none"
 
 
 def _places(count: int, always_ten: bool) -> list[int]:
-    if count == 0 or (count <= MOST and not always_ten):
+    if count <= MOST and not always_ten:
         return list(range(count))
     return [round(number * (count - 1) / (MOST - 1)) for number in range(MOST)]
 
