@@ -282,7 +282,7 @@ def test_whole_events_need_no_right_to_write(tmp_path, monkeypatch):
 
 
 def test_a_folder_that_cannot_hold_events_is_a_sentence():
-    with pytest.raises(lab.LabError, match="at /dev/null.*; name another folder in SCALETOOLKIT"):
+    with pytest.raises(lab.LabError, match=r"at /dev/null.*; name another folder in SCALETOOLKIT"):
         events.ensure("/dev/null/events", 1000)
 
 
