@@ -1,8 +1,7 @@
 """Your copy of a lab, or one cell of it, as you got it; what you had is kept beside it."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 
 from scaletoolkit import lab
 from scaletoolkit.copies import edition, folder, labs
@@ -31,22 +30,15 @@ def _reset(options: Namespace) -> int:
         cell = _find(given.notebook, options.cell)
         notebook = _with(mine, cell, given.notebook)
         what = f"as it was, but for {cell['id']}, which is as you got it"
-    else:
-        _give(given.beside, copy.parent)
     backup = folder.back_up(copy)
     folder.keep(given)
     folder.save(copy, notebook)
+    if not options.cell:
+        there = [file for file in map(copy.with_name, given.beside) if file.exists()]
+        old = {file.name: folder.back_up(file).read_bytes() for file in there}
+        folder.bring(copy, given.beside, old)
     print(f"{folder.name(copy)} is {what}; what you had is {folder.name(backup)}.")
     return 0
-
-
-def _give(beside: Mapping[str, bytes], place: Path) -> None:
-    """Put files beside a copy; one that the learner has changed is backed up first."""
-    for name, content in beside.items():
-        path = place / name
-        if path.exists() and path.read_bytes() != content:
-            folder.back_up(path)
-        folder.save(path, content)
 
 
 def _find(given: Notebook, name: str) -> Cell:

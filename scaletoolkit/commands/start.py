@@ -51,9 +51,7 @@ def _begin(path: Path) -> str:
         update = f"`python -m scaletoolkit update {number}` brings what is new there"
         return f"{sentence} The course has changed since: {update}."
     folder.keep(given)
-    for file, content in given.beside.items():
-        if not copy.with_name(file).exists():
-            folder.save(copy.with_name(file), content)
+    folder.bring(copy, given.beside, {})
     folder.save(copy, given.notebook)
     return f"{folder.name(copy)} is your copy of lab {number}; git does not see it."
 

@@ -2,7 +2,7 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from scaletoolkit import lab
@@ -52,25 +52,9 @@ def _lab(path: Path) -> list[str]:
     folder.keep(new)
     backup = folder.back_up(copy)
     folder.save(copy, notebook)
-    said += _beside(copy.parent, old.beside if old else {}, new.beside)
+    said += folder.bring(copy, new.beside, old.beside if old else {})
     head = (
         f"{folder.name(copy)} has all that the course has; as it was, it is {folder.name(backup)}."
     )
     last = "Where it is open in JupyterLab: File, Reload Notebook from Disk."
     return [head, *(f"  {sentence}" for sentence in said), last]
-
-
-def _beside(place: Path, old: Mapping[str, bytes], new: Mapping[str, bytes]) -> list[str]:
-    """Bring the files that lie beside a lab; what was decided on each."""
-    said = []
-    for name, content in new.items():
-        path = place / name
-        mine = path.read_bytes() if path.exists() else None
-        if mine is None or mine == old.get(name) != content:
-            folder.save(path, content)
-            said.append(f"{name}: as the course has it now.")
-        elif content not in (mine, old.get(name)):
-            newer = path.with_name(f"{path.stem}-new{path.suffix}")
-            folder.save(newer, content)
-            said.append(f"{name}: changed by you and by the course: theirs is {newer.name}.")
-    return said

@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 from scaletoolkit import lab
@@ -99,3 +100,22 @@ def kept(name: str) -> Edition | None:
         return None
     files = [file for file in folder.iterdir() if file.name != NOTEBOOK]
     return Edition(labs.read(folder / NOTEBOOK), {file.name: file.read_bytes() for file in files})
+
+
+def bring(copy: Path, files: Mapping[str, bytes], old: Mapping[str, bytes]) -> list[str]:
+    """Put the files of an edition beside a copy, and say what was decided on each.
+
+    old: the files of the edition before. One that the learner has changed since stays.
+    """
+    said = []
+    for file, content in files.items():
+        path = copy.with_name(file)
+        mine = path.read_bytes() if path.exists() else None
+        if mine is None or mine == old.get(file) != content:
+            save(path, content)
+            said.append(f"{file}: as the course has it now.")
+        elif content not in (mine, old.get(file)):
+            newer = path.with_name(f"{path.stem}-new{path.suffix}")
+            save(newer, content)
+            said.append(f"{file}: changed by you and by the course: theirs is {newer.name}.")
+    return said

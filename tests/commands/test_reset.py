@@ -44,6 +44,12 @@ def test_the_whole_lab_is_as_the_course_has_it_now(answered):
     assert "has all that the course has" in call("update", "00")[1]
 
 
+def test_a_file_beside_the_lab_that_was_deleted_is_back(answered):
+    (answered.copy.parent / "beside.csv").unlink()
+    assert call("reset", "00")[0] == 0
+    assert (answered.copy.parent / "beside.csv").read_text() == "1"
+
+
 def test_a_broken_copy_can_be_reset_and_is_kept(answered):
     answered.copy.write_text("<<<<<<< HEAD")
     assert call("reset", "00")[0] == 0

@@ -122,9 +122,7 @@ def test_a_course_that_changes_under_a_learner_takes_nothing_away(tmp_path, monk
         assert f"{COPY} has all that the course has" in said
         assert "queue-text: you had deleted it; it is back" in said
         assert len(said.splitlines()) == 2 + 6  # measure-text, inline-job, exercise-1, and three
-        check_all_is_there(
-            [(cell.id, cell.source) for cell in notebooks.read(clone / COPY).cells]
-        )
+        check_all_is_there([(cell.id, cell.source) for cell in notebooks.read(clone / COPY).cells])
         page.evaluate(EXECUTE, "docmanager:reload")
         check_all_is_there(page.evaluate(CELLS))
         run(page, "new-text", "predict-speedup")
