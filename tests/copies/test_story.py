@@ -109,7 +109,6 @@ def check_all_is_there(cells):
 def test_a_course_that_changes_under_a_learner_takes_nothing_away(tmp_path, monkeypatch):
     upstream, clone = checkout(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(clone))
-    monkeypatch.setenv("SCALETOOLKIT_RECORDS", str(tmp_path / "records"))
     assert "is your copy of lab 00" in in_clone(clone, "start", "00")
     assert git(clone, "status", "--porcelain") == ""
     with driver.serving(clone) as address, driver.browser() as page:
