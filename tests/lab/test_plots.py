@@ -118,9 +118,14 @@ def test_how_long_a_run_was_changes_nothing_that_is_compared(points):
         panels = {"requests/s": [Series("answered", x, y), goal], "queue": [Series("waits", x, y)]}
         return words_of(plots.panels, panels, "A rush", "seconds")
 
+    def noted(x, y):
+        series = [Series("slow requests", x, y, timed=True)]
+        return words_of(plots.curves, series, "A stall", "seconds", "ms")
+
     x = [at for at, _ in points]
     y = [value for _, value in points]
     assert shape(rush(x, y)) == shape(rush([0.5], [7]))
+    assert shape(noted(x, y)) == shape(noted([0.5], [7]))
 
 
 def test_a_long_series_is_told_in_ten_points_from_its_first_to_its_last():

@@ -60,16 +60,16 @@ def in_words(
 ) -> Words:
     """The words for a picture of {y label: its series}.
 
-    timed: how many points there are, and where, depends on the run; so each series that varies has
-    ten rows. A series whose label starts with "_" is left out, as it is of the legend.
+    timed: all series are; one that is timed and varies has ten rows, however long it is. A series
+    whose label starts with "_" is left out, as it is of the legend.
     """
     y = next(iter(panels)) if len(panels) == 1 else "value"
     rows = []
     for label, series in panels.items():
         for each in series:
             name = each.name if len(panels) == 1 else f"{label}: {each.name}"
-            if not each.label.startswith("_"):
-                rows += [{"series": name, x: at, y: is_} for at, is_ in _points(each, timed)]
+            points = [] if each.label.startswith("_") else _points(each, timed or each.timed)
+            rows += [{"series": name, x: at, y: value} for at, value in points]
     return Words(title, table(rows, caption=title))
 
 
