@@ -4,7 +4,7 @@ SCALETOOLKIT_INTERRUPTS=5 interrupts each long cell at five more moments: a soak
 """
 
 import pytest
-from tools import forgiving, notebooks
+from tools import forgiving, kernels, notebooks
 from tools.notebooks import code
 from tools.strict import ROOT
 
@@ -52,6 +52,7 @@ def test_a_lab_forgives(path):
 def problems(tmp_path, monkeypatch):
     """A function that says what a notebook of these cells does not forgive."""
     monkeypatch.setattr(forgiving, "MOMENTS_S", [0.5])
+    monkeypatch.setattr(kernels, "GRACE_S", 2)
 
     def run(*cells):
         notebook = notebooks.notebook(code("setup", SETUP), *cells)

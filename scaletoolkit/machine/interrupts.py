@@ -4,13 +4,16 @@ Whatever goes on after its cell says with `note` how to end it: the processes of
 and pools. In a notebook it is ended when its cell is interrupted, and before its cell runs again.
 """
 
+import builtins
 import contextlib
 import linecache
 import signal
+import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator
-from types import TracebackType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from multiprocessing import resource_tracker
+from types import ModuleType, TracebackType
 from typing import Any
 
 import __main__
@@ -58,7 +61,22 @@ def held_back() -> Iterator[Callable[[], None]]:
         yield _check
     finally:
         signal.signal(signal.SIGINT, before or signal.SIG_DFL)
-    _check()
+        _check()
+
+
+@contextlib.contextmanager
+def kept_from_children() -> Iterator[None]:
+    """What this thread starts inside the block begins with Ctrl-C blocked, and never hears of one.
+
+    An interrupt in a notebook goes to the whole process group, so also to processes that multi-
+    processing has started, at a moment when they could not yet say that they want none.
+    """
+    resource_tracker.ensure_running()  # it unblocks the signal when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _come(*_: object) -> None:
@@ -67,6 +85,7 @@ def _come(*_: object) -> None:
 
 def _check() -> None:
     if _came:
+        _came.clear()
         raise KeyboardInterrupt
 
 
@@ -99,6 +118,27 @@ def _show(
     shell.showtraceback((kind, value, trace))
 
 
+def _import_whole() -> None:
+    """Let an interrupt wait until an import is done: half of numpy or matplotlib stays half."""
+    import_as_usual = builtins.__import__
+
+    def import_whole(
+        name: str,
+        globals: Mapping[str, object] | None = None,
+        locals: Mapping[str, object] | None = None,
+        fromlist: Sequence[str] | None = (),
+        level: int = 0,
+    ) -> ModuleType:
+        __tracebackhide__ = True  # from IPython
+        module = None if level else sys.modules.get(name)
+        if module and all(hasattr(module, part) for part in fromlist or ()):
+            return import_as_usual(name, globals, locals, fromlist, level)
+        with held_back():
+            return import_as_usual(name, globals, locals, fromlist, level)
+
+    builtins.__import__ = import_whole
+
+
 def _watch_cells() -> None:
     from IPython import get_ipython
 
@@ -110,3 +150,4 @@ def _watch_cells() -> None:
 
 if lab.in_notebook():
     _watch_cells()
+    _import_whole()

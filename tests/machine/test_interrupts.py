@@ -1,6 +1,7 @@
 """In a real kernel: what a cell has started ends with its interrupt, and before it runs again."""
 
 import signal
+import subprocess
 import threading
 import time
 
@@ -80,6 +81,26 @@ def test_workers_that_start_or_work_say_nothing_about_an_interrupt(kernel):
     assert kernel.run(ENDLESS.format(items="[0]")).printed == "['done']\n"
 
 
+def test_an_interrupt_waits_until_an_import_is_whole(kernel, tmp_path):
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(1.5)\nwhole = True")
+    assert kernel.run("import slow", 0.5).error == "KeyboardInterrupt"
+    ran = kernel.run("import sys\nprint(sys.modules['slow'].whole)\nfrom slow import whole, part")
+    assert ran.printed == "True\n"
+    assert ran.error == "ImportError"
+    assert not any("interrupts.py" in line for line in ran.complaints)
+
+
+def test_what_is_kept_from_children_does_not_end_them():
+    with interrupts.kept_from_children():
+        child = subprocess.Popen(["sleep", "60"])
+    with child, subprocess.Popen(["sleep", "60"]) as other:
+        for process in (child, other):
+            process.send_signal(signal.SIGINT)
+        assert other.wait(10) == -signal.SIGINT
+        assert child.poll() is None
+        child.kill()
+
+
 def test_an_interrupt_that_is_held_back_comes_once_after_the_outer_block():
     done = []
 
@@ -96,6 +117,16 @@ def test_an_interrupt_that_is_held_back_comes_once_after_the_outer_block():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     with interrupts.held_back() as check:
         check()
+
+
+def test_an_interrupt_is_not_lost_to_an_error():
+    @interrupts.held_back()
+    def work():
+        signal.raise_signal(signal.SIGINT)
+        raise ValueError
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
 
 
 def test_a_thread_holds_nothing_back():

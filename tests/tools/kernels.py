@@ -89,12 +89,12 @@ class Kernel:
             ran.complaints += "\n".join(content["traceback"]).splitlines()
         return message["msg_type"] == "status" and content["execution_state"] == "idle"
 
-    def running(self):
+    def running(self, patience_s=None):
         """Command lines of what runs beside the kernel and the helpers of multiprocessing.
 
-        What is about to end has some time for it.
+        Waits so long until there is nothing.
         """
-        end_s = time.monotonic() + GRACE_S
+        end_s = time.monotonic() + (GRACE_S if patience_s is None else patience_s)
         while True:
             commands = [" ".join(process.cmdline()) for process in strict.marked(self.token)]
             others = [c for c in commands if c and not any(helper in c for helper in HELPERS)]
@@ -105,7 +105,7 @@ class Kernel:
     def close(self):
         """End the kernel: what has outlived it, a list of sentences."""
         self.client.stop_channels()
-        self.manager.shutdown_kernel()
+        self.manager.shutdown_kernel(now=not self.manager.is_alive())
         left = strict.left(self.token, self.folder, GRACE_S)
         for survivor in strict.marked(self.token):
             survivor.kill()

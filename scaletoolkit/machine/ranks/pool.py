@@ -2,13 +2,12 @@
 
 import multiprocessing
 import os
-import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import resource_tracker
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, Self, TypeVar
 
@@ -44,15 +43,10 @@ class Pool:
     def _start(self) -> ProcessPoolExecutor:
         context = multiprocessing.get_context("spawn")
         lives, self._alive = context.Pipe(duplex=False)
-        resource_tracker.ensure_running()  # when it starts, it unblocks signals
-        # what is started while a signal is blocked begins with it blocked
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
+        with interrupts.kept_from_children():
             executor = ProcessPoolExecutor(self._workers, context, _begin, (lives,))
             # as many waits as workers start all of them now; left alone, each starts with work
             list(executor.map(time.sleep, [0.05] * self._workers))
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._executor = executor
         interrupts.note(self.close)
         return executor
@@ -98,13 +92,33 @@ class Pool:
             raise
 
 
+_outside = threading.Lock()  # a worker holds it while it is not at work, but hears or answers
+
+
 def _call(pickled: bytes, item: object) -> Any:
-    return cloudpickle.loads(pickled)(item)
+    _outside.release()
+    try:
+        return cloudpickle.loads(pickled)(item)
+    finally:
+        _outside.acquire()
 
 
 def _begin(lives: Connection) -> None:
-    """What a worker does first: an interrupted cell's Ctrl-C reaches the whole process group."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    """What a worker does first."""
     os.environ.pop(turns.VARIABLE, None)  # its parent waits for it, perhaps in its turn
-    processes.end_with(lives.fileno())
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    processes.end_with(parent.sentinel)
+    _outside.acquire()
+    threading.Thread(target=_end_at_work, args=(lives,), daemon=True).start()
+
+
+def _end_at_work(lives: Connection) -> None:
+    """End a worker whose pool is closed, but not in the middle of an answer: who hears would hang.
+
+    A worker that is not at work is told by the executor.
+    """
+    with suppress(EOFError):
+        lives.recv()
+    with _outside:
+        os._exit(1)
