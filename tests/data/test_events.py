@@ -257,7 +257,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
         return table
 
     monkeypatch.setattr(files, "chunk", chunk_until_the_disk_is_full)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(lab.LabError, match="disk full"):
         events.ensure(folder, 2000)
     assert is_whole(folder, 1000)
 

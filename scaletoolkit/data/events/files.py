@@ -70,7 +70,7 @@ def ensure(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Pa
     except OSError as error:  # read-only, full, no folder, somebody else's
         raise lab.LabError(
             f"The events cannot be read or written at {error.filename or folder}: "
-            f"{os.strerror(error.errno or 0).lower()}; name another folder in SCALETOOLKIT_DATA."
+            f"{error.strerror or error}; name another folder in SCALETOOLKIT_DATA."
         ) from None
     return folder
 
