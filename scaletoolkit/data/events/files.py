@@ -68,9 +68,10 @@ def ensure(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Pa
                     print(f"{folder.name} is not whole or of another version; it is written again.")
                 _write(folder, rows, seed, workers)
     except OSError as error:  # read-only, full, no folder, somebody else's
+        why = os.strerror(error.errno).lower() if error.errno else error
         raise lab.LabError(
-            f"The events cannot be read or written at {error.filename or folder}: "
-            f"{error.strerror or error}; name another folder in SCALETOOLKIT_DATA."
+            f"The events cannot be read or written at {error.filename or folder}: {why}; "
+            "name another folder in SCALETOOLKIT_DATA."
         ) from None
     return folder
 
