@@ -197,6 +197,15 @@ def start_all(page):
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
 
 
+def theme(page, name):
+    """Change JupyterLab's colours, for example to "JupyterLab Dark"."""
+    command = "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
+    page.evaluate(command, name)
+    page.wait_for_function(
+        "dark => document.body.dataset.jpThemeLight === String(!dark)", arg="Dark" in name
+    )
+
+
 def done(page):
     """Whether every cell has run."""
     return page.evaluate(DONE)
