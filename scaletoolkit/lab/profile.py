@@ -35,9 +35,9 @@ def records_folder() -> Path:
 
 
 def _folder(variable: str, in_checkout: str, of_user: str, in_home: str) -> Path:
-    if variable in os.environ:
-        return Path(os.environ[variable])
     checkout = Path(__file__).parents[2]
+    if os.environ.get(variable):  # from the checkout on, wherever the notebook lies
+        return checkout / Path(os.environ[variable]).expanduser()
     if (checkout / "pyproject.toml").exists():
         return checkout / in_checkout
     return Path(os.environ.get(of_user) or Path.home() / in_home) / "scaletoolkit"

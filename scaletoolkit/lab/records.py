@@ -5,7 +5,9 @@ kernel and it is gone, run a cell twice and its entry is replaced. `keep` and `s
 it to a file, from which `recall` takes the numbers of an earlier lab.
 """
 
+import contextlib
 import json
+import math
 import os
 import subprocess
 import time
@@ -114,6 +116,8 @@ def keep(**numbers: tuple[float, str]) -> None:
     if "lab" not in noted:
         raise LabError("Which lab is this? Run its first cell, which says so, and then this one.")
     for name, (value, unit) in numbers.items():
+        if not math.isfinite(value):
+            raise LabError(f"{name} cannot be kept: {value} is no finite number.")
         print(f"Kept for later labs: {noted['lab']}.{name} {measured(value, unit)}")
         noted["kept"][f"{noted['lab']}.{name}"] = (float(value), unit)
     save()
@@ -133,7 +137,7 @@ def recall(name: str) -> float:
         return float(value)
     except FileNotFoundError:
         pass
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         print(f"{path} holds no number {name}; the reference is taken.")
     reference = _read(REFERENCE)
     if name not in reference:
@@ -165,14 +169,32 @@ def plain() -> dict[str, Any]:
 
 
 def save() -> None:
-    """Write the record of a lab that has begun into the learner's folder, whole or not at all."""
+    """Write the record of a lab that has begun into the learner's folder, whole or not at all.
+
+    What earlier sessions have kept, guessed and checked stays where this one has not done it anew.
+    """
     if "lab" not in record():
         return
-    folder = records_folder()
+    path = records_folder() / f"{record()['lab']}.json"
+    partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f"{record()['lab']}.{os.getpid()}.partial"
-        partial.write_text(json.dumps(plain(), ensure_ascii=False), encoding="utf-8")
-        partial.replace(folder / f"{record()['lab']}.json")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(_joined(path), ensure_ascii=False), encoding="utf-8")
+        partial.replace(path)
     except OSError as error:
-        print(f"This lab's record could not be written into {folder}: {error.strerror}.")
+        print(f"This lab's record could not be written into {path.parent}: {error.strerror}.")
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def _joined(path: Path) -> dict[str, Any]:
+    """This session's record, and what only the earlier ones in the file have."""
+    new = plain()
+    try:
+        old = _read(path)
+        asked = {prediction["question"] for prediction in new["predictions"]}
+        earlier = [one for one in old["predictions"] if one["question"] not in asked]
+        joined = {name: {**old[name], **new[name]} for name in ("checks", "kept")}
+    except (OSError, ValueError, TypeError, KeyError):
+        return new
+    return new | joined | {"predictions": earlier + new["predictions"]}

@@ -5,6 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from numbers import Real
 from types import EllipsisType
 from typing import TypeVar
 
@@ -16,20 +17,33 @@ Item = TypeVar("Item")
 SHOW_EVERY_S = 0.2
 
 
-def predict(question: str, value: float | EllipsisType, unit: str = "") -> Prediction:
+def predict(
+    question: str, value: float | EllipsisType, unit: str = "", *more: object
+) -> Prediction:
     """The learner's prediction, recorded and printed. Edit the value in the cell, before measuring.
 
     Returns a Prediction (its number is `.value`), for `compare` and for the picture. Raises
-    LabError where the value is still `...`, or no finite number.
+    LabError where the value is still `...`, or no finite number, or written with a comma (`more`).
     """
     if value is ...:
         raise LabError("Your turn: put a number where the three dots are, then run on.")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if more or not isinstance(unit, str):
+        raise LabError("A prediction is one number, with a point and no comma: 3.5, not 3,5.")
+    if not _is_number(value):
         raise LabError(f"A prediction is a number, for example 4; this one is {value!r}.")
-    prediction = Prediction(question, value, unit)
+    number = value if isinstance(value, int | float) else float(value)
+    prediction = Prediction(question, number, unit)
     record()["predictions"][question] = prediction
     print(f"{question}\nYour prediction: {prediction}")
     return prediction
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a finite number of any kind, numpy's too, and of a size that a float can be."""
+    try:
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def compare(
@@ -90,7 +104,7 @@ def summary() -> None:
         f"Claims held: {sum(claims.values())} of {len(claims)}",
         f"Exercises passed: {sum(checks.values())} of {len(checks)}",
         *(f"  {'●' if passed else '○'} {name}" for name, passed in checks.items()),
-        "Predictions:",
+        *(["Predictions:"] if record()["predictions"] else []),
     ]
     for question, prediction in record()["predictions"].items():
         lines.append(f"  {question} You: {prediction}. Result: {prediction.result}.")

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import __main__
 from scaletoolkit import __version__, lab
 from scaletoolkit.lab import records
 
@@ -57,6 +58,7 @@ def test_for_a_lab_that_was_skipped_there_is_the_reference(reference, capsys):
         "null",
         '{"kept": {"09.capacity": 3}}',
         '{"kept": {"09.capacity": [NaN, ""]}}',
+        '{"kept": {"09.capacity": [3, null]}}',
         "\udcff",
     ],
 )
@@ -71,6 +73,30 @@ def test_a_broken_record_is_one_sentence_and_the_reference_is_taken(reference, o
 def test_a_number_that_nobody_kept_is_a_sentence(reference):
     with pytest.raises(lab.LabError, match=r"No lab has kept a number named '09.size'"):
         lab.recall("09.size")
+
+
+def test_a_short_second_session_takes_nothing_away(reference, own, monkeypatch):
+    keep_capacity()
+    lab.predict("How many?", 3)
+    records.checked("9.1", True)
+    lab.summary()
+    monkeypatch.delitem(__main__.__dict__, "lab_record")
+    lab.begin("09", MACHINE)
+    lab.predict("And then?", 4)
+    records.checked("9.2", False)
+    lab.summary()
+    record = json.loads(own.read_text())
+    assert [prediction["guess"] for prediction in record["predictions"]] == [3, 4]
+    assert {name: check["passed"] for name, check in record["checks"].items()} == {
+        "9.1": True,
+        "9.2": False,
+    }
+    assert lab.recall("09.capacity") == 412
+
+
+def test_only_a_finite_number_is_kept(own):
+    with pytest.raises(lab.LabError, match="capacity cannot be kept: nan is no finite number"):
+        keep_capacity(float("nan"))
 
 
 def test_a_lab_that_has_not_begun_keeps_nothing():

@@ -1,5 +1,8 @@
 """How a lab speaks and what it remembers: predictions, claims, the summary, passing lines."""
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 
 from scaletoolkit import lab
@@ -27,10 +30,22 @@ def test_where_a_number_is_waited_for_the_lab_stops_with_one_sentence(new_record
     assert new_record["predictions"] == {}
 
 
-@pytest.mark.parametrize("value", ["four", None, True, float("nan")])
+@pytest.mark.parametrize("value", ["four", None, True, float("nan"), 10**400])
 def test_a_prediction_is_a_number(value):
     with pytest.raises(lab.LabError, match="A prediction is a number"):
         lab.predict("How many?", value)
+
+
+@pytest.mark.parametrize("value", [np.int64(2), np.float32(2), Fraction(4, 2)])
+def test_a_prediction_may_be_any_kind_of_number(value):
+    assert lab.predict("How many?", value).value == 2
+
+
+def test_a_decimal_comma_is_a_sentence():
+    with pytest.raises(lab.LabError, match=r"with a point and no comma: 3\.5"):
+        lab.predict("How many times?", 3, 5, "×")
+    with pytest.raises(lab.LabError, match=r"with a point and no comma: 3\.5"):
+        lab.predict("How many times?", 3, 5)
 
 
 def test_a_claim_that_holds_is_printed_and_one_that_does_not_stops(capsys, new_record):
