@@ -25,8 +25,9 @@ def _with_tolerance(low, high, rounded=math.ceil):
 
 def _draw_metric(dice):
     target = dice.randint(5, 50)
-    low, high = dice.choice([(0.3, 0.88), (0.92, 0.98), (1.02, 1.08), (1.12, 3)])
-    return dice.randint(9, 30), round(target * dice.uniform(low, high), 3), target
+    low, high = dice.choice([(0.3, 0.895), (0.905, 0.98), (1.02, 1.095), (1.105, 3)])
+    ratio = dice.choice([dice.uniform(low, high), dice.uniform(low, high), low, high])
+    return dice.randint(12, 40), round(target * ratio, 3), target
 
 
 DESIRED = Exercise(
@@ -45,6 +46,7 @@ DESIRED = Exercise(
         "a ratio near 1 changes the replicas, too": _with_tolerance(1, 1),
         "only a ratio just above 1 is close enough, not one just below": _with_tolerance(1, 1.1),
         "only a ratio just below 1 is close enough, not one just above": _with_tolerance(0.9, 1),
+        "a tenth below is taken to be 1 ÷ 1.1, not 0.9": _with_tolerance(1 / 1.1, 1.1),
         "the result is rounded instead of rounded up": _with_tolerance(0.9, 1.1, round),
         "the result is rounded down instead of up": _with_tolerance(0.9, 1.1, math.floor),
         "the average is taken for the sum of all replicas": lambda replicas, average, target: (
@@ -59,6 +61,8 @@ DESIRED = Exercise(
         Case("Kubernetes' own case: 5 pods, average 12, target 20", (5, 12.0, 20), 3),
         Case("Kubernetes' own case: 3 pods, average 20.666, target 20", (3, 20.666, 20), 3),
         Case("20 pods, a little below their target", (20, 18.5, 20), 20),
+        Case("20 pods, 9.5 % below it", (20, 18.1, 20), 20),
+        Case("20 pods, 11 % above it", (20, 22.2, 20), 23),
         Case("the manifest: 2 replicas, a queue of 32 each, target 10", (2, 32.0, 10), 7),
         Case("nothing to do on 8 replicas", (8, 0.0, 10), 0),
     ),
@@ -79,7 +83,7 @@ def _known_only(replicas, wishes, choose=max):
 
 
 def _draw_wishes(dice):
-    wishes = [dice.choice([None, dice.randint(1, 24), dice.randint(1, 24)]) for _ in range(3)]
+    wishes = [dice.choice([None, 0, dice.randint(0, 24), dice.randint(0, 24)]) for _ in range(3)]
     return dice.randint(2, 20), wishes[: dice.randint(2, 3)]
 
 
@@ -102,6 +106,9 @@ COMBINED = Exercise(
         "nothing may change while a metric fails, not even upwards": lambda replicas, wishes: (
             replicas if None in wishes else max(wishes)
         ),
+        "a wish of 0 is taken for a metric that failed": lambda replicas, wishes: max(
+            wish or replicas for wish in wishes
+        ),
         "the average of the wishes decides": lambda replicas, wishes: (
             replicas if None in wishes else math.ceil(sum(wishes) / len(wishes))
         ),
@@ -113,6 +120,7 @@ COMBINED = Exercise(
     cases=(
         Case("two metrics above their targets", (2, [3, 7]), 7),
         Case("two metrics below theirs", (5, [3, 2]), 3),
+        Case("two metrics below theirs, one with nothing to do", (5, [0, 3]), 3),
         Case("the only metric that works wants less", (5, [None, 3]), 5),
         Case("the only metric that works wants more", (5, [8, None]), 8),
         Case("no metric works", (5, [None, None]), 5),
@@ -159,12 +167,8 @@ STABILIZED = Exercise(
         "the new wish itself is left out": lambda history, wish, now_s, window_s: max(
             _of_window(history, wish, now_s, window_s)[1:], default=wish
         ),
-        "the average of the window decides": lambda history, wish, now_s, window_s: math.ceil(
-            fmean(_of_window(history, wish, now_s, window_s))
-        ),
-        "the smallest wish of the window decides": lambda history, wish, now_s, window_s: min(
-            _of_window(history, wish, now_s, window_s)
-        ),
+        "the average of the window decides": lambda *given: math.ceil(fmean(_of_window(*given))),
+        "the smallest wish of the window decides": lambda *given: min(_of_window(*given)),
         "the window counts from the first entry, and then all are forgotten": _waits_then_jumps,
     },
     cases=(
@@ -191,8 +195,14 @@ def _one_too_late(changes, end_s):
     return mean_length(list(zip(moments, lengths, strict=True)), end_s)
 
 
+def _once_a_second(changes, end_s):
+    begin_s = changes[0][0]
+    looks_s = [begin_s + second for second in range(math.ceil(end_s - begin_s))]
+    return fmean([n for time_s, n in changes if time_s <= look_s][-1] for look_s in looks_s)
+
+
 def _draw_lengths(dice):
-    times = sorted(dice.sample(range(1, 60), dice.randint(2, 8)))
+    times = sorted(dice.uniform(1, 60) for _ in range(dice.randint(2, 8)))
     changes = [(time_s, dice.randint(0, 50)) for time_s in times]
     return changes, times[-1] + dice.randint(1, 20)
 
@@ -219,12 +229,14 @@ MEAN_LENGTH = Exercise(
         "the period is taken to start at 0": lambda changes, end_s: (
             mean_length(changes, end_s) * (end_s - changes[0][0]) / end_s
         ),
+        "the queue is looked at once a second": _once_a_second,
         "a length counts for the time before its change, not after it": _one_too_late,
     },
     cases=(
         Case("a queue of 4 for the whole time", ([(0, 4)], 10), 4),
         Case("100 for one second, then none for nine", ([(0, 100), (1, 0)], 10), 10),
         Case("a period that starts at 5 s", ([(5, 2), (7, 6)], 9), 4),
+        Case("8 for half a second, then none", ([(0, 8), (0.5, 0)], 2), 2),
         Case("a queue that grows at the end", ([(0, 0), (2, 30), (3, 60)], 4), 22.5),
     ),
     draw=_draw_lengths,

@@ -60,9 +60,9 @@ def _one_too_many(free_s, arrivals_s, max_batch_size, delay_s):
 
 
 def _draw_queue(dice):
-    arrivals_s = sorted(dice.randint(0, 40) for _ in range(dice.randint(3, 9)))
-    free_s = dice.choice([0, dice.randint(0, 40)])
-    return free_s, arrivals_s, dice.randint(2, 6), dice.randint(0, 25)
+    arrivals_s = sorted(dice.randint(0, 160) / 4 for _ in range(dice.randint(3, 9)))
+    free_s = dice.choice([0, dice.randint(0, 160) / 4])
+    return free_s, arrivals_s, dice.randint(2, 6), dice.randint(0, 100) / 4
 
 
 BATCH_START = Exercise(
@@ -86,6 +86,7 @@ BATCH_START = Exercise(
             free_s, queue_s[0] + delay_s
         ),
         "the delay counts from the last request": _delay_from_the_last,
+        "the moment is rounded down to a whole second": lambda *given: int(batch_start(*given)),
         "the server is taken to be always free": lambda free_s, *rule: batch_start(0, *rule),
         "a batch is full only with one request more": _one_too_many,
         "nobody waits for company": lambda free_s, queue_s, *rule: max(free_s, queue_s[0]),
@@ -97,6 +98,7 @@ BATCH_START = Exercise(
         Case("the same, but the fourth comes at 7", (0, [5, 6, 6, 7], 4, 3), 7),
         Case("the same, and a fifth at 20", (0, [5, 6, 6, 7, 20], 4, 3), 7),
         Case("the same, but the fourth comes at 20", (0, [5, 6, 6, 20], 4, 3), 8),
+        Case("a free server, requests at 5.5 and 6, a delay of 0.25", (0, [5.5, 6], 4, 0.25), 5.75),
         Case("a delay of 3 that is over when the server is free", (9, [5, 6], 4, 3), 9),
         Case("a delay of 3 that is not over when it is free", (6, [5, 6], 4, 3), 8),
     ),
@@ -144,7 +146,11 @@ COUNT_USERS = Exercise(
         Case("1,000 a second, 0.02 s each, a pause of 59.98 s", (1000, 0.02, 59.98), 60_000),
         Case("40 a second, 0.03 s each, a pause of 0.5 s", (40, 0.03, 0.5), 21.2),
     ),
-    draw=lambda dice: (dice.randint(10, 999), dice.uniform(0.01, 1), dice.uniform(0.1, 20)),
+    draw=lambda dice: (
+        dice.choice([dice.randint(10, 999), dice.uniform(0.02, 2)]),
+        dice.uniform(0.01, 1),
+        dice.uniform(0.1, 20),
+    ),
 )
 
 
@@ -160,11 +166,11 @@ def _parts_of_batches(objective_ms, max_batch_size, call_ms, item_ms):
 
 def _draw_objective(dice):
     max_batch_size = dice.randint(2, 16)
-    call_ms = dice.randint(5, 40)
-    item_ms = dice.randint(1, 10)
+    call_ms = dice.randint(10, 80) / 2
+    item_ms = dice.randint(1, 40) / 4
     batches = dice.choice([0.5, dice.randint(2, 9), dice.uniform(2, 9)])
-    objective_ms = int(batches * (call_ms + item_ms * max_batch_size))
-    return objective_ms, max_batch_size, call_ms, item_ms
+    objective_ms = batches * (call_ms + item_ms * max_batch_size)
+    return round(objective_ms, 3), max_batch_size, call_ms, item_ms
 
 
 QUEUE_BOUND = Exercise(
@@ -182,6 +188,9 @@ QUEUE_BOUND = Exercise(
     wrong={
         "the batch in hand is forgotten": lambda objective_ms, size, call_ms, item_ms: (
             size * (objective_ms // (call_ms + item_ms * size))
+        ),
+        "the time of a batch is rounded down": lambda objective_ms, size, call_ms, item_ms: (
+            queue_bound(objective_ms, size, int(call_ms + item_ms * size), 0)
         ),
         "a part of a batch is taken to be ready sooner": _parts_of_batches,
         "the requests are taken to be answered one by one": lambda objective_ms, size, *price: (
@@ -202,6 +211,7 @@ QUEUE_BOUND = Exercise(
     cases=(
         Case("100 ms, batches of 4 in 10 ms", (100, 4, 6, 1), 36),
         Case("95 ms, batches of 4 in 10 ms", (95, 4, 6, 1), 32),
+        Case("72 ms, batches of 4 in 12.5 ms", (72, 4, 6.5, 1.5), 16),
         Case("300 ms, one at a time in 30 ms", (300, 1, 20, 10), 9),
         Case("an objective that even an empty queue can miss", (15, 4, 6, 1), 0),
         Case("an objective shorter than one batch", (5, 4, 6, 1), 0),

@@ -10,7 +10,7 @@ def weight(share, batch, world_size):
 def _draw_share(dice):
     world_size = dice.randint(2, 8)
     batch = dice.randint(20, 200)
-    return dice.randint(1, 2 * batch // world_size), batch, world_size
+    return dice.randint(1, batch), batch, world_size
 
 
 WEIGHT = Exercise(
@@ -44,6 +44,7 @@ WEIGHT = Exercise(
         Case("3 of 10 images on one of 4 ranks", (3, 10, 4), 1.2),
         Case("2 of 10 images on one of 4 ranks", (2, 10, 4), 0.8),
         Case("a rank that got no image", (0, 3, 4), 0),
+        Case("a rank that got all 16 images of 4 ranks", (16, 16, 4), 4),
     ),
     draw=_draw_share,
 )
@@ -74,7 +75,7 @@ LEARNING_RATE = Exercise(
     ),
     solution=learning_rate,
     why="The linear scaling rule with gradual warm-up (Goyal et al., 2017): k times the batch "
-    "means k times fewer _steps, so each must go k times as far, once the first, wild steps "
+    "means k times fewer steps, so each must go k times as far, once the first, wild steps "
     "are over.",
     wrong={
         "there is no warm-up": lambda base, step, warmup, times: base * times,
@@ -95,7 +96,7 @@ LEARNING_RATE = Exercise(
         ),
     },
     cases=(
-        Case("the first of 100 warm-up _steps, batch × 4", (0.1, 0, 100, 4), 0.1),
+        Case("the first of 100 warm-up steps, batch × 4", (0.1, 0, 100, 4), 0.1),
         Case("half-way, batch × 4", (0.1, 50, 100, 4), 0.25),
         Case("the end of the warm-up", (0.1, 100, 100, 4), 0.4),
         Case("long after it", (0.1, 900, 100, 4), 0.4),
@@ -145,6 +146,9 @@ STEPS_PER_RANK = Exercise(
             sum(group // size for group in rows[rank::ranks]) for rank in range(ranks)
         ),
         "each rank gets row groups that lie side by side": _steps_of_blocks,
+        "ranks that get no row group are left out": lambda rows, size, ranks: min(
+            _steps(rows, size, min(ranks, len(rows)))
+        ),
     },
     cases=(
         Case("four equal row groups on 2 ranks", ([100] * 4, 10, 2), 20),
@@ -154,9 +158,10 @@ STEPS_PER_RANK = Exercise(
         Case("batches that do not divide a row group", ([25] * 4, 10, 2), 5),
         Case("a second rank with little", ([100, 10, 100, 10], 10, 2), 2),
         Case("a first rank with little", ([10, 100, 10, 100], 10, 2), 2),
+        Case("two row groups on 3 ranks", ([100, 100], 10, 3), 0),
     ),
     draw=lambda dice: (
-        [dice.randint(20, 200) for _ in range(dice.randint(4, 11))],
+        [dice.randint(20, 200) for _ in range(dice.randint(1, 11))],
         dice.randint(5, 25),
         dice.randint(2, 4),
     ),

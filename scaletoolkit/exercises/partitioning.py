@@ -156,11 +156,15 @@ MERGED_MEAN = Exercise(
         "revenue is divided by the number of files": lambda partials: (
             sum(total for _, total in partials) / len(partials)
         ),
+        "files that hand back the same are counted once": lambda partials: merged_mean(
+            set(partials)
+        ),
         "the mean is rounded to two places": lambda partials: round(merged_mean(partials), 2),
     },
     cases=(
         Case("two equal files", ([(10, 100), (10, 300)],), 20),
         Case("a small file and a large one", ([(1, 100), (99, 99)],), 1.99),
+        Case("three files, two of them alike", ([(10, 100), (10, 100), (30, 100)],), 6),
         Case("a single file", ([(4, 10)],), 2.5),
         Case("a file without events", ([(0, 0), (4, 10)],), 2.5),
     ),

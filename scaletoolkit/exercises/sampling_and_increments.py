@@ -77,11 +77,9 @@ ALLOCATE = Exercise(
             n, sizes, [sd**2 for sd in sds]
         ),
         "all strata get the same": lambda n, sizes, sds: [n / len(sizes)] * len(sizes),
-        "the rows are rounded; fractions are wanted": lambda n, sizes, sds: [
-            round(rows) for rows in allocate(n, sizes, sds)
-        ],
-        "the rows are rounded down; fractions are wanted": lambda n, sizes, sds: [
-            int(rows) for rows in allocate(n, sizes, sds)
+        "the rows are rounded; fractions are wanted": lambda *case: [*map(round, allocate(*case))],
+        "the rows are rounded down; fractions are wanted": lambda *case: [
+            *map(int, allocate(*case))
         ],
     },
     cases=(
@@ -120,7 +118,7 @@ def _draw_files(dice):
     ledger = days[: dice.randint(1, 4)]
     here = days[dice.randint(0, 3) :]
     state = {"ledger": sorted(ledger), "total": dice.randint(100, 900)}
-    return state, {file: dice.randint(1, 99) for file in here}
+    return state, {file: dice.choice([0, dice.randint(0, 99)]) for file in here}
 
 
 LANDED = {"06-01": 10, "06-02": 20}
@@ -142,6 +140,9 @@ FOLD = Exercise(
     "total grows from the total, since old files may have been archived long ago.",
     wrong={
         "only files later than the last one count as new": _watermark,
+        "a file that adds nothing is not noted in the ledger": lambda state, landed: fold(
+            state, {file: amount for file, amount in landed.items() if amount}
+        ),
         "files are added again that the ledger names already": _every_time,
         "the new files are not noted in the ledger": lambda state, landed: (
             fold(state, landed) | {"ledger": state["ledger"]}
@@ -156,6 +157,9 @@ FOLD = Exercise(
     },
     cases=(
         Case("an empty state and two files", ({"ledger": [], "total": 0}, LANDED), FOLDED),
+        Case(
+            "a file that adds nothing", ({"ledger": ["06-01"], "total": 30}, {"06-02": 0}), FOLDED
+        ),
         Case("a second run with nothing new", (FOLDED, LANDED), FOLDED),
         Case("a file that comes a day late", (GAP, LATE), ALL | {"total": 45}),
         Case("files of which the old are archived", (FOLDED, {"06-03": 7}), ALL | {"total": 37}),
@@ -192,7 +196,7 @@ def _draw_changes(dice):
 
 
 DEARER = [("update_preimage", 300), ("update_postimage", 350)]
-CHEAPER = [("update_preimage", 100), ("update_postimage", 10)]
+FOUR = [("insert", 70), ("delete", 200), ("update_preimage", 100), ("update_postimage", 10)]
 
 FOLLOW = Exercise(
     name="2.4",
@@ -212,6 +216,9 @@ FOLLOW = Exercise(
         "every row of the feed is counted as an event more": lambda events, cents, changes: (
             [events + len(changes), follow(events, cents, changes)[1]]
         ),
+        "rows that are alike are counted once": lambda events, cents, changes: follow(
+            events, cents, set(changes)
+        ),
         "updates are left out": lambda events, cents, changes: _without(
             events, cents, changes, ["update_preimage", "update_postimage"]
         ),
@@ -227,13 +234,10 @@ FOLLOW = Exercise(
     },
     cases=(
         Case("two new rows", (0, 0, [("insert", 500), ("insert", 300)]), [2, 800]),
+        Case("two new rows that are alike", (0, 0, [("insert", 500)] * 2), [2, 1000]),
         Case("a deleted row", (2, 800, [("delete", 300)]), [1, 500]),
         Case("a corrected price", (3, 900, DEARER), [3, 950]),
-        Case(
-            "all four kinds in one feed",
-            (5, 1000, [("insert", 70), ("delete", 200), *CHEAPER]),
-            [5, 780],
-        ),
+        Case("all four kinds in one feed", (5, 1000, FOUR), [5, 780]),
     ),
     draw=_draw_changes,
 )

@@ -54,6 +54,10 @@ def leaves(numbers):
     raise SystemExit
 
 
+async def promises(numbers):
+    return double_all(numbers)
+
+
 def never_ends(numbers):
     while True:
         try:
@@ -69,14 +73,16 @@ def never_ends(numbers):
         (starter, "this is still the starter"),
         (
             lambda numbers: None,
-            "for the list [1, 2], expected [2, 4], got nothing (None); is there a `return`?",
+            "for the list [1, 2] (`double_all([1, 2])`), expected [2, 4], "
+            "got nothing (None); is there a `return`?",
         ),
         (lambda numbers: [2, "4"], "expected [2, 4], got [2, '4']"),
         (lambda numbers: 1 / 0, "your function raised ZeroDivisionError: division by zero"),
         (lambda: 1, "your function raised TypeError"),
         (lambda numbers: exec("a\n b"), "IndentationError: unexpected"),
         (leaves, "your function raised SystemExit"),
-        (never_ends, "your function was still running after 0.2 s"),
+        (never_ends, "all calls together took over 0.2 s; does a loop not end?"),
+        (promises, "`async def` hands back a promise; use `def`"),
         ([2, 4], "expected a function, got [2, 4]"),
         (lambda numbers: "x" * 1000, "..."),
     ],
@@ -115,7 +121,7 @@ def test_a_table_of_the_cases_is_told_so_and_nothing_of_the_others():
 def test_a_misconception_is_named_when_all_answers_are_its_own():
     twice = judge(DOUBLE, lambda numbers: (*numbers, *numbers)).sentence
     assert twice.endswith(
-        "for the list [1, 2], expected [2, 4], got [1, 2, 1, 2]. "
+        "for the list [1, 2] (`double_all([1, 2])`), expected [2, 4], got [1, 2, 1, 2]. "
         "This is what comes out when the list is doubled instead of the numbers."
     )
     once = judge(DOUBLE, lambda numbers: numbers * 2 if numbers == [1, 2] else numbers * 3).sentence
@@ -134,10 +140,14 @@ def test_an_exercise_may_have_many_right_answers():
         return None if answer in (3, 7) else f"{answer} is no prime factor of {number}"
 
     cases = (Case("21", (21,)),)
-    factor = Exercise("9.2", "", (), lambda n: 3, "", {}, cases, prove=no_factor)
+
+    def factor_of(number):
+        return 3
+
+    factor = Exercise("9.2", "", (), factor_of, "", {}, cases, prove=no_factor)
     assert judge(factor, lambda n: 7).sentence == "● 9.2 passed: 1 case."
     assert judge(factor, lambda n: 9).sentence == (
-        "○ 9.2 not yet: for 21, 9 is no prime factor of 21"
+        "○ 9.2 not yet: for 21 (`factor_of(21)`), 9 is no prime factor of 21"
     )
     assert Book(factor).use("9.2", lambda n: np.int64(7))(21) == 7
 
@@ -153,7 +163,7 @@ def test_a_book_checks_hints_and_solves_and_notes_it(record, capsys):
     book = Book(DOUBLE)
     assert book.lab == "09"
     book.check("9.1", starter)
-    book.check(9.1, double_all)
+    book.check(9.1, lambda numbers: double_all(numbers))
     book.hint("9.1")
     book.hint(9.1, 3)
     book.solution("9.1")
@@ -178,6 +188,52 @@ def test_later_cells_use_an_answer_that_passes_and_else_the_solution(record, cap
     assert repr(again([5])) == "[10]"
     book.check("9.1", again)
     assert capsys.readouterr().out == "● 9.1 passed: 2 cases, and 12 that you do not see.\n"
+
+
+def test_the_library_s_solution_passes_nothing(record, capsys):
+    book = Book(DOUBLE)
+    function = book.use("9.1", starter)
+    capsys.readouterr()
+    book.check("9.1", function)
+    assert capsys.readouterr().out == (
+        "○ 9.1 not yet: that is the library's solution; "
+        "run the cell with your own function first.\n"
+    )
+    assert "checks" not in record or not record["checks"]
+
+
+def test_what_is_drawn_is_not_printed(record, capsys):
+    def prints(numbers):
+        print(numbers)
+        return numbers * 2 if numbers == [1, 2] else double_all(numbers)
+
+    shown = "[1, 2]\n[]\n"
+    verdict = judge(DOUBLE, lambda numbers: print(numbers) or double_all(numbers))
+    assert verdict.passed
+    assert capsys.readouterr().out == shown
+    assert not judge(DOUBLE, prints).passed
+    assert capsys.readouterr().out == "[1, 2]\n"
+    Book(DOUBLE).use("9.1", prints)
+    sentence = "(From here on this notebook uses the solution of 9.1.)\n"
+    assert capsys.readouterr().out == sentence
+
+
+def test_long_arguments_are_not_shown():
+    numbers = list(range(100))
+    long = replace(DOUBLE, cases=(Case("many numbers", (numbers,), double_all(numbers)),))
+    sentence = judge(long, lambda numbers: 1).sentence
+    assert sentence.startswith("○ 9.1 not yet: for many numbers, expected [0, 2,")
+
+
+def test_a_sentence_has_one_stop(record, capsys):
+    def small_numbers_only(numbers):
+        return double_all(numbers) if max(numbers, default=0) < 100 else None
+
+    Book(DOUBLE).use("9.1", small_numbers_only)([1000])
+    assert "got nothing (None); is there a `return`?\n" in capsys.readouterr().out
+    nothing = replace(DOUBLE, wrong={"nothing is handed back": lambda numbers: None})
+    sentence = judge(nothing, lambda numbers: None).sentence
+    assert "is there a `return`? This is what comes out when nothing" in sentence
 
 
 @pytest.mark.parametrize(

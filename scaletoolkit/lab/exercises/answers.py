@@ -2,13 +2,16 @@
 
 import contextlib
 import copy
+import inspect
 import itertools
 import math
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 Function = Callable[..., object]
 TIME_LIMIT_S = 5
@@ -19,12 +22,31 @@ class TooLong(BaseException):
     """Raised inside a learner's function when its time is over; `except Exception` misses it."""
 
 
+class Promise:
+    """What an `async def` hands back in place of an answer."""
+
+
 def answer(function: Function, arguments: tuple[object, ...]) -> object:
     """What the function hands back for a fresh copy of the arguments, or the error it raises."""
     try:
-        return plain(function(*copy.deepcopy(arguments)))
+        value = function(*copy.deepcopy(arguments))
+        if inspect.iscoroutine(value):
+            value.close()
+            return Promise()
+        return plain(value)
     except (Exception, SystemExit) as error:
         return error
+
+
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Drop what is printed in the block: it would show arguments that are not to be seen."""
+    with (
+        Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
+    ):
+        yield
 
 
 def plain(value: object) -> object:
@@ -64,6 +86,11 @@ def short(value: object) -> str:
     """A value as a sentence shows it, in at most 80 letters."""
     text = "nothing (None); is there a `return`?" if value is None else f"{_rounded(value)!r}"
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def ended(text: str) -> str:
+    """The text with one stop at its end, where it has none."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 def _rounded(value: object) -> object:

@@ -7,15 +7,19 @@ from dataclasses import dataclass, field
 from scaletoolkit.lab.exercises.answers import (
     TIME_LIMIT_S,
     Function,
+    Promise,
     TooLong,
     answer,
+    ended,
     same,
     short,
+    silence,
     time_limit,
 )
 
 Arguments = tuple[object, ...]
 DRAWN = 12
+LONGEST_CALL = 60  # letters; a longer call is not shown
 STARTER = "this is still the starter; put your answer where it says `raise NotImplementedError`."
 RULE = "A rule is wanted that holds for all arguments, not only for those shown."
 
@@ -73,9 +77,10 @@ def judge(exercise: Exercise, function: object, time_limit_s: float = TIME_LIMIT
             problem = _first_problem(exercise, function)
             misconception = problem and _misconception(exercise, function)
             if misconception:
-                problem = f"{problem.rstrip('.')}. This is what comes out when {misconception}."
+                problem = f"{ended(problem)} This is what comes out when {misconception}."
     except TooLong:
-        problem = problem or f"your function was {still_running(time_limit_s)}; does its loop end?"
+        over = f"all calls together took over {time_limit_s:g} s; does a loop not end?"
+        problem = problem or over
     if problem:
         return Verdict(False, f"○ {exercise.name} not yet: {problem}")
     unseen = f", and {DRAWN} that you do not see" if exercise.draw else ""
@@ -94,14 +99,11 @@ def problem_with(exercise: Exercise, given: object, arguments: Arguments, expect
         return " ".join(f"your function raised {type(given).__name__}: {given}".split()).rstrip(
             ": "
         )
+    if isinstance(given, Promise):
+        return "`async def` hands back a promise; use `def`"
     if exercise.prove:
         return exercise.prove(given, *arguments) or ""
     return "" if same(given, expected) else f"expected {short(expected)}, got {short(given)}"
-
-
-def still_running(seconds: float) -> str:
-    """The words for a function that was stopped."""
-    return f"still running after {seconds:g} s"
 
 
 def _first_problem(exercise: Exercise, function: Function) -> str:
@@ -111,9 +113,10 @@ def _first_problem(exercise: Exercise, function: Function) -> str:
             return STARTER
         problem = problem_with(exercise, given, case.arguments, case.expected)
         if problem:
-            return f"for {case.words}, {problem}"
+            return f"for {case.words}{_call(exercise, case.arguments)}, {problem}"
     for arguments in drawn(exercise):
-        given = answer(function, arguments)
+        with silence():
+            given = answer(function, arguments)
         if problem_with(exercise, given, arguments, exercise.solution(*arguments)):
             error = f": it raised {type(given).__name__} there" * isinstance(given, BaseException)
             return f"all {_cases(exercise)} shown are right, but not a drawn one{error}. {RULE}"
@@ -123,12 +126,19 @@ def _first_problem(exercise: Exercise, function: Function) -> str:
 def _misconception(exercise: Exercise, function: Function) -> str:
     """The clause of the wrong answer that answers alike on all arguments; nothing without one."""
     calls = [*(case.arguments for case in exercise.cases), *drawn(exercise)]
-    given = [answer(function, arguments) for arguments in calls]
+    with silence():
+        given = [answer(function, arguments) for arguments in calls]
     for clause, wrong in exercise.wrong.items():
         theirs = (answer(wrong, arguments) for arguments in calls)
         if all(map(same, theirs, given)):
             return clause
     return ""
+
+
+def _call(exercise: Exercise, arguments: Arguments) -> str:
+    """The call as one would write it, in brackets, where it is short; nothing else."""
+    call = f"{exercise.solution.__name__}({', '.join(map(repr, arguments))})"
+    return f" (`{call}`)" if arguments and len(call) <= LONGEST_CALL else ""
 
 
 def _cases(exercise: Exercise) -> str:

@@ -3,8 +3,15 @@
 import inspect
 
 from scaletoolkit.lab import records
-from scaletoolkit.lab.exercises.answers import TIME_LIMIT_S, Function, TooLong, answer, time_limit
-from scaletoolkit.lab.exercises.judging import Exercise, problem_with, still_running
+from scaletoolkit.lab.exercises.answers import (
+    TIME_LIMIT_S,
+    Function,
+    TooLong,
+    answer,
+    ended,
+    time_limit,
+)
+from scaletoolkit.lab.exercises.judging import Exercise, problem_with
 
 
 class Watched:
@@ -40,11 +47,13 @@ class Watched:
             with time_limit(TIME_LIMIT_S):
                 given = answer(self.function, arguments)
         except TooLong:
-            return None, f"it was {still_running(TIME_LIMIT_S)}"
+            return None, f"it was still running after {TIME_LIMIT_S:g} s"
         return given, problem_with(self.exercise, given, arguments, expected)
 
     def _give_up(self, problem: str) -> None:
         name = self.exercise.name
         records.in_use(name, "the library's")
-        print(f"(On the numbers of this lab your function for {name} does not work: {problem}.")
+        print(
+            f"(On the numbers of this lab your function for {name} does not work: {ended(problem)}"
+        )
         print(f"From here on this notebook uses the solution of {name}.)")
