@@ -1,9 +1,10 @@
 """The exercises, one file a lab, named like its notebook.
 
-A file holds each exercise's solution, the wrong answers that people give, story, hints and cases;
-a notebook writes `from scaletoolkit.exercises import autoscaling as exercise`. Solutions are
-printed as they stand here, so they look like the starter in the notebook: no types, and what they
-need is imported inside.
+A file holds each exercise's solution, story, hints and cases, the wrong answers that people give,
+each with a clause that says what is wrong, and what draws arguments; in that order, and at its end
+the `Book`. A notebook writes `from scaletoolkit.exercises import autoscaling as exercise`.
+Solutions are printed as they stand here, so they look like the starter in the notebook: no types,
+and what they need is imported inside.
 
 start_here              lab 00
 partitioning            lab 01

@@ -1,6 +1,7 @@
 """Exercises of lab 09: one metric's wish, several wishes, stabilization, an honest gauge."""
 
 import math
+from statistics import fmean
 
 from scaletoolkit.lab.exercises import Book, Case, Exercise
 
@@ -12,21 +13,20 @@ def desired(replicas, average, target):
     return replicas if 0.9 <= ratio <= 1.1 else math.ceil(replicas * ratio)
 
 
-def _no_tolerance(replicas, average, target):
-    return math.ceil(replicas * average / target)
+def _with_tolerance(low, high, rounded=math.ceil):
+    """A wrong answer that keeps the replicas while low ≤ ratio ≤ high."""
+
+    def desired(replicas, average, target):
+        ratio = average / target
+        return replicas if low <= ratio <= high else rounded(replicas * ratio)
+
+    return desired
 
 
-def _rounded(replicas, average, target):
-    ratio = average / target
-    return replicas if 0.9 <= ratio <= 1.1 else round(replicas * ratio)
-
-
-def _average_is_taken_for_the_total(replicas, average, target):
-    return replicas if 0.9 <= average / target <= 1.1 else math.ceil(average / target)
-
-
-def _one_more(replicas, average, target):
-    return replicas + (average > 1.1 * target) - (average < 0.9 * target)
+def _draw_metric(dice):
+    target = dice.randint(5, 50)
+    low, high = dice.choice([(0.3, 0.88), (0.92, 0.98), (1.02, 1.08), (1.12, 3)])
+    return dice.randint(9, 30), round(target * dice.uniform(low, high), 3), target
 
 
 DESIRED = Exercise(
@@ -41,14 +41,28 @@ DESIRED = Exercise(
     why="The work is replicas × average, and target of it fit on one replica. It is rounded "
     "up, since a fraction of a replica cannot be had, and a tenth of the target is ignored, "
     "since else noise would start and stop replicas all day.",
-    wrong=(_no_tolerance, _rounded, _average_is_taken_for_the_total, _one_more),
+    wrong={
+        "a ratio near 1 changes the replicas, too": _with_tolerance(1, 1),
+        "only a ratio just above 1 is close enough, not one just below": _with_tolerance(1, 1.1),
+        "only a ratio just below 1 is close enough, not one just above": _with_tolerance(0.9, 1),
+        "the result is rounded instead of rounded up": _with_tolerance(0.9, 1.1, round),
+        "the result is rounded down instead of up": _with_tolerance(0.9, 1.1, math.floor),
+        "the average is taken for the sum of all replicas": lambda replicas, average, target: (
+            replicas if 0.9 <= average / target <= 1.1 else math.ceil(average / target)
+        ),
+        "one replica is added or stopped, whatever the ratio": lambda replicas, average, target: (
+            replicas + (average > 1.1 * target) - (average < 0.9 * target)
+        ),
+    },
     cases=(
         Case("Kubernetes' own case: 3 pods, average 20, target 15", (3, 20.0, 15), 4),
         Case("Kubernetes' own case: 5 pods, average 12, target 20", (5, 12.0, 20), 3),
         Case("Kubernetes' own case: 3 pods, average 20.666, target 20", (3, 20.666, 20), 3),
+        Case("20 pods, a little below their target", (20, 18.5, 20), 20),
         Case("the manifest: 2 replicas, a queue of 32 each, target 10", (2, 32.0, 10), 7),
         Case("nothing to do on 8 replicas", (8, 0.0, 10), 0),
     ),
+    draw=_draw_metric,
 )
 
 
@@ -59,20 +73,14 @@ def combined(replicas, wishes):
     return max(known)
 
 
-def _failed_ones_are_ignored(replicas, wishes):
-    return max([wish for wish in wishes if wish is not None], default=replicas)
+def _known_only(replicas, wishes, choose=max):
+    known = [wish for wish in wishes if wish is not None]
+    return choose(known) if known else replicas
 
 
-def _smallest(replicas, wishes):
-    return replicas if None in wishes else min(wishes)
-
-
-def _nothing_while_one_fails(replicas, wishes):
-    return replicas if None in wishes else max(wishes)
-
-
-def _average_of_wishes(replicas, wishes):
-    return replicas if None in wishes else math.ceil(sum(wishes) / len(wishes))
+def _draw_wishes(dice):
+    wishes = [dice.choice([None, dice.randint(1, 24), dice.randint(1, 24)]) for _ in range(3)]
+    return dice.randint(2, 20), wishes[: dice.randint(2, 3)]
 
 
 COMBINED = Exercise(
@@ -86,7 +94,22 @@ COMBINED = Exercise(
     solution=combined,
     why="Each resource needs its replicas, so the largest wish serves all. Growing on what is "
     "known is safe while a metric is down; shrinking is not.",
-    wrong=(_failed_ones_are_ignored, _smallest, _nothing_while_one_fails, _average_of_wishes),
+    wrong={
+        "a metric that failed is ignored, even where the others want less": _known_only,
+        "the smallest wish decides": lambda replicas, wishes: (
+            replicas if None in wishes else min(wishes)
+        ),
+        "nothing may change while a metric fails, not even upwards": lambda replicas, wishes: (
+            replicas if None in wishes else max(wishes)
+        ),
+        "the average of the wishes decides": lambda replicas, wishes: (
+            replicas if None in wishes else math.ceil(sum(wishes) / len(wishes))
+        ),
+        "the replicas never become fewer": lambda replicas, wishes: max(
+            replicas, _known_only(replicas, wishes)
+        ),
+        "the wishes are added up": lambda replicas, wishes: _known_only(replicas, wishes, sum),
+    },
     cases=(
         Case("two metrics above their targets", (2, [3, 7]), 7),
         Case("two metrics below theirs", (5, [3, 2]), 3),
@@ -94,6 +117,7 @@ COMBINED = Exercise(
         Case("the only metric that works wants more", (5, [8, None]), 8),
         Case("no metric works", (5, [None, None]), 5),
     ),
+    draw=_draw_wishes,
 )
 
 
@@ -102,23 +126,19 @@ def stabilized(history, wish, now_s, window_s):
     return max([wish, *recent])
 
 
-def _whole_history(history, wish, now_s, window_s):
-    return max([wish, *(replicas for _, replicas in history)])
-
-
-def _newest_forgotten(history, wish, now_s, window_s):
-    recent = [replicas for time_s, replicas in history if time_s >= now_s - window_s]
-    return max(recent, default=wish)
-
-
-def _mean_of_the_window(history, wish, now_s, window_s):
-    recent = [replicas for time_s, replicas in history if time_s >= now_s - window_s]
-    return math.ceil(sum([wish, *recent]) / (1 + len(recent)))
+def _of_window(history, wish, now_s, window_s):
+    return [wish, *(replicas for time_s, replicas in history if time_s >= now_s - window_s)]
 
 
 def _waits_then_jumps(history, wish, now_s, window_s):
     old = history and history[0][0] < now_s - window_s
     return wish if old or not history else max(wish, history[-1][1])
+
+
+def _draw_history(dice):
+    times = sorted(dice.uniform(0, 600) for _ in range(dice.randint(2, 9)))
+    history = [(time_s, dice.randint(1, 30)) for time_s in times]
+    return history, dice.randint(1, 15), times[-1] + dice.randint(1, 90), dice.randint(60, 400)
 
 
 STABILIZED = Exercise(
@@ -132,7 +152,21 @@ STABILIZED = Exercise(
     solution=stabilized,
     why="Growing is at once, since the new wish is the largest. Shrinking waits until nobody "
     "has asked for more during a whole window; a dip in between changes nothing.",
-    wrong=(_whole_history, _newest_forgotten, _mean_of_the_window, _waits_then_jumps),
+    wrong={
+        "no wish is ever forgotten, however old": lambda history, wish, now_s, window_s: max(
+            [wish, *(replicas for _, replicas in history)]
+        ),
+        "the new wish itself is left out": lambda history, wish, now_s, window_s: max(
+            _of_window(history, wish, now_s, window_s)[1:], default=wish
+        ),
+        "the average of the window decides": lambda history, wish, now_s, window_s: math.ceil(
+            fmean(_of_window(history, wish, now_s, window_s))
+        ),
+        "the smallest wish of the window decides": lambda history, wish, now_s, window_s: min(
+            _of_window(history, wish, now_s, window_s)
+        ),
+        "the window counts from the first entry, and then all are forgotten": _waits_then_jumps,
+    },
     cases=(
         Case("no history yet", ([], 4, 0, 300), 4),
         Case("a larger wish, 200 s ago", ([(0, 10), (100, 5)], 3, 200, 300), 10),
@@ -140,6 +174,7 @@ STABILIZED = Exercise(
         Case("a wish that is larger than all before", ([(0, 4), (15, 6)], 9, 30, 300), 9),
         Case("a dip between two peaks", ([(0, 8), (15, 2), (30, 7)], 1, 310, 300), 7),
     ),
+    draw=_draw_history,
 )
 
 
@@ -150,22 +185,16 @@ def mean_length(changes, end_s):
     return area / (end_s - changes[0][0])
 
 
-def _mean_of_the_readings(changes, end_s):
-    return sum(length for _, length in changes) / len(changes)
+def _one_too_late(changes, end_s):
+    lengths = [length for _, length in changes[1:]] + [changes[-1][1]]
+    moments = [time_s for time_s, _ in changes]
+    return mean_length(list(zip(moments, lengths, strict=True)), end_s)
 
 
-def _last_reading(changes, end_s):
-    return changes[-1][1]
-
-
-def _end_left_out(changes, end_s):
-    if len(changes) == 1:
-        return changes[0][1]
-    return mean_length(changes[:-1], changes[-1][0])
-
-
-def _divided_by_the_clock(changes, end_s):
-    return mean_length(changes, end_s) * (end_s - changes[0][0]) / end_s
+def _draw_lengths(dice):
+    times = sorted(dice.sample(range(1, 60), dice.randint(2, 8)))
+    changes = [(time_s, dice.randint(0, 50)) for time_s in times]
+    return changes, times[-1] + dice.randint(1, 20)
 
 
 MEAN_LENGTH = Exercise(
@@ -179,13 +208,26 @@ MEAN_LENGTH = Exercise(
     solution=mean_length,
     why="The area under the curve divided by the time is the average, whatever the rhythm of "
     "the traffic. It is what a counter of queue × seconds gives Prometheus, from two readings.",
-    wrong=(_mean_of_the_readings, _last_reading, _end_left_out, _divided_by_the_clock),
+    wrong={
+        "each length counts once, however long it lasted": lambda changes, end_s: (
+            sum(length for _, length in changes) / len(changes)
+        ),
+        "only the last length counts": lambda changes, end_s: changes[-1][1],
+        "the time from the last change to the end is left out": lambda changes, end_s: (
+            mean_length(changes[:-1], changes[-1][0]) if len(changes) > 1 else changes[0][1]
+        ),
+        "the period is taken to start at 0": lambda changes, end_s: (
+            mean_length(changes, end_s) * (end_s - changes[0][0]) / end_s
+        ),
+        "a length counts for the time before its change, not after it": _one_too_late,
+    },
     cases=(
         Case("a queue of 4 for the whole time", ([(0, 4)], 10), 4),
         Case("100 for one second, then none for nine", ([(0, 100), (1, 0)], 10), 10),
         Case("a period that starts at 5 s", ([(5, 2), (7, 6)], 9), 4),
         Case("a queue that grows at the end", ([(0, 0), (2, 30), (3, 60)], 4), 22.5),
     ),
+    draw=_draw_lengths,
 )
 
 BOOK = Book(DESIRED, COMBINED, STABILIZED, MEAN_LENGTH)

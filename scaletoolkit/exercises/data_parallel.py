@@ -7,16 +7,10 @@ def weight(share, batch, world_size):
     return share * world_size / batch
 
 
-def _share_of_batch(share, batch, world_size):
-    return share / batch
-
-
-def _upside_down(share, batch, world_size):
-    return batch / (share * world_size)
-
-
-def _all_alike(share, batch, world_size):
-    return 1
+def _draw_share(dice):
+    world_size = dice.randint(2, 8)
+    batch = dice.randint(20, 200)
+    return dice.randint(1, 2 * batch // world_size), batch, world_size
 
 
 WEIGHT = Exercise(
@@ -30,13 +24,28 @@ WEIGHT = Exercise(
     solution=weight,
     why="The mean over ranks gives every rank one vote. Times share × world_size ÷ batch, "
     "every image has one vote, as it has on one process.",
-    wrong=(_share_of_batch, _upside_down, _all_alike),
+    wrong={
+        "the mean over ranks, which divides by world_size, is forgotten": (
+            lambda share, batch, world_size: share / batch
+        ),
+        "the weight is the wrong way up": (
+            lambda share, batch, world_size: batch / (share * world_size)
+        ),
+        "all ranks get the same weight": lambda share, batch, world_size: 1,
+        "an equal share is taken to be a whole number of images": (
+            lambda share, batch, world_size: share / (batch // world_size)
+        ),
+        "the weight is rounded to one place": (
+            lambda share, batch, world_size: round(share * world_size / batch, 1)
+        ),
+    },
     cases=(
         Case("4 of 16 images on one of 4 ranks", (4, 16, 4), 1),
         Case("3 of 10 images on one of 4 ranks", (3, 10, 4), 1.2),
         Case("2 of 10 images on one of 4 ranks", (2, 10, 4), 0.8),
         Case("a rank that got no image", (0, 3, 4), 0),
     ),
+    draw=_draw_share,
 )
 
 
@@ -45,16 +54,14 @@ def learning_rate(base, step, warmup_steps, times_the_batch):
     return base + (base * times_the_batch - base) * grown
 
 
-def _no_warmup(base, step, warmup_steps, times_the_batch):
-    return base * times_the_batch
-
-
-def _from_zero(base, step, warmup_steps, times_the_batch):
-    return base * times_the_batch * min(1, step / warmup_steps)
-
-
-def _never_stops(base, step, warmup_steps, times_the_batch):
-    return base + (base * times_the_batch - base) * step / warmup_steps
+def _draw_step(dice):
+    warmup_steps = dice.randint(10, 200)
+    return (
+        dice.uniform(0.01, 1),
+        dice.randint(1, 2 * warmup_steps),
+        warmup_steps,
+        dice.randint(2, 16),
+    )
 
 
 LEARNING_RATE = Exercise(
@@ -67,16 +74,34 @@ LEARNING_RATE = Exercise(
     ),
     solution=learning_rate,
     why="The linear scaling rule with gradual warm-up (Goyal et al., 2017): k times the batch "
-    "means k times fewer steps, so each must go k times as far, once the first, wild steps "
+    "means k times fewer _steps, so each must go k times as far, once the first, wild steps "
     "are over.",
-    wrong=(_no_warmup, _from_zero, _never_stops),
+    wrong={
+        "there is no warm-up": lambda base, step, warmup, times: base * times,
+        "the warm-up starts at 0 instead of at `base`": lambda base, step, warmup, times: (
+            base * times * min(1, step / warmup)
+        ),
+        "the rate goes on growing after the warm-up": lambda base, step, warmup, times: (
+            base + (base * times - base) * step / warmup
+        ),
+        "the rate stays at `base` until the warm-up is over": lambda base, step, warmup, times: (
+            base * times if step >= warmup else base
+        ),
+        "it grows by the same factor each step, not by the same amount": (
+            lambda base, step, warmup, times: base * times ** min(1, step / warmup)
+        ),
+        "`base × times_the_batch` is added to `base`": lambda base, step, warmup, times: (
+            base + base * times * min(1, step / warmup)
+        ),
+    },
     cases=(
-        Case("the first of 100 warm-up steps, batch × 4", (0.1, 0, 100, 4), 0.1),
+        Case("the first of 100 warm-up _steps, batch × 4", (0.1, 0, 100, 4), 0.1),
         Case("half-way, batch × 4", (0.1, 50, 100, 4), 0.25),
         Case("the end of the warm-up", (0.1, 100, 100, 4), 0.4),
         Case("long after it", (0.1, 900, 100, 4), 0.4),
         Case("the same batch as before", (0.1, 30, 100, 1), 0.1),
     ),
+    draw=_draw_step,
 )
 
 
@@ -85,16 +110,13 @@ def steps_per_rank(group_rows, batch_size, world_size):
     return min(sum(share) // batch_size for share in shares)
 
 
-def _all_rows_evenly(group_rows, batch_size, world_size):
-    return sum(group_rows) // world_size // batch_size
+def _steps(group_rows, batch_size, world_size):
+    return [sum(group_rows[rank::world_size]) // batch_size for rank in range(world_size)]
 
 
-def _richest_rank(group_rows, batch_size, world_size):
-    return max(sum(group_rows[r::world_size]) // batch_size for r in range(world_size))
-
-
-def _last_batch_not_full(group_rows, batch_size, world_size):
-    return min(-(-sum(group_rows[r::world_size]) // batch_size) for r in range(world_size))
+def _steps_of_blocks(rows, size, ranks):
+    length = -(-len(rows) // ranks)
+    return min(sum(rows[rank * length : (rank + 1) * length]) // size for rank in range(ranks))
 
 
 STEPS_PER_RANK = Exercise(
@@ -107,12 +129,36 @@ STEPS_PER_RANK = Exercise(
     ),
     solution=steps_per_rank,
     why="A rank that takes one step more than the others waits in the all-reduce for ever.",
-    wrong=(_all_rows_evenly, _richest_rank, _last_batch_not_full),
+    wrong={
+        "the rows are shared out evenly, but row groups go whole": lambda rows, size, ranks: (
+            sum(rows) // ranks // size
+        ),
+        "the rank with the most rows decides": lambda rows, size, ranks: max(
+            _steps(rows, size, ranks)
+        ),
+        "only rank 0 is asked": lambda rows, size, ranks: _steps(rows, size, ranks)[0],
+        "only the last rank is asked": lambda rows, size, ranks: _steps(rows, size, ranks)[-1],
+        "the last batch, which is not full, counts too": lambda rows, size, ranks: min(
+            -(-sum(rows[rank::ranks]) // size) for rank in range(ranks)
+        ),
+        "a batch may not go on in the next row group": lambda rows, size, ranks: min(
+            sum(group // size for group in rows[rank::ranks]) for rank in range(ranks)
+        ),
+        "each rank gets row groups that lie side by side": _steps_of_blocks,
+    },
     cases=(
         Case("four equal row groups on 2 ranks", ([100] * 4, 10, 2), 20),
         Case("five equal row groups on 2 ranks", ([100] * 5, 10, 2), 20),
         Case("a short last row group", ([100, 100, 100, 45], 10, 2), 14),
         Case("batches that do not divide the rows", ([100] * 2, 30, 2), 3),
+        Case("batches that do not divide a row group", ([25] * 4, 10, 2), 5),
+        Case("a second rank with little", ([100, 10, 100, 10], 10, 2), 2),
+        Case("a first rank with little", ([10, 100, 10, 100], 10, 2), 2),
+    ),
+    draw=lambda dice: (
+        [dice.randint(20, 200) for _ in range(dice.randint(4, 11))],
+        dice.randint(5, 25),
+        dice.randint(2, 4),
     ),
 )
 
@@ -128,13 +174,9 @@ def _latency_once(compute_s, size_bytes, world_size, latency_s, bytes_per_s):
     return compute_s / (compute_s + latency_s + moved / bytes_per_s)
 
 
-def _whole_gradient_in_each_message(compute_s, size_bytes, world_size, latency_s, bytes_per_s):
-    exchange_s = 2 * (world_size - 1) * (latency_s + size_bytes / bytes_per_s)
-    return compute_s / (compute_s + exchange_s)
-
-
-def _share_lost(compute_s, size_bytes, world_size, latency_s, bytes_per_s):
-    return 1 - efficiency(compute_s, size_bytes, world_size, latency_s, bytes_per_s)
+def _half_of_the_ring(compute_s, size_bytes, world_size, latency_s, bytes_per_s):
+    messages = world_size - 1
+    return compute_s / (compute_s + messages * (latency_s + size_bytes / world_size / bytes_per_s))
 
 
 EFFICIENCY = Exercise(
@@ -148,12 +190,26 @@ EFFICIENCY = Exercise(
     solution=efficiency,
     why="The bytes of a ring hardly grow with the number of ranks; its messages do. So a large "
     "gradient costs efficiency at once, and a small one only when the ranks are many.",
-    wrong=(_latency_once, _whole_gradient_in_each_message, _share_lost),
+    wrong={
+        "the latency is paid once, not for each message": _latency_once,
+        "each message carries the whole gradient": lambda compute_s, size, ranks, *link: efficiency(
+            compute_s, size * ranks, ranks, *link
+        ),
+        "only half of the ring's messages are counted": _half_of_the_ring,
+        "the share of the exchange is returned": lambda *given: 1 - efficiency(*given),
+    },
     cases=(
         Case("one rank", (0.2, 1e8, 1, 1e-4, 1e9), 1),
         Case("2 ranks, 100 MB, 1 GB/s, no latency", (0.1, 1e8, 2, 0, 1e9), 0.5),
         Case("4 ranks, 100 MB, 1 GB/s, no latency", (0.15, 1e8, 4, 0, 1e9), 0.5),
         Case("101 ranks, no bytes to speak of, 1 ms latency", (0.2, 0, 101, 1e-3, 1e9), 0.5),
+    ),
+    draw=lambda dice: (
+        dice.uniform(0.05, 1),
+        dice.randint(10**6, 10**9),
+        dice.randint(2, 64),
+        dice.uniform(1e-4, 5e-3),
+        dice.randint(10**9, 10**11),
     ),
 )
 

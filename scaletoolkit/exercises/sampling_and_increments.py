@@ -11,22 +11,6 @@ def rows_needed(relative_sd, relative_error, z):
     return math.ceil((z * relative_sd / relative_error) ** 2)
 
 
-def _not_squared(relative_sd, relative_error, z):
-    return math.ceil(z * relative_sd / relative_error)
-
-
-def _z_not_squared(relative_sd, relative_error, z):
-    return math.ceil(z * (relative_sd / relative_error) ** 2)
-
-
-def _z_forgotten(relative_sd, relative_error, z):
-    return math.ceil((relative_sd / relative_error) ** 2)
-
-
-def _rounded_down(relative_sd, relative_error, z):
-    return int((z * relative_sd / relative_error) ** 2)
-
-
 ROWS_NEEDED = Exercise(
     name="2.1",
     story="How many rows must be drawn so that z standard errors are a given part of the mean?",
@@ -38,13 +22,25 @@ ROWS_NEEDED = Exercise(
     solution=rows_needed,
     why="The size of the table is not in it. Halving the error takes four times the rows, "
     "and z is squared like everything else.",
-    wrong=(_not_squared, _z_not_squared, _z_forgotten, _rounded_down),
+    wrong={
+        "nothing is squared": lambda sd, error, z: math.ceil(z * sd / error),
+        "z is not squared": lambda sd, error, z: math.ceil(z * (sd / error) ** 2),
+        "z is left out": lambda sd, error, z: math.ceil((sd / error) ** 2),
+        "the rows are rounded down": lambda sd, error, z: math.floor((z * sd / error) ** 2),
+        "the rows are rounded to the nearest": lambda sd, error, z: round((z * sd / error) ** 2),
+        "the rows are not rounded up to whole ones": lambda sd, error, z: (z * sd / error) ** 2,
+        "a row is added even to a whole number": lambda sd, error, z: (
+            math.floor((z * sd / error) ** 2) + 1
+        ),
+    },
     cases=(
         Case("a spread of 2 and an error of 3 %, one standard error", (2.0, 0.03, 1.0), 4445),
         Case("half that error", (2.0, 0.015, 1.0), 17778),
         Case("a spread of 2 and an error of 3 % with 95 % confidence", (2.0, 0.03, 1.96), 17074),
         Case("a spread of 0.5 and an error of 5 % with 95 % confidence", (0.5, 0.05, 1.96), 385),
+        Case("a spread of 2 and an error of 50 %, one standard error", (2.0, 0.5, 1.0), 16),
     ),
+    draw=lambda dice: (dice.uniform(0.3, 4), dice.uniform(0.01, 0.2), dice.uniform(1.2, 3)),
 )
 
 
@@ -53,17 +49,10 @@ def allocate(n, sizes, sds):
     return [n * weight / sum(weights) for weight in weights]
 
 
-def _by_size(n, sizes, sds):
-    return [n * size / sum(sizes) for size in sizes]
-
-
-def _by_spread(n, sizes, sds):
-    return [n * sd / sum(sds) for sd in sds]
-
-
-def _by_variance(n, sizes, sds):
-    weights = [size * sd**2 for size, sd in zip(sizes, sds, strict=True)]
-    return [n * weight / sum(weights) for weight in weights]
+def _draw_strata(dice):
+    strata = range(dice.randint(2, 5))
+    sizes = [dice.randint(100, 9000) for _ in strata]
+    return dice.randint(50, 5000), sizes, [dice.uniform(0.5, 9) for _ in strata]
 
 
 ALLOCATE = Exercise(
@@ -77,12 +66,30 @@ ALLOCATE = Exercise(
     solution=allocate,
     why="A stratum adds (W · s)² / n to the variance, where W is its part of all rows. A row moved "
     "from one stratum to another stops helping when W · s / n is the same in both.",
-    wrong=(_by_size, _by_spread, _by_variance),
+    wrong={
+        "the sizes count and the spreads do not": lambda n, sizes, sds: allocate(
+            n, sizes, [1] * len(sizes)
+        ),
+        "the spreads count and the sizes do not": lambda n, sizes, sds: allocate(
+            n, [1] * len(sds), sds
+        ),
+        "the variance is taken instead of the standard deviation": lambda n, sizes, sds: allocate(
+            n, sizes, [sd**2 for sd in sds]
+        ),
+        "all strata get the same": lambda n, sizes, sds: [n / len(sizes)] * len(sizes),
+        "the rows are rounded; fractions are wanted": lambda n, sizes, sds: [
+            round(rows) for rows in allocate(n, sizes, sds)
+        ],
+        "the rows are rounded down; fractions are wanted": lambda n, sizes, sds: [
+            int(rows) for rows in allocate(n, sizes, sds)
+        ],
+    },
     cases=(
         Case("two equal strata", (100, [500, 500], [7.0, 7.0]), [50.0, 50.0]),
         Case("a small stratum with three times the spread", (90, [600, 400], [1.0, 3.0]), [30, 60]),
         Case("a stratum of equal values", (80, [100, 200, 300], [3.0, 0.0, 1.0]), [40, 0, 40]),
     ),
+    draw=_draw_strata,
 )
 
 
@@ -96,29 +103,30 @@ def fold(state, landed):
 
 def _watermark(state, landed):
     newest = max(state["ledger"], default="")
-    new = {file: amount for file, amount in landed.items() if file > newest}
-    return {
-        "ledger": sorted([*state["ledger"], *new]),
-        "total": state["total"] + sum(new.values()),
-    }
+    return fold(state, {file: amount for file, amount in landed.items() if file > newest})
 
 
 def _every_time(state, landed):
-    ledger = sorted({*state["ledger"], *landed})
-    return {"ledger": ledger, "total": state["total"] + sum(landed.values())}
+    return fold(state, landed) | {"total": state["total"] + sum(landed.values())}
 
 
-def _forgets(state, landed):
-    return {"ledger": state["ledger"], "total": fold(state, landed)["total"]}
+def _not_sorted(state, landed):
+    new = [file for file in landed if file not in state["ledger"]]
+    return fold(state, landed) | {"ledger": [*state["ledger"], *new]}
 
 
-def _from_scratch(state, landed):
-    ledger = sorted({*state["ledger"], *landed})
-    return {"ledger": ledger, "total": sum(landed.values())}
+def _draw_files(dice):
+    days = [f"06-{day:02}" for day in dice.sample(range(1, 31), dice.randint(5, 12))]
+    ledger = days[: dice.randint(1, 4)]
+    here = days[dice.randint(0, 3) :]
+    state = {"ledger": sorted(ledger), "total": dice.randint(100, 900)}
+    return state, {file: dice.randint(1, 99) for file in here}
 
 
 LANDED = {"06-01": 10, "06-02": 20}
 FOLDED = {"ledger": ["06-01", "06-02"], "total": 30}
+GAP = {"ledger": ["06-01", "06-03"], "total": 40}
+ALL = {"ledger": ["06-01", "06-02", "06-03"]}
 LATE = {"06-01": 10, "06-02": 5, "06-03": 30}
 
 FOLD = Exercise(
@@ -132,21 +140,27 @@ FOLD = Exercise(
     solution=fold,
     why="What is new is what the ledger does not name: a late file is just another file. And the "
     "total grows from the total, since old files may have been archived long ago.",
-    wrong=(_watermark, _every_time, _forgets, _from_scratch),
+    wrong={
+        "only files later than the last one count as new": _watermark,
+        "files are added again that the ledger names already": _every_time,
+        "the new files are not noted in the ledger": lambda state, landed: (
+            fold(state, landed) | {"ledger": state["ledger"]}
+        ),
+        "the total is made anew from the files that lie there now": lambda state, landed: (
+            fold(state, landed) | {"total": sum(landed.values())}
+        ),
+        "the ledger holds only the files that lie there now": lambda state, landed: (
+            fold(state, landed) | {"ledger": sorted(landed)}
+        ),
+        "new names are put at the end of the ledger, which is not sorted then": _not_sorted,
+    },
     cases=(
         Case("an empty state and two files", ({"ledger": [], "total": 0}, LANDED), FOLDED),
         Case("a second run with nothing new", (FOLDED, LANDED), FOLDED),
-        Case(
-            "a file that comes a day late",
-            ({"ledger": ["06-01", "06-03"], "total": 40}, LATE),
-            {"ledger": ["06-01", "06-02", "06-03"], "total": 45},
-        ),
-        Case(
-            "old files that have been archived",
-            (FOLDED, {"06-03": 7}),
-            {"ledger": ["06-01", "06-02", "06-03"], "total": 37},
-        ),
+        Case("a file that comes a day late", (GAP, LATE), ALL | {"total": 45}),
+        Case("files of which the old are archived", (FOLDED, {"06-03": 7}), ALL | {"total": 37}),
     ),
+    draw=_draw_files,
 )
 
 
@@ -158,24 +172,23 @@ def follow(events, cents, changes):
     return [events, cents]
 
 
-def _ignores_preimages(events, cents, changes):
-    return follow(events, cents, [c for c in changes if c[0] != "update_preimage"])
+def _without(events, cents, changes, kinds):
+    return follow(events, cents, [change for change in changes if change[0] not in kinds])
 
 
-def _takes_back_amounts_only(events, cents, changes):
-    return [events + len(changes), follow(events, cents, changes)[1]]
+def _never_lower(events, cents, changes):
+    sums = {kind: sum(amount for k, amount in changes if k == kind) for kind, _ in changes}
+    dearer = sums.get("update_postimage", 0) - sums.get("update_preimage", 0)
+    after = _without(events, cents, changes, ["update_preimage", "update_postimage"])
+    return [after[0], after[1] + max(0, dearer)]
 
 
-def _skips_what_keeps_the_count(events, cents, changes):
-    after = follow(events, cents, changes)
-    return after if after[0] != events else [events, cents]
-
-
-def _never_lowers(events, cents, changes):
-    after = follow(events, cents, [c for c in changes if "update" not in c[0]])
-    old = sum(amount for kind, amount in changes if kind == "update_preimage")
-    new = sum(amount for kind, amount in changes if kind == "update_postimage")
-    return [after[0], after[1] + max(0, new - old)]
+def _draw_changes(dice):
+    changes = []
+    for _ in range(dice.randint(2, 8)):
+        kinds = dice.choice([["insert"], ["delete"], ["update_preimage", "update_postimage"]])
+        changes += [(kind, dice.randint(1, 999)) for kind in kinds]
+    return dice.randint(20, 99), dice.randint(20_000, 99_000), changes
 
 
 DEARER = [("update_preimage", 300), ("update_postimage", 350)]
@@ -192,12 +205,26 @@ FOLLOW = Exercise(
     solution=follow,
     why="Adding and taking back are the same operation with another sign, so deletes and updates "
     "need no code of their own. An update changes no count, but it may change the sum.",
-    wrong=(
-        _ignores_preimages,
-        _takes_back_amounts_only,
-        _skips_what_keeps_the_count,
-        _never_lowers,
-    ),
+    wrong={
+        "what a row was before an update is not taken back": lambda events, cents, changes: (
+            _without(events, cents, changes, ["update_preimage"])
+        ),
+        "every row of the feed is counted as an event more": lambda events, cents, changes: (
+            [events + len(changes), follow(events, cents, changes)[1]]
+        ),
+        "updates are left out": lambda events, cents, changes: _without(
+            events, cents, changes, ["update_preimage", "update_postimage"]
+        ),
+        "deletes are left out": lambda events, cents, changes: _without(
+            events, cents, changes, ["delete"]
+        ),
+        "a feed is skipped when it leaves the count as it was": lambda events, cents, changes: (
+            [events, cents]
+            if follow(events, cents, changes)[0] == events
+            else follow(events, cents, changes)
+        ),
+        "updates may only make the sum larger": _never_lower,
+    },
     cases=(
         Case("two new rows", (0, 0, [("insert", 500), ("insert", 300)]), [2, 800]),
         Case("a deleted row", (2, 800, [("delete", 300)]), [1, 500]),
@@ -208,6 +235,7 @@ FOLLOW = Exercise(
             [5, 780],
         ),
     ),
+    draw=_draw_changes,
 )
 
 BOOK = Book(ROWS_NEEDED, ALLOCATE, FOLD, FOLLOW)

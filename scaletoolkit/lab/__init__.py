@@ -4,13 +4,13 @@
     lab.claim("every worker writes the same report", same)
     lab.compare(guess, speedup)
 
-errors     LabError: what a learner can put right
-speech     predictions, claims, the summary, lines that go away
-records    what a notebook remembers, and keeps for later labs
-tables     numbers, the word that says where each is from, tables
-plots/     pictures in the house style, each with its words, sliders, live pictures
-exercises  what an exercise is: a Book with check, hint, solution and use
-profile    how much data a lab uses, where it and the learner's records lie
+errors      LabError: what a learner can put right
+speech      predictions, claims, the summary, lines that go away
+records     what a notebook remembers, and keeps for later labs
+tables      numbers, the word that says where each is from, tables
+plots/      pictures in the house style, each with its words, sliders, live pictures
+exercises/  what an exercise is: a Book with check, hint, solution and use
+profile     how much data a lab uses, where it and the learner's records lie
 """
 
 from scaletoolkit.lab import records

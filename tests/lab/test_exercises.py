@@ -1,16 +1,22 @@
 """What a check says to every kind of answer."""
 
+import itertools
 import time
+from dataclasses import replace
+from decimal import Decimal
+from fractions import Fraction
 
+import cloudpickle
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 import __main__
 from scaletoolkit import lab
 from scaletoolkit.lab import exercises
-from scaletoolkit.lab.exercises import Book, Case, Exercise, judge, same
+from scaletoolkit.lab.exercises import Book, Case, Exercise, drawn, judge, same
 
 
 def double_all(numbers):
@@ -23,16 +29,21 @@ DOUBLE = Exercise(
     hints=("Go through the list.", "Multiply by two.", "Return a new list."),
     solution=double_all,
     why="Each number is handled alone.",
-    wrong=(lambda numbers: numbers, lambda numbers: numbers * 2),
+    wrong={
+        "nothing is doubled": lambda numbers: numbers,
+        "the list is doubled instead of the numbers": lambda numbers: numbers * 2,
+        "the first number is left out": lambda numbers: double_all(numbers[1:]),
+    },
     cases=(Case("the list [1, 2]", ([1, 2],), [2, 4]), Case("no number", ([],), [])),
+    draw=lambda dice: ([dice.randint(3, 99) for _ in range(dice.randint(1, 5))],),
 )
 
 
 @pytest.fixture
 def record(monkeypatch):
-    empty = {"predictions": {}, "claims": {}, "checks": {}}
-    monkeypatch.setitem(__main__.__dict__, "lab_record", empty)
-    return empty
+    monkeypatch.delitem(__main__.__dict__, "lab_record", raising=False)
+    yield lab.record()
+    del __main__.lab_record
 
 
 def starter(numbers):
@@ -54,9 +65,12 @@ def never_ends(numbers):
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (double_all, "● 9.1 passed: 2 cases as expected."),
+        (double_all, "● 9.1 passed: 2 cases, and 12 that you do not see."),
         (starter, "this is still the starter"),
-        (lambda numbers: None, "for the list [1, 2], expected [2, 4], got nothing (None)"),
+        (
+            lambda numbers: None,
+            "for the list [1, 2], expected [2, 4], got nothing (None); is there a `return`?",
+        ),
         (lambda numbers: [2, "4"], "expected [2, 4], got [2, '4']"),
         (lambda numbers: 1 / 0, "your function raised ZeroDivisionError: division by zero"),
         (lambda: 1, "your function raised TypeError"),
@@ -84,34 +98,137 @@ def test_an_answer_that_changes_its_arguments_is_judged_on_fresh_ones():
     assert judge(DOUBLE, clears).passed
 
 
-def test_an_exercise_may_be_proved_instead_of_compared():
-    def prove(function):
-        return None if function(10) in (3, 7) else f"{function(10)} is no prime"
+def test_a_table_of_the_cases_is_told_so_and_nothing_of_the_others():
+    def table(numbers):
+        return {"[1, 2]": [2, 4], "[]": []}[repr(numbers)]
 
-    prime = Exercise("9.2", "", (), lambda n: 3, "", (), prove=prove)
-    assert judge(prime, lambda n: 7).sentence == "● 9.2 passed: every property as expected."
-    assert judge(prime, lambda n: 9).sentence == "○ 9.2 not yet: 9 is no prime"
+    shown = "all 2 cases shown are right, but not a drawn one"
+    rule = "A rule is wanted that holds for all arguments, not only for those shown"
+    assert (
+        judge(DOUBLE, table).sentence == f"○ 9.1 not yet: {shown}: it raised KeyError there. {rule}"
+    )
+    sentence = judge(DOUBLE, lambda numbers: [2, 4][: len(numbers)]).sentence
+    assert sentence == f"○ 9.1 not yet: {shown}. {rule}"
 
 
-def test_a_book_checks_hints_solves_and_counts_once(record, capsys):
+def test_a_misconception_is_named_when_all_answers_are_its_own():
+    twice = judge(DOUBLE, lambda numbers: (*numbers, *numbers)).sentence
+    assert twice.endswith(
+        "for the list [1, 2], expected [2, 4], got [1, 2, 1, 2]. "
+        "This is what comes out when the list is doubled instead of the numbers."
+    )
+    once = judge(DOUBLE, lambda numbers: numbers * 2 if numbers == [1, 2] else numbers * 3).sentence
+    assert once.endswith("got [1, 2, 1, 2]")
+
+
+def test_a_wrong_answer_that_does_not_end_elsewhere_is_still_told_what_is_wrong():
+    def slow(numbers):
+        return [0] if numbers == [1, 2] else never_ends(numbers)
+
+    assert judge(DOUBLE, slow, time_limit_s=0.2).sentence.endswith("expected [2, 4], got [0]")
+
+
+def test_an_exercise_may_have_many_right_answers():
+    def no_factor(answer, number):
+        return None if answer in (3, 7) else f"{answer} is no prime factor of {number}"
+
+    cases = (Case("21", (21,)),)
+    factor = Exercise("9.2", "", (), lambda n: 3, "", {}, cases, prove=no_factor)
+    assert judge(factor, lambda n: 7).sentence == "● 9.2 passed: 1 case."
+    assert judge(factor, lambda n: 9).sentence == (
+        "○ 9.2 not yet: for 21, 9 is no prime factor of 21"
+    )
+    assert Book(factor).use("9.2", lambda n: np.int64(7))(21) == 7
+
+
+def test_judging_leaves_no_trace_in_the_record(record):
+    before = repr(record)
+    judge(DOUBLE, starter)
+    judge(DOUBLE, double_all)
+    assert repr(record) == before
+
+
+def test_a_book_checks_hints_and_solves_and_notes_it(record, capsys):
     book = Book(DOUBLE)
+    assert book.lab == "09"
     book.check("9.1", starter)
-    book.check("9.1", double_all)
-    assert record["checks"] == {"9.1": True}
+    book.check(9.1, double_all)
     book.hint("9.1")
-    book.hint("9.1", 3)
+    book.hint(9.1, 3)
     book.solution("9.1")
     printed = capsys.readouterr().out
     assert 'Hint 1 of 3: Go through the list.\nNext: exercise.hint("9.1", 2)' in printed
     assert "return [2 * number for number in numbers]\n\nWhy: Each number" in printed
-    assert book.use("9.1", double_all) is double_all
+    noted = {"passed": True, "tries": 2, "hints": [1, 3], "solution_shown": True}
+    assert record["checks"] == {"9.1": noted}
+
+
+def test_later_cells_use_an_answer_that_passes_and_else_the_solution(record, capsys):
+    book = Book(DOUBLE)
     assert book.use("9.1", starter) is DOUBLE.solution
-    assert "(From here on this notebook uses the solution of 9.1.)" in capsys.readouterr().out
+    assert record["in_use"] == {"9.1": "the library's"}
+    once_more = book.use("9.1", DOUBLE.solution)  # the cell has bound it to the learner's name
+    assert once_more is DOUBLE.solution
+    sentence = "(From here on this notebook uses the solution of 9.1.)\n"
+    assert capsys.readouterr().out == 2 * sentence
+    used = book.use("9.1", lambda numbers: 2.0 * np.array(numbers))
+    again = book.use("9.1", used)
+    assert record["in_use"] == {"9.1": "yours"}
+    assert repr(again([5])) == "[10]"
+    book.check("9.1", again)
+    assert capsys.readouterr().out == "● 9.1 passed: 2 cases, and 12 that you do not see.\n"
+
+
+@pytest.mark.parametrize(
+    ("odd", "problem"),
+    [
+        (lambda numbers: 1 / 0, "your function raised ZeroDivisionError: division by zero"),
+        (lambda numbers: [], "expected [2000], got []"),
+    ],
+)
+def test_an_answer_that_fails_on_real_arguments_is_replaced_with_one_sentence(
+    odd, problem, record, capsys
+):
+    def small_numbers_only(numbers):
+        return double_all(numbers) if max(numbers, default=0) < 100 else odd(numbers)
+
+    used = Book(DOUBLE).use("9.1", small_numbers_only)
+    assert used([1]) == [2]
+    assert capsys.readouterr().out == ""
+    assert used([1000]) == [2000]
+    assert capsys.readouterr().out == (
+        f"(On the numbers of this lab your function for 9.1 does not work: {problem}.\n"
+        "From here on this notebook uses the solution of 9.1.)\n"
+    )
+    assert record["in_use"] == {"9.1": "the library's"}
+    assert used([1000]) == [2000]
+    assert capsys.readouterr().out == ""
+
+
+def test_a_real_call_that_does_not_end_is_stopped(monkeypatch, capsys):
+    def ends_for_small_numbers(numbers):
+        return double_all(numbers) if max(numbers, default=0) < 100 else never_ends(numbers)
+
+    used = Book(DOUBLE).use("9.1", ends_for_small_numbers)
+    monkeypatch.setattr(exercises.watch, "TIME_LIMIT_S", 0.2)
+    assert used([1000]) == [2000]
+    assert "does not work: it was still running after 0.2 s." in capsys.readouterr().out
+
+
+def test_what_later_cells_use_can_be_named_and_sent_to_a_process(record):
+    used = Book(DOUBLE).use("9.1", lambda numbers: [number + number for number in numbers])
+    assert used(numbers=[3]) == [6]
+    assert cloudpickle.loads(cloudpickle.dumps(used))([3]) == [6]
+
+
+def test_arguments_are_drawn_by_the_name_of_the_exercise():
+    assert drawn(DOUBLE) == drawn(replace(DOUBLE, story="another"))
+    assert drawn(DOUBLE) != drawn(replace(DOUBLE, name="9.2"))
 
 
 def test_an_unknown_exercise_or_hint_is_a_sentence():
     book = Book(DOUBLE)
-    with pytest.raises(lab.LabError, match=r"There is no exercise '1\.1' here; there are 9\.1"):
+    with pytest.raises(lab.LabError, match=r"There is no exercise 1\.1 in lab 09; it has 9\.1"):
         book.check("1.1", double_all)
     with pytest.raises(lab.LabError, match="Hints go from 1 to 3; there is no hint 4"):
         book.hint("9.1", 4)
@@ -136,6 +253,19 @@ def test_an_answer_is_the_same_as_itself_in_any_sequence(values):
         ({"a": [1.0]}, {"a": [1]}, True),
         ({"a": 1, "b": 2}, {"a": 1}, False),
         (None, [], False),
+        (np.array(0.5), 0.5, True),
+        (torch.tensor([0.5, 1.2]), [0.5, 1.2], True),
+        (Fraction(1, 2), 0.5, True),
+        (Decimal("0.5"), 0.5, True),
+        ({2, 1}, [1, 2], True),
+        ((n for n in [1, 2]), [1, 2], True),
+        (itertools.count(), [0, 1, 2], False),
+        ("12", [1, 2], False),
+        (4.0, 4, True),
+        (1_000_001, 1_000_000, False),
+        (0.50001, 0.5, False),
+        (ValueError("a"), ValueError("b"), True),
+        (ValueError("a"), TypeError("a"), False),
     ],
 )
 def test_same_knows_what_a_learner_means(answer, expected, verdict):

@@ -1,0 +1,94 @@
+"""What a function answers, in plain types and in time, and when two answers are the same."""
+
+import contextlib
+import copy
+import itertools
+import math
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from fractions import Fraction
+
+Function = Callable[..., object]
+TIME_LIMIT_S = 5
+LONGEST = 100_000  # a generator that never ends is cut here
+
+
+class TooLong(BaseException):
+    """Raised inside a learner's function when its time is over; `except Exception` misses it."""
+
+
+def answer(function: Function, arguments: tuple[object, ...]) -> object:
+    """What the function hands back for a fresh copy of the arguments, or the error it raises."""
+    try:
+        return plain(function(*copy.deepcopy(arguments)))
+    except (Exception, SystemExit) as error:
+        return error
+
+
+def plain(value: object) -> object:
+    """A value in Python's own types: numpy's and torch's too, whatever goes item by item a list."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if isinstance(value, Fraction | Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return [plain(item) for item in itertools.islice(value, LONGEST)]
+    return value
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two answers are the same in plain types.
+
+    Whole numbers are compared exactly, others to one in a million; errors by their type.
+    """
+    return _equal(plain(one), plain(other))
+
+
+def _equal(one: object, other: object) -> bool:
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_equal, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in other)
+    if {type(one), type(other)} in ({float}, {float, int}):
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-12)  # type: ignore[arg-type]  # both are numbers
+    return type(one) is type(other) and (one == other or isinstance(one, BaseException))
+
+
+def short(value: object) -> str:
+    """A value as a sentence shows it, in at most 80 letters."""
+    text = "nothing (None); is there a `return`?" if value is None else f"{_rounded(value)!r}"
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _rounded(value: object) -> object:
+    """The value with seven digits of every fraction: more are not compared."""
+    if isinstance(value, float):
+        return float(f"{value:.7g}")
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return [*map(_rounded, value)] if isinstance(value, list) else value
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TooLong in the block when its seconds are over; only the main thread can do that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGALRM, _too_long)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _too_long(*_: object) -> None:
+    raise TooLong

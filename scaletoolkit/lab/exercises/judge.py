@@ -1,0 +1,131 @@
+"""What judges an exercise: cases that are shown, drawn ones that are not, known wrong answers."""
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from scaletoolkit.lab.exercises.answers import (
+    TIME_LIMIT_S,
+    Function,
+    TooLong,
+    answer,
+    same,
+    short,
+    time_limit,
+)
+
+Arguments = tuple[object, ...]
+DRAWN = 12
+STARTER = "this is still the starter; put your answer where it says `raise NotImplementedError`."
+RULE = "A rule is wanted that holds for all arguments, not only for those shown"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of the learner's function: what it means in words, arguments, expected value."""
+
+    words: str
+    arguments: Arguments
+    expected: object = None
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A function for the learner to write, and what judges it.
+
+    draw(dice) makes valid arguments, of which a dozen are tried unseen: their values are the
+    solution's. wrong: {"what is wrong with it, as a clause": a wrong answer that people give}.
+    prove(answer, *arguments) is for answers of which many are right: it returns None, or the
+    sentence that says what is wrong with this one, whatever it is.
+    """
+
+    name: str
+    story: str
+    hints: tuple[str, ...]
+    solution: Function
+    why: str
+    wrong: Mapping[str, Function]
+    cases: tuple[Case, ...]
+    draw: Callable[[random.Random], Arguments] | None = None
+    prove: Callable[..., str | None] | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a function passed, and the sentence that the learner reads."""
+
+    passed: bool
+    sentence: str
+
+
+def judge(exercise: Exercise, function: object, time_limit_s: float = TIME_LIMIT_S) -> Verdict:
+    """Try the function on the shown and the drawn arguments, a fresh copy each: a Verdict.
+
+    The time limit covers all calls together and holds in the main thread, where notebooks run.
+    """
+    if not callable(function):
+        return Verdict(False, f"○ {exercise.name} not yet: expected a function, got {function!r}")
+    problem = None
+    try:
+        with time_limit(time_limit_s):
+            problem = _first_problem(exercise, function)
+            if problem:
+                problem += _misconception(exercise, function)
+    except TooLong:
+        problem = problem or f"your function was {still_running(time_limit_s)}; does its loop end?"
+    if problem:
+        return Verdict(False, f"○ {exercise.name} not yet: {problem}")
+    unseen = f", and {DRAWN} that you do not see" if exercise.draw else ""
+    return Verdict(True, f"● {exercise.name} passed: {_cases(exercise)}{unseen}.")
+
+
+def drawn(exercise: Exercise) -> list[Arguments]:
+    """The arguments that the exercise is tried with unseen, the same on every call."""
+    dice = random.Random(exercise.name)
+    return [exercise.draw(dice) for _ in range(DRAWN)] if exercise.draw else []
+
+
+def problem_with(exercise: Exercise, given: object, arguments: Arguments, expected: object) -> str:
+    """What is wrong with an answer, `given`, to these arguments; nothing where it is right."""
+    if isinstance(given, BaseException):
+        return f"your function raised {type(given).__name__}: {given}".rstrip(": ")
+    if exercise.prove:
+        return exercise.prove(given, *arguments) or ""
+    return "" if same(given, expected) else f"expected {short(expected)}, got {short(given)}"
+
+
+def still_running(seconds: float) -> str:
+    """The words for a function that was stopped."""
+    return f"still running after {seconds:g} s"
+
+
+def _first_problem(exercise: Exercise, function: Function) -> str:
+    for case in exercise.cases:
+        given = answer(function, case.arguments)
+        if isinstance(given, NotImplementedError):
+            return STARTER
+        problem = problem_with(exercise, given, case.arguments, case.expected)
+        if problem:
+            return f"for {case.words}, {problem}"
+    for arguments in drawn(exercise):
+        given = answer(function, arguments)
+        if problem_with(exercise, given, arguments, exercise.solution(*arguments)):
+            error = f": it raised {type(given).__name__} there" * isinstance(given, BaseException)
+            return f"all {_cases(exercise)} shown are right, but not a drawn one{error}. {RULE}"
+    return ""
+
+
+def _misconception(exercise: Exercise, function: Function) -> str:
+    """Which wrong answer this is, where one answers alike on all arguments: a sentence, or none."""
+    calls = [*(case.arguments for case in exercise.cases), *drawn(exercise)]
+    given = [answer(function, arguments) for arguments in calls]
+    for clause, wrong in exercise.wrong.items():
+        theirs = (answer(wrong, arguments) for arguments in calls)
+        if all(map(same, theirs, given)):
+            return f". This is what comes out when {clause}."
+    return ""
+
+
+def _cases(exercise: Exercise) -> str:
+    count = len(exercise.cases)
+    return f"{count} case{'s' * (count > 1)}"

@@ -1,0 +1,50 @@
+"""A learner's function that later cells call, and the solution beside it."""
+
+import inspect
+
+from scaletoolkit.lab import records
+from scaletoolkit.lab.exercises.answers import TIME_LIMIT_S, Function, TooLong, answer, time_limit
+from scaletoolkit.lab.exercises.judge import Exercise, problem_with, still_running
+
+
+class Watched:
+    """A function that calls the learner's while it is right, and after that the solution alone.
+
+    Both are called on the same arguments. Where they agree, the value is the solution's, so that
+    the type of an answer cannot stop a later cell; where many answers are right, the learner's.
+    """
+
+    def __init__(self, exercise: Exercise, function: Function) -> None:
+        self.exercise = exercise
+        self.function = function
+        self.failed = False
+
+    def __repr__(self) -> str:
+        return f"<your function for {self.exercise.name}>"
+
+    def __call__(self, *values: object, **named: object) -> object:
+        solution = self.exercise.solution
+        arguments = inspect.signature(solution).bind(*values, **named).args
+        expected = solution(*arguments)
+        if self.failed:
+            return expected
+        given, problem = self._try(arguments, expected)
+        if problem:
+            self.failed = True
+            self._give_up(problem)
+            return expected
+        return given if self.exercise.prove else expected
+
+    def _try(self, arguments: tuple[object, ...], expected: object) -> tuple[object, str]:
+        try:
+            with time_limit(TIME_LIMIT_S):
+                given = answer(self.function, arguments)
+        except TooLong:
+            return None, f"it was {still_running(TIME_LIMIT_S)}"
+        return given, problem_with(self.exercise, given, arguments, expected)
+
+    def _give_up(self, problem: str) -> None:
+        name = self.exercise.name
+        records.in_use(name, "the library's")
+        print(f"(On the numbers of this lab your function for {name} does not work: {problem}.")
+        print(f"From here on this notebook uses the solution of {name}.)")

@@ -1,0 +1,133 @@
+"""What every exercise says to every kind of answer. `pytest -s` prints it as one table."""
+
+import random
+from collections import Counter
+
+import pytest
+from tools import exercises
+
+from scaletoolkit.lab.exercises import drawn, judge, same
+from scaletoolkit.lab.exercises.answers import answer
+from scaletoolkit.lab.exercises.watch import Watched
+
+# A table of the cases is the answer where a function takes no arguments: nothing can be drawn.
+WITHOUT_ARGUMENTS = {"0.4"}
+KINDS = ("starter", "solution", "other", "table", "wrong")
+
+PLACES = list(exercises.places())
+OTHERS = {name: fs for path in exercises.LABS for name, fs in exercises.others(path).items()}
+
+each_place = pytest.mark.parametrize("place", PLACES, ids=lambda place: place.exercise.name)
+each_drawn = pytest.mark.parametrize(
+    "exercise", [p.exercise for p in PLACES if p.exercise.draw], ids=lambda e: e.name
+)
+
+
+def table_of(exercise):
+    """A function that knows the shown cases by heart, and says the last one's value to others."""
+    known = {repr(case.arguments): case.expected for case in exercise.cases}
+    return lambda *arguments: known.get(repr(arguments), exercise.cases[-1].expected)
+
+
+def answers(place):
+    """(kind, what makes the function) for every answer that is tried."""
+    exercise = place.exercise
+    yield "starter", place.starter
+    yield "solution", place.printed_solution
+    for function in OTHERS[exercise.name]:
+        yield "other", lambda function=function: function
+    if exercise.name not in WITHOUT_ARGUMENTS:
+        yield "table", lambda: table_of(exercise)
+    for function in exercise.wrong.values():
+        yield "wrong", lambda function=function: function
+
+
+ANSWERS = [
+    pytest.param(place.exercise, kind, make, id=f"{place.exercise.name} {kind} {number}")
+    for place in PLACES
+    for number, (kind, make) in enumerate(answers(place))
+]
+
+
+@pytest.mark.parametrize(("exercise", "kind", "make"), ANSWERS)
+def test_right_answers_pass_and_no_others(exercise, kind, make):
+    verdict = judge(exercise, make())
+    assert verdict.passed == (kind in ("solution", "other")), verdict.sentence
+    assert verdict.sentence.startswith(f"{'●' if verdict.passed else '○'} {exercise.name} ")
+    assert ("this is still the starter" in verdict.sentence) == (kind == "starter")
+    assert ("A rule is wanted" in verdict.sentence) >= (kind == "table")
+
+
+@each_place
+def test_every_wrong_answer_is_named_and_no_other(place):
+    exercise = place.exercise
+    for clause, function in exercise.wrong.items():
+        named = judge(exercise, function).sentence.partition("This is what comes out when ")[2]
+        assert named == f"{clause}."
+    for kind, make in answers(place):
+        assert ("what comes out" in judge(exercise, make()).sentence) == (kind == "wrong")
+
+
+@each_place
+def test_there_are_enough_answers_of_each_kind(place):
+    assert len(place.exercise.wrong) >= 3
+    assert len(OTHERS[place.exercise.name]) >= 2
+
+
+@each_place
+def test_the_story_hints_and_reason_are_there(place):
+    exercise = place.exercise
+    assert len(exercise.hints) == 3
+    assert all(len(text.split()) >= 4 for text in (exercise.story, exercise.why, *exercise.hints))
+
+
+def test_only_what_takes_no_arguments_draws_none():
+    assert {p.exercise.name for p in PLACES if not p.exercise.draw} == WITHOUT_ARGUMENTS
+
+
+@each_drawn
+def test_what_is_drawn_is_always_the_same_and_never_shown(exercise):
+    assert drawn(exercise) == drawn(exercise)
+    different = {repr(arguments) for arguments in drawn(exercise)}
+    assert len(different) == 12
+    assert not different & {repr(case.arguments) for case in exercise.cases}
+    values = [repr(exercise.solution(*arguments)) for arguments in drawn(exercise)]
+    assert len(set(values)) >= 3
+
+
+@each_drawn
+def test_whatever_is_drawn_has_one_right_answer(exercise):
+    """Right answers of every style agree on it, so it is valid and far from ties."""
+    dice = random.Random(1)
+    for _ in range(300):
+        arguments = exercise.draw(dice)
+        expected = exercise.solution(*arguments)
+        for function in OTHERS[exercise.name]:
+            assert same(answer(function, arguments), expected), (function.__name__, arguments)
+
+
+@each_drawn
+def test_later_cells_get_the_types_of_the_solution(exercise, capsys):
+    for function in OTHERS[exercise.name]:
+        watched = Watched(exercise, function)
+        for arguments in drawn(exercise):
+            expected = exercise.solution(*arguments)
+            value = watched(*arguments)
+            assert value == expected
+            assert type(value) is type(expected)
+    assert capsys.readouterr().out == ""
+
+
+def test_the_whole_in_one_table():
+    rows = {}
+    for case in ANSWERS:
+        exercise, kind, make = case.values
+        row = rows.setdefault(exercise.name, Counter())
+        row[kind] += 1
+        row[f"{kind} passed"] += judge(exercise, make()).passed
+    lines = [f"{'exercise':10}" + "".join(f"{kind:>10}" for kind in KINDS)]
+    for name, row in [*rows.items(), ("all", sum(rows.values(), Counter()))]:
+        cells = [f"{row[f'{kind} passed']} of {row[kind]}" for kind in KINDS]
+        lines.append(f"{name:10}" + "".join(f"{cell:>10}" for cell in cells))
+    print("\npassed", *lines, sep="\n")
+    assert len(rows) == len(PLACES)
