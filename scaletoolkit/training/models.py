@@ -108,6 +108,28 @@ def resnet(width: int = 16) -> nn.Sequential:
     )
 
 
+class RowTransformer(nn.Module):
+    """A transformer that reads an 8×8 image as eight words, its rows; see `transformer`."""
+
+    def __init__(self, width: int, layers: int) -> None:
+        super().__init__()
+        self.embed = nn.Linear(8, width)
+        self.places = nn.Parameter(0.02 * torch.randn(8, width))
+        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0, batch_first=True)
+        self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.classify = nn.Linear(width, CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores (n × 10) of images (n×1×8×8)."""
+        words = self.embed(images.flatten(1, 2)) + self.places
+        return self.classify(self.layers(words).mean(1))
+
+
+def transformer(width: int = 128, layers: int = 2) -> RowTransformer:
+    """A small transformer for 8×8 images: many small multiplications, softmax, normalization."""
+    return RowTransformer(width, layers)
+
+
 def seeded(build: Callable[[], Model], seed: int = 0, dtype: torch.dtype = torch.float32) -> Model:
     """The model that `build()` makes, with weights drawn from `seed`: the same on every rank."""
     with torch.random.fork_rng(devices=[]):
