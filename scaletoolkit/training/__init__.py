@@ -3,7 +3,7 @@
 models       small models, digits, one training step
 gradients    averaged by hand, by DDP, over a slow link; where the time goes
 loader       Parquet rows for training, shared among ranks
-compression  fewer bits, fewer weights, a student; how sure a difference is
-int8         ONNX models in 8-bit integers, and how they run
+compression  fewer bits, fewer weights, students; how sure a difference is
+int8         8-bit integers and half floats, and how their engines run them
 export       models as ONNX files, for the labs that serve them
 """

@@ -3,20 +3,20 @@
 Weights of a linear layer are (outputs × inputs): a row belongs to one output, its channel.
 """
 
-import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, log_softmax, softmax
 
-from scaletoolkit.machine import measure
 from scaletoolkit.training import models
 
+Answers = npt.NDArray[np.int64]
 NORMAL_95 = 1.959964  # 95 of 100 draws of a normal distribution lie within so many deviations
-HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def rounded(weights: Tensor, bits: int, group: int | None = None) -> Tensor:
@@ -70,6 +70,13 @@ def largest(weights: Tensor, share: float) -> Tensor:
     return mask.reshape(weights.shape)
 
 
+def kept_two_of_four(weights: Tensor) -> Tensor:
+    """The weights with the two smaller ones of every four neighbours set to zero."""
+    fours = weights.detach().reshape(-1, 4)
+    small = fours.abs().topk(2, dim=1, largest=False).indices
+    return fours.scatter(1, small, 0).reshape(weights.shape)
+
+
 def narrowed(model: nn.Sequential, units: int) -> nn.Sequential:
     """A perceptron as `models.mlp` builds it with all but `units` units of each layer removed.
 
@@ -108,21 +115,71 @@ def distil_loss(scores: Tensor, taught: Tensor, temperature: float = 1.0) -> Ten
     return per_image.mean() * temperature**2
 
 
-def distilled(
-    teacher: nn.Module, images: Tensor, units: int, steps: int = 600, seed: int = 0
-) -> nn.Sequential:
-    """A student of one layer of `units` that has learned a teacher's answers; no label is used."""
-    with torch.no_grad():
-        taught = teacher.eval()(images)
-    student = models.seeded(lambda: models.mlp(units, 1), seed)
-    optimizer = torch.optim.Adam(student.parameters(), lr=1e-2)
-    dice = torch.Generator().manual_seed(seed)
+class Siblings(nn.Module):
+    """Networks with one hidden layer, side by side, each with first weights of its own.
+
+    One run proves little; several cost hardly more than one, because they share every call.
+    """
+
+    def __init__(self, count: int, units: int, seed: int = 0) -> None:
+        super().__init__()
+        dice = torch.Generator().manual_seed(seed)
+
+        def drawn(inputs: int, outputs: int) -> nn.Parameter:
+            uniform = 2 * torch.rand(count, inputs, outputs, generator=dice) - 1
+            return nn.Parameter(uniform / inputs**0.5)
+
+        self.first = drawn(models.PIXELS, units)
+        self.second = drawn(units, models.CLASSES)
+        self.first_bias = nn.Parameter(torch.zeros(count, 1, units))
+        self.second_bias = nn.Parameter(torch.zeros(count, 1, models.CLASSES))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Scores (count × n × 10) of each network's own images (count × n × 64)."""
+        hidden = torch.baddbmm(self.first_bias, pixels, self.first).relu()
+        return torch.baddbmm(self.second_bias, hidden, self.second)
+
+    def right(self, images: Tensor, labels: Tensor) -> Tensor:
+        """The share of images that each network labels right."""
+        pixels = images.flatten(1).expand(len(self.first), -1, -1)
+        with torch.no_grad():
+            return (self(pixels).argmax(2) == labels).double().mean(1)
+
+    def one(self, number: int) -> nn.Sequential:
+        """A single one of them, as `models.mlp` builds it."""
+        alone = models.mlp(self.first.shape[2], 1)
+        layers = [layer for layer in alone if isinstance(layer, nn.Linear)]
+        biases = (self.first_bias, self.second_bias)
+        for layer, weight, bias in zip(layers, (self.first, self.second), biases, strict=True):
+            layer.weight.data = weight.detach()[number].T.contiguous()
+            layer.bias.data = bias.detach()[number, 0].clone()
+        return alone
+
+
+def learn(
+    siblings: Siblings,
+    images: Tensor,
+    rows: Tensor,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    steps: int = 300,
+    mask: Tensor | float = 1.0,
+) -> None:
+    """Train siblings with Adam, each on batches of 64 of its own rows of the images.
+
+    rows: (count × n) numbers of images. loss(scores, numbers): a scalar. mask: times the first
+    layer's weights after every step, so that zeros stay.
+    """
+    optimizer = torch.optim.Adam(siblings.parameters(), lr=0.01)
+    dice = torch.Generator().manual_seed(1)
+    pixels = images.flatten(1)
     for _ in range(steps):
-        batch = torch.randint(len(images), (64,), generator=dice)
+        places = torch.randint(rows.shape[1], (len(rows), 64), generator=dice)
+        numbers = rows.gather(1, places)
         optimizer.zero_grad()
-        distil_loss(student(images[batch]), taught[batch]).backward()
+        loss(siblings(pixels[numbers]), numbers).backward()
         optimizer.step()
-    return student
+        with torch.no_grad():
+            siblings.first.mul_(mask)
 
 
 def tune(
@@ -158,6 +215,13 @@ def interval(right: int, total: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
+def only(old: Answers, new: Answers, truth: Answers) -> tuple[int, int]:
+    """How many images only the old answers, and only the new ones, get right."""
+    was_right = old == truth
+    is_right = new == truth
+    return int((was_right & ~is_right).sum()), int((is_right & ~was_right).sum())
+
+
 def mcnemar(only_first: int, only_second: int) -> float:
     """How likely two equally good models differ at least so much: the exact two-sided p-value.
 
@@ -168,49 +232,3 @@ def mcnemar(only_first: int, only_second: int) -> float:
     fewer = min(only_first, only_second)
     tail = sum(math.comb(differ, count) for count in range(fewer + 1))
     return min(1.0, 2 * tail / 2**differ)
-
-
-def precisions(
-    model: nn.Sequential, images: Tensor, labels: Tensor, device: str
-) -> list[dict[str, str | float]]:
-    """Rows of a table: a perceptron on a device in fp32, fp16, bf16, and in 2:4 sparse fp16.
-
-    ms 1, ms 128: the fewest milliseconds of a call with 1 and with 128 images. right: in % of all.
-    2:4 is there on CUDA alone: of four neighbours two are kept, and the tensor cores skip the rest.
-    """
-    kinds = {"fp32": torch.float32} | HALVES
-    model.eval()
-    nets = {name: copy.deepcopy(model).to(device, dtype) for name, dtype in kinds.items()}
-    if device.startswith("cuda"):
-        nets["fp16, 2:4 sparse"] = _two_of_four(copy.deepcopy(nets["fp16"]))
-    rows: list[dict[str, str | float]] = []
-    for name, net in nets.items():
-        here = images.to(device, kinds[name.partition(",")[0]])
-        with torch.inference_mode():
-            right = (net(here).argmax(1).cpu() == labels).double().mean().item()
-            tasks = {count: lambda net=net, x=here[:count]: _finish(net(x)) for count in (1, 128)}
-            seconds = {count: min(s) for count, s in measure.timings(tasks, 20).items()}
-        ms = {f"ms {count}": 1e3 * call_s for count, call_s in seconds.items()}
-        rows.append({"numbers": name, **ms, "right": 100 * right})
-    return rows
-
-
-def _finish(result: Tensor) -> None:
-    if result.is_cuda:
-        torch.cuda.synchronize(result.device)
-
-
-def kept_two_of_four(weights: Tensor) -> Tensor:
-    """The weights with the two smaller ones of every four neighbours set to zero."""
-    fours = weights.detach().reshape(-1, 4)
-    small = fours.abs().topk(2, dim=1, largest=False).indices
-    return fours.scatter(1, small, 0).reshape(weights.shape)
-
-
-def _two_of_four(model: nn.Sequential) -> nn.Sequential:
-    """The model with its hidden layers in CUDA's 2:4 format; the last one is too narrow for it."""
-    layers = [layer for layer in model if isinstance(layer, nn.Linear)]
-    for layer in layers[:-1]:
-        sparse = torch.sparse.to_sparse_semi_structured(kept_two_of_four(layer.weight))
-        layer.weight = nn.Parameter(sparse, requires_grad=False)
-    return model

@@ -3,6 +3,7 @@
 import math
 import random
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -96,13 +97,45 @@ def test_two_of_every_four_stay_and_they_are_the_larger_ones():
     assert torch.equal(kept.abs().amax(1), before.reshape(-1, 4).abs().amax(1))
 
 
-def test_a_student_learns_its_teacher_without_a_label():
+def test_students_learn_their_teacher_without_a_label_and_each_can_be_taken_out():
     data = models.digits()
     teacher = models.seeded(lambda: models.mlp(64, 1))
     models.train(teacher, data.images, data.labels, 4)
-    student = compression.distilled(teacher, data.images, 16, steps=200)
-    same = student(data.test_images).argmax(1) == teacher(data.test_images).argmax(1)
-    assert same.double().mean() > 0.85
+    with torch.no_grad():
+        taught = teacher(data.images)
+    students = compression.Siblings(3, 16)
+    rows = torch.arange(len(data.labels)).expand(3, -1)
+    compression.learn(
+        students, data.images, rows, lambda s, n: compression.distil_loss(s, taught[n]), 200
+    )
+    same = students.right(data.test_images, teacher(data.test_images).argmax(1))
+    assert same.shape == (3,)
+    assert same.min() > 0.85
+    right = [models.accuracy(students.one(i), data.test_images, data.test_labels) for i in range(3)]
+    assert right == pytest.approx(students.right(data.test_images, data.test_labels).tolist())
+
+
+def test_siblings_differ_and_masked_weights_stay_zero():
+    data = models.digits()
+    some = compression.Siblings(2, 8)
+    assert not torch.equal(some.first[0], some.first[1])
+    mask = torch.stack([compression.largest(first.detach(), 0.1) for first in some.first])
+    rows = torch.arange(100).expand(2, -1)
+
+    def loss(scores, numbers):
+        return torch.nn.functional.cross_entropy(
+            scores.flatten(0, 1), data.labels[numbers].flatten()
+        )
+
+    compression.learn(some, data.images, rows, loss, 5, mask)
+    assert (some.first[mask == 0] == 0).all()
+
+
+def test_what_only_one_of_two_gets_right():
+    truth = np.array([1, 2, 3, 4, 5])
+    old = np.array([1, 2, 0, 0, 0])
+    new = np.array([0, 2, 3, 4, 0])
+    assert compression.only(old, new, truth) == (1, 2)
 
 
 def test_the_loss_is_least_where_the_scores_are_the_teachers():
@@ -140,10 +173,3 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
     draws = [sum(dice.random() < 0.97 for _ in range(359)) for _ in range(1000)]
     held = [low <= 0.97 <= high for low, high in (compression.interval(n, 359) for n in draws)]
     assert 920 <= sum(held) <= 980
-
-
-def test_precisions_say_how_fast_and_how_right_each_kind_of_number_is():
-    data = models.digits()
-    rows = compression.precisions(models.mlp(8), data.test_images, data.test_labels, "cpu")
-    assert [row["numbers"] for row in rows] == ["fp32", "fp16", "bf16"]
-    assert all(row["ms 1"] > 0 and row["ms 128"] > 0 and 0 <= row["right"] <= 100 for row in rows)

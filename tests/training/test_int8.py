@@ -68,3 +68,10 @@ def test_a_profile_says_how_long_each_operator_took(exported, tmp_path):
     assert any("Gemm" in name for name in seconds)
     assert all(value >= 0 for value in seconds.values())
     assert list(tmp_path.glob("profile*")) == []
+
+
+def test_precisions_say_how_fast_and_how_right_each_kind_of_number_is():
+    data = models.digits()
+    rows = int8.precisions(models.mlp(8), data.test_images, data.test_labels, "cpu")
+    assert [row["numbers"] for row in rows] == ["fp32", "fp16", "bf16"]
+    assert all(row["ms 1"] > 0 and row["ms 128"] > 0 and 0 <= row["right"] <= 100 for row in rows)
