@@ -5,6 +5,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+CPUINFO = Path("/proc/cpuinfo")
 INT8_INSTRUCTIONS = ["avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm"]
 GPU_DRIVERS = ["/dev/nvidiactl", "/dev/kfd", "/dev/dxg"]  # NVIDIA, AMD, Windows' Linux
 
@@ -26,8 +27,7 @@ def int8_instructions() -> list[str]:
 
     By Linux' names for them; elsewhere, and on processors without any, the list is empty.
     """
-    flags = Path("/proc/cpuinfo")
-    here = set(flags.read_text().split()) if flags.exists() else set()
+    here = set(CPUINFO.read_text().split()) if CPUINFO.exists() else set()
     return [name for name in INT8_INSTRUCTIONS if name in here]
 
 
