@@ -235,8 +235,8 @@ MOST_KEPT = Exercise(
         Case("5 rows of 1, with 8 bytes an index", (5, 1, 8), 0),
     ),
     draw=lambda dice: (
-        dice.randint(2, 40),
-        dice.choice([1, dice.randint(3, 60)]),
+        dice.randint(6, 90),
+        dice.choice([1, dice.randint(3, 60), dice.randint(3, 60)]),
         dice.choice([2, 4, 8]),
     ),
 )
