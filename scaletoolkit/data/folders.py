@@ -17,8 +17,7 @@ from scaletoolkit import lab
 def alone(target: Path, label: str) -> Iterator[None]:
     """Hold the lock of a file or folder that is about to be written; the next process waits.
 
-    label: the line that a waiting process shows. The lock is a file beside the target. It is free
-    again when its holder leaves the block, and also when its holder is killed.
+    label: the line that it shows. The lock, a file beside the target, ends with its holder.
     """
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -59,6 +58,7 @@ def replaced(folder: Path) -> Iterator[Path]:
     writers left beside it is removed. Use it under the lock of `alone`.
     """
     folder = folder.resolve()  # where it is a link, what it points to
+    folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_partials(folder)
     partial = _beside(folder)
     partial.mkdir()

@@ -1,12 +1,10 @@
 """The process that speaks HTTP: its settings, its orders, its end. Lab 07.
 
 `python -m scaletoolkit.service.gateway` reads its settings as a line of JSON from stdin, prints its
-port as one, then takes orders from stdin ({"replicas": 5}). When stdin ends, which the end of its
-parent brings about, it answers what is in flight and ends.
+port as one, then takes orders ({"replicas": 5}). When stdin ends, it answers what is in flight.
 """
 
 import asyncio
-import contextlib
 import gc
 import json
 import os
@@ -15,6 +13,7 @@ import sys
 import threading
 
 import uvicorn
+import uvloop
 
 from scaletoolkit.service.gateway import asgi, fleet
 from scaletoolkit.service.gateway.application import Gateway
@@ -77,15 +76,6 @@ def end_soon() -> None:
     timer.start()
 
 
-def new_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's event loop where it is installed, else Python's own."""
-    with contextlib.suppress(ImportError):
-        import uvloop
-
-        return uvloop.new_event_loop()
-    return asyncio.new_event_loop()
-
-
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=new_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())

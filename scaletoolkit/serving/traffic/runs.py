@@ -6,15 +6,16 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urljoin
 
 import numpy as np
 
 from scaletoolkit import lab
-from scaletoolkit.machine import processes
+from scaletoolkit.machine import interrupts, processes, turns
 from scaletoolkit.serving.traffic.arrivals import checked, poisson
 from scaletoolkit.serving.traffic.tally import Outcome, summary
 
@@ -25,10 +26,9 @@ class LoadError(lab.LabError):
 
 @dataclass(frozen=True)
 class LoadResult:
-    """Every request of a load test, and its summary a second.
+    """Every request of a load test. due_s: from the start. latency_ms: from then to the answer.
 
-    due_s: when each was due, from the start. latency_ms: from then to the answer. status: HTTP's,
-    0 where no answer came. rows: what happened in each second.
+    status: HTTP's, 0 where no answer came. rows: what happened in each second.
     """
 
     due_s: np.ndarray = field(repr=False)
@@ -47,8 +47,7 @@ class LoadResult:
     ) -> list[tuple[float, np.ndarray]]:
         """For each (seconds, level) of the load: (answers a second, an array of their latencies).
 
-        Latencies in ms, successes only, by the moment of the answer. The first `skip_s` seconds of
-        each step, in which the last one still echoes, are left out.
+        In ms, successes only, by the moment of the answer, without each step's first `skip_s`.
         """
         done_s = self.due_s + self.latency_ms / 1000
         start_s = 0.0
@@ -69,11 +68,7 @@ class LoadResult:
 
 
 class LoadRun:
-    """A load test that runs, as a process that ends with this one.
-
-    command: what follows `python -m`. plan: what its process reads, with the `steps` of the load;
-    it lies in `folder`.
-    """
+    """A load test in a process: `python -m` and the command. It ends with us, or with its block."""
 
     def __init__(self, command: Sequence[str], plan: Mapping[str, Any], folder: Path) -> None:
         self._seconds = math.ceil(sum(seconds for seconds, _ in plan["steps"]))
@@ -82,18 +77,29 @@ class LoadRun:
         path = folder / "plan.json"
         path.write_text(json.dumps(plan))
         environment = os.environ | {"SCALETOOLKIT_LOAD_PLAN": str(path)}
-        self._child = processes.Child(["-m", *command], environment)
+        with ExitStack() as stack:
+            stack.enter_context(turns.turn("load"))
+            self._child = processes.Child(["-m", *command], environment)
+            self._turn = stack.pop_all()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        interrupts.note(self.stop)
 
     def _read(self) -> None:
         """Collect the lines until the process has ended."""
-        for line in self._child.stdout:
-            if line.startswith("{"):  # other lines are remarks of Locust's
-                values = json.loads(line)
-                if not self._lines:
-                    self._began_s = time.monotonic() - values.get("time_s", 0.0)
-                self._lines.append(values)
+        with self._turn:  # it ends with the process, whether or not anybody waits for that
+            for line in self._child.stdout:
+                if line.startswith("{"):  # other lines are remarks of Locust's
+                    values = json.loads(line)
+                    if not self._lines:
+                        self._began_s = time.monotonic() - values.get("time_s", 0.0)
+                    self._lines.append(values)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def rows(self) -> list[dict[str, Any]]:
         """The seconds so far, a list of dicts; safe to call while the test runs."""
@@ -115,12 +121,13 @@ class LoadRun:
             yield
             self._reader.join(every_s)
 
-    def stop(self) -> None:
-        """End the test now; what it found until then is lost."""
+    def stop(self) -> str:
+        """End the test now, what it found until then is lost: what it wrote to stderr."""
+        interrupts.forget(self.stop)
         if self.running:
             processes.kill_group(self._child.pid)
             self._reader.join()
-        self._child.end()
+        return self._child.end()
 
     def wait(self, label: str = "", timeout_s: float = 600) -> LoadResult:
         """Wait for the end: a LoadResult. label: what a line calls the seconds meanwhile.
@@ -135,7 +142,7 @@ class LoadRun:
         if self.running:
             self.stop()
             raise LoadError(f"The load test had not ended after {timeout_s:g} s.")
-        said = self._child.end()
+        said = self.stop()
         if not self._lines or "latency_ms" not in self._lines[-1]:
             raise LoadError(f"The load test ended without a result: {said[-500:]}")
         columns = {name: np.array(values) for name, values in self._lines[-1].items()}
@@ -158,9 +165,8 @@ def open_loop(
 ) -> LoadRun:
     """Send a POST at each of the random moments of `poisson(steps)`: a LoadRun.
 
-    url: the whole address. steps: (seconds, requests a second). payloads: values that are sent as
-    JSON, in turn. Requests that have no answer `patience_s` after the last one was sent are given
-    up and not counted. Raises ValueError for what cannot be sent.
+    steps: (seconds, requests a second). payloads: values to send as JSON, in turn. What has no
+    answer `patience_s` after the last one is given up. ValueError for what cannot be sent.
     """
     plan = _plan(url, steps, payloads, patience_s)
     due_s = poisson(plan["steps"], seed).tolist()
@@ -178,9 +184,8 @@ def closed_loop(
 ) -> LoadRun:
     """Let Locust's users post and wait, post and wait: a LoadRun.
 
-    steps: (seconds, users). rate_per_user: how often each posts in a second if the server keeps
-    up; None means at once after each answer. Locust's report.html and tables are kept in `folder`;
-    without one they go with this process. The rest as for `open_loop`.
+    steps: (seconds, users). rate_per_user: posts a second if the server keeps up; None: one after
+    each answer. folder: keeps Locust's report.html and tables. The rest as for `open_loop`.
     """
     plan = _plan(url, steps, payloads, patience_s) | {"rate_per_user": rate_per_user}
     home = Path(folder) if folder else processes.workspace("load")
