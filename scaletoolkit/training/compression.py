@@ -86,7 +86,7 @@ def narrowed(model: nn.Sequential, units: int) -> nn.Sequential:
     widths = [layer.out_features for layer in layers[:-1]]
     if not 1 <= units <= min(widths):
         raise ValueError(f"units must lie between 1 and {min(widths)}, got {units}")
-    small = models.mlp(units, len(widths), layers[0].in_features)
+    small = models.mlp(units, len(widths))
     into = torch.arange(layers[0].in_features)
     keeps = [_strongest(*pair, units) for pair in pairwise(layers)]
     keeps.append(torch.arange(models.CLASSES))
@@ -213,6 +213,13 @@ def interval(right: int, total: int) -> tuple[float, float]:
     spread = math.sqrt(right * (total - right) / total + z2 / 4)
     half = NORMAL_95 / (total + z2) * spread
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def answers(model: nn.Module, images: Tensor) -> Answers:
+    """The class that a model gives to each image. The model is left in evaluation mode."""
+    with torch.no_grad():
+        classes: Answers = model.eval()(images).argmax(1).numpy()
+    return classes
 
 
 def only(old: Answers, new: Answers, truth: Answers) -> tuple[int, int]:

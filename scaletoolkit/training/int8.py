@@ -1,7 +1,9 @@
 """Models in 8-bit integers and in half floats, and how their engines run them. Lab 06.
 
-An ONNX model is a folder as `export` leaves it: `model.onnx` and `model.json`. Weights get one
-scale a channel; activations one a tensor, and a zero point.
+An ONNX model is a folder as `export` leaves it: `model.onnx` and `model.json`. Activations have one
+scale a tensor, and a zero point; weights one scale a tensor from `quantize`, one a channel from
+`calibrate`. Processors without instructions for 8-bit integers may cut sums of two products at 16
+bits, so that answers differ between machines.
 """
 
 import contextlib
@@ -70,7 +72,7 @@ def calibrate(
 
 @contextlib.contextmanager
 def _prepared(folder: Path | str, target: Path | str) -> Iterator[tuple[Path, Path]]:
-    """(a model with its shapes known and batch normalization folded, where the new one goes).
+    """(a model with its batch normalization folded, where the new one goes).
 
     ONNX Runtime talks meanwhile, to stdout and to the root logger; nobody hears it.
     """
@@ -84,11 +86,25 @@ def _prepared(folder: Path | str, target: Path | str) -> Iterator[tuple[Path, Pa
     logging.disable(logging.WARNING)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            quant_pre_process(Path(folder) / "model.onnx", prepared, skip_symbolic_shape=True)
+            _without_shapes(Path(folder) / "model.onnx", prepared)
+            quant_pre_process(prepared, prepared, skip_symbolic_shape=True)
+            _without_shapes(prepared, prepared)
             yield prepared, target / "model.onnx"
     finally:
         logging.disable(level)
         prepared.unlink(missing_ok=True)
+
+
+def _without_shapes(source: Path, target: Path) -> None:
+    """Write a model without the shapes that it notes of its inner values: ONNX infers them anew.
+
+    Those of weights would contradict what quantization makes of them.
+    """
+    import onnx
+
+    model = onnx.load(source)
+    del model.graph.value_info[:]
+    onnx.save(model, target)
 
 
 def _reader(images: Images) -> Any:

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import shutil
 
 import numpy as np
+import onnx
 import pytest
 
 from scaletoolkit.training import export, int8, models
@@ -42,6 +44,19 @@ def test_a_quantized_model_is_a_quarter_as_large_and_says_nearly_the_same(
     assert json.loads((small / "model.json").read_text())["name"] == "perceptron"
     assert capfd.readouterr() == ("", "")
     assert logging.root.manager.disable == logging.NOTSET
+
+
+def test_a_wrong_shape_in_the_file_does_no_harm(exported, tmp_path):
+    model = onnx.load(exported / "model.onnx")
+    inner = next(node.output[0] for node in model.graph.node if node.op_type == "Gemm")
+    del model.graph.value_info[:]
+    note = onnx.helper.make_tensor_value_info(inner, onnx.TensorProto.FLOAT, [None, 7])
+    model.graph.value_info.append(note)
+    wrong = tmp_path / "wrong"
+    shutil.copytree(exported, wrong)
+    onnx.save(model, wrong / "model.onnx")
+    assert off(int8.quantize(wrong, tmp_path / "dynamic"), exported) < 0.1
+    assert off(int8.calibrate(wrong, tmp_path / "static", IMAGES[:64]), exported) < 0.1
 
 
 def test_ranges_come_from_the_images_that_are_shown(exported, tmp_path):
