@@ -173,3 +173,10 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
     draws = [sum(dice.random() < 0.97 for _ in range(359)) for _ in range(1000)]
     held = [low <= 0.97 <= high for low, high in (compression.interval(n, 359) for n in draws)]
     assert 920 <= sum(held) <= 980
+
+
+def test_answers_count_as_the_accuracy_does():
+    data = models.digits()
+    model = models.seeded(lambda: models.mlp(16))
+    right = compression.answers(model, data.test_images) == data.test_labels.numpy()
+    assert right.mean() == models.accuracy(model, data.test_images, data.test_labels)
