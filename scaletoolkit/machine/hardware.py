@@ -5,6 +5,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+CPUINFO = Path("/proc/cpuinfo")
+INT8_INSTRUCTIONS = ["avx_vnni", "avx512_vnni", "amx_int8", "asimddp", "i8mm"]
 GPU_DRIVERS = ["/dev/nvidiactl", "/dev/kfd", "/dev/dxg"]  # NVIDIA, AMD, Windows' Linux
 
 
@@ -18,6 +20,15 @@ def cores() -> int:
 def memory_bytes() -> int:
     """The machine's main memory in bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def int8_instructions() -> list[str]:
+    """The instructions that multiply 8-bit integers fast, of those this processor has.
+
+    By Linux' names for them; elsewhere, and on processors without any, the list is empty.
+    """
+    here = set(CPUINFO.read_text().split()) if CPUINFO.exists() else set()
+    return [name for name in INT8_INSTRUCTIONS if name in here]
 
 
 def gpus() -> int:

@@ -74,6 +74,51 @@ def cnn(channels: int = 32) -> nn.Sequential:
     )
 
 
+def resnet(width: int = 16) -> nn.Sequential:
+    """Torchvision's residual blocks for 32×32 images, in stages of 1, 2 and 4 times `width`."""
+    from torchvision.models.resnet import BasicBlock
+
+    def stage(inputs: int, outputs: int, stride: int) -> nn.Module:
+        if stride == 1:
+            return BasicBlock(inputs, outputs)
+        shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
+        return BasicBlock(inputs, outputs, stride, nn.Sequential(shortcut, nn.BatchNorm2d(outputs)))
+
+    return nn.Sequential(
+        nn.Conv2d(1, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+        stage(width, width, 1),
+        stage(width, 2 * width, 2),
+        stage(2 * width, 4 * width, 2),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(4 * width, CLASSES),
+    )
+
+
+class RowTransformer(nn.Module):
+    """A transformer that reads an 8×8 image as eight words, its rows; see `transformer`."""
+
+    def __init__(self, width: int, layers: int) -> None:
+        super().__init__()
+        self.embed = nn.Linear(8, width)
+        self.places = nn.Parameter(0.02 * torch.randn(8, width))
+        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, 0, batch_first=True)
+        self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.classify = nn.Linear(width, CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Scores (n × 10) of images (n×1×8×8)."""
+        words = self.embed(images.flatten(1, 2)) + self.places
+        return self.classify(self.layers(words).mean(1))
+
+
+def transformer(width: int = 128, layers: int = 2) -> RowTransformer:
+    """A small transformer for 8×8 images: many small multiplications, softmax, normalization."""
+    return RowTransformer(width, layers)
+
+
 def seeded(build: Callable[[], Model], seed: int = 0, dtype: torch.dtype = torch.float32) -> Model:
     """The model that `build()` makes, with weights drawn from `seed`: the same on every rank."""
     with torch.random.fork_rng(devices=[]):

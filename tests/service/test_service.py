@@ -81,6 +81,13 @@ def test_requests_at_the_same_time_share_batches_and_keep_their_answers(server, 
     ) + len(ITEMS)
 
 
+def test_what_the_gateway_uses_of_the_processor_is_counted(server):
+    before = server.metrics()["gateway_cpu_seconds_total"]
+    for _ in range(50):
+        server.predict(ITEMS[:1].tolist())
+    assert 0 < server.metrics()["gateway_cpu_seconds_total"] - before < 5
+
+
 def infer(server, request):
     name = server.settings.model["name"]
     status, _, body = server.request("POST", f"/v2/models/{name}/infer", json.dumps(request))

@@ -1,6 +1,7 @@
 """What /metrics says, in Prometheus' format. Labs 07 and 09."""
 
 import asyncio
+import time
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -128,6 +129,7 @@ class Metrics:
             "inference_queue_length_seconds": ("Items that wait, over time.", counters["queue"]),
             "inference_in_flight_seconds": ("Items in replicas, over time.", counters["in_flight"]),
             "replicas_ready_seconds": ("Ready replicas, over time.", counters["ready"]),
+            "gateway_cpu_seconds": ("CPU that the gateway has used.", time.process_time()),
             "replica_deaths": ("Replicas that ended without being asked.", deaths),
         }
 
