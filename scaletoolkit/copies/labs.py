@@ -25,8 +25,10 @@ def labs() -> list[Path]:
 
 def find(name: str) -> Path:
     """The notebook that a name means: "1", "01", "01_partitioning" or a path; else LabError."""
-    if name.endswith(".ipynb") and Path(name).is_file():
-        return Path(name)
+    if name.endswith(".ipynb") or "/" in name:
+        if Path(name).is_file():
+            return Path(name)
+        raise lab.LabError(f"There is no file {name!r}.")
     return find_lab(name)
 
 

@@ -81,6 +81,13 @@ def test_a_record_comes_with_the_summary_and_becomes_the_reference(tmp_path, mon
     assert (tmp_path / "own" / "42.json").exists()
 
 
+def test_a_lab_of_the_course_does_not_touch_the_learners_records(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCALETOOLKIT_RECORDS", str(tmp_path / "own"))
+    monkeypatch.setattr("scaletoolkit.commands.run.LABS", tmp_path)
+    run(write(tmp_path / "small.ipynb", KEEPS), say=lambda _: None)
+    assert not (tmp_path / "own").exists()
+
+
 def test_the_profile_reaches_the_lab(tmp_path):
     path = write(tmp_path / "small.ipynb", "import os; print(os.environ['SCALETOOLKIT_PROFILE'])")
     notebook = run(path, profile="workstation", say=lambda _: None)
