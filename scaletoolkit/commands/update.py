@@ -46,7 +46,8 @@ def _lab(path: Path) -> list[str]:
     mine, renamed = folder.load(copy, (old or new).notebook)
     notebook, said = merge(old and old.notebook, mine, new.notebook)
     if renamed:
-        said.insert(0, f"{renamed} cells had lost their id; they were recognised by their text.")
+        cells = "1 cell was" if renamed == 1 else f"{renamed} cells were"
+        said.insert(0, f"{cells} recognised without the id, which an editor had lost.")
     if old is None:
         said.insert(0, "The edition that it came from is not here: what differs counts as yours.")
     folder.keep(new)

@@ -140,11 +140,98 @@ def test_ids_that_an_editor_dropped_doubled_or_changed_are_found_by_the_text(beg
     begun.save(notebook)
     begun.publish(changed("measure-text", "Measure twice.", changed("decide", "Would you?")))
     said = "\n".join(update(begun).values())
-    assert "8 cells had lost their id; they were recognised by their text." in said
+    assert "8 cells were recognised without the id, which an editor had lost." in said
     assert [cell.id for cell in begun.read().cells] == [cell.id for cell in CELLS]
     assert begun.source("exercise-1") == ANSWER
     assert begun.source("predict-size") == GUESS
     assert begun.source("measure-text") == "Measure twice."
+
+
+def placed(course, name):
+    """Where a cell stands in the copy."""
+    return [cell.id for cell in course.read().cells].index(name)
+
+
+REWRITTEN = (
+    'def half(amount):\n    result = amount / 2\n    return result\n\nexercise.check("0.1", half)'
+)
+
+
+@pytest.mark.parametrize("kind", ["other text", "split", "twice", "twice, the other first"])
+def test_an_answer_without_its_id_is_known_by_its_exercise(begun, kind):
+    notebook = begun.read()
+    place = placed(begun, "exercise-1")
+    starter = notebooks.code("exercise-1", STARTER)
+    code, check = REWRITTEN.split("\n\n")
+    cells = {
+        "other text": [notebooks.code("aaaa1111", REWRITTEN)],
+        "split": [notebooks.code(None, code), notebooks.code(None, check)],
+        "twice": [notebooks.code("exercise-1", REWRITTEN), starter],
+        "twice, the other first": [starter, notebooks.code("exercise-1", REWRITTEN)],
+    }[kind]
+    notebook.cells[place : place + 1] = cells
+    text = json.dumps(notebook)
+    begun.copy.write_text(text.replace('"id": null, ', ""))
+    begun.publish(changed("measure-text", "Measure twice."))
+    said = update(begun)
+    assert "exercise-1" not in said
+    assert begun.source("exercise-1") == (check if kind == "split" else REWRITTEN)
+    starters = sum(cell.source == STARTER for cell in begun.read().cells)
+    assert starters == ("twice" in kind)  # the learner's own second one, and none of the course's
+
+
+def test_a_decision_without_its_id_is_known_by_its_place(begun):
+    begun.edit(decide_answer="Two workers, since it bends after that.")
+    notebook = begun.read()
+    for cell in notebook.cells:
+        del cell["id"]
+    begun.save(notebook)
+    begun.publish(changed("measure-text", "Measure twice."))
+    update(begun)
+    assert begun.source("decide-answer") == "Two workers, since it bends after that."
+    assert [cell.id for cell in begun.read().cells] == [cell.id for cell in CELLS]
+
+
+def test_a_cell_that_the_course_calls_otherwise_keeps_answer_and_guess(begun):
+    names = {"exercise-1": "exercise-half", "predict-size": "guess-size"}
+    begun.publish([cell | {"id": names.get(cell.id, cell.id)} for cell in CELLS])
+    update(begun)
+    assert begun.source("exercise-half") == ANSWER
+    assert begun.source("guess-size") == GUESS
+    assert len(begun.read().cells) == len(CELLS)
+
+
+def test_a_cell_of_ones_own_without_an_id_is_not_said_to_be_recognised(begun):
+    notebook = begun.read()
+    notebook.cells.insert(2, notebooks.markdown("x", "My own words."))
+    del notebook.cells[2]["id"]
+    del notebook.cells[0]["id"]
+    begun.save(notebook)
+    begun.publish(changed("measure-text", "Measure twice."))
+    assert "1 cell was recognised without the id" in "".join(update(begun).values())
+    assert begun.read().cells[2].source == "My own words."
+    assert begun.read().cells[2].id != "None"
+
+
+def test_the_note_of_an_earlier_update_is_replaced(begun):
+    for name in ("third", "fourth", "fifth"):
+        begun.publish(changed("exercise-1", STARTER.replace("half", name)))
+        update(begun)
+    notes = [cell for cell in begun.read().cells if "has a newer version" in cell.source]
+    assert [note.id for note in notes] == ["exercise-1-new"]
+    assert "fifth" in notes[0].source
+    begun.edit(exercise_1_new=notes[0].source + "\nMine.")
+    begun.publish(changed("exercise-1", STARTER.replace("half", "sixth")))
+    update(begun)
+    assert sum("has a newer version" in cell.source for cell in begun.read().cells) == 2
+
+
+def test_a_text_that_was_deleted_is_back_without_a_reason(begun):
+    notebook = begun.read()
+    del notebook.cells[3]
+    begun.save(notebook)
+    begun.publish(changed("decide", "Would you?"))
+    assert update(begun)["measure-text"] == "  measure-text: you had deleted it; it is back."
 
 
 def test_a_save_over_the_update_is_merged_again_from_the_edition_that_it_came_from(begun):
@@ -164,6 +251,7 @@ def test_without_its_edition_what_differs_counts_as_the_learners(begun):
     assert "what differs counts as yours" in "".join(update(begun).values())
     assert begun.source("measure-text") == "Now measure it."
     assert begun.source("measure-text-new").endswith("Measure twice.")
+    assert "changed by you" not in "".join(update(begun).values())
     assert begun.source("predict-size") == GUESS
     assert begun.source("exercise-1-new")
 
