@@ -1,7 +1,8 @@
 """Your copy of a lab, or one cell of it, as you got it; what you had is kept beside it."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from scaletoolkit import lab
 from scaletoolkit.copies import edition, folder, labs
@@ -33,12 +34,24 @@ def _reset(options: Namespace) -> int:
     backup = folder.back_up(copy)
     folder.keep(given)
     folder.save(copy, notebook)
-    if not options.cell:
-        there = [file for file in map(copy.with_name, given.beside) if file.exists()]
-        old = {file.name: folder.back_up(file).read_bytes() for file in there}
-        folder.bring(copy, given.beside, old)
     print(f"{folder.name(copy)} is {what}; what you had is {folder.name(backup)}.")
+    if not options.cell:
+        _reset_beside(copy, given.beside)
     return 0
+
+
+def _reset_beside(copy: Path, files: Mapping[str, bytes]) -> None:
+    """The files beside a lab as the course has them now; what differed is kept, and named."""
+    for file, content in files.items():
+        path = copy.with_name(file)
+        if path.exists() and path.read_bytes() != content:
+            had = f"; what you had is {folder.name(folder.back_up(path))}"
+        elif path.exists():
+            continue
+        else:
+            had = ""
+        folder.save(path, content)
+        print(f"{folder.name(path)} is as the course has it now{had}.")
 
 
 def _find(given: Notebook, name: str) -> Cell:

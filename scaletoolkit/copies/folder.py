@@ -18,6 +18,7 @@ from scaletoolkit.copies.labs import Notebook
 from scaletoolkit.copies.matching import known
 
 NOTEBOOK = "lab.ipynb"
+DIFFERS = "differs from the course's"
 
 
 def place(path: Path) -> Path:
@@ -116,6 +117,10 @@ def bring(copy: Path, files: Mapping[str, bytes], old: Mapping[str, bytes]) -> l
             said.append(f"{file}: as the course has it now.")
         elif content not in (mine, old.get(file)):
             newer = path.with_name(f"{path.stem}-new{path.suffix}")
+            theirs = f"theirs is {newer.name}"
+            if newer.exists() and newer.read_bytes() != content:
+                theirs += f"; what that was is {name(back_up(newer))}"
             save(newer, content)
-            said.append(f"{file}: changed by you and by the course: theirs is {newer.name}.")
+            both = "changed by you and by the course"
+            said.append(f"{file}: {both if file in old else DIFFERS}: {theirs}.")
     return said

@@ -37,7 +37,10 @@ def test_a_deleted_cell_comes_back_at_its_place_and_alone(answered):
 def test_the_whole_lab_is_as_the_course_has_it_now(answered):
     (answered.copy.parent / "beside.csv").write_text("mine")
     answered.publish(changed("measure-text", "Measure."))
-    assert "is as the course has it now" in call("reset", "00")[1]
+    first, second = call("reset", "00")[1].splitlines()
+    assert first.startswith("my/00_small.ipynb is as the course has it now; what you had is ")
+    had = "what you had is my/backups/beside.1.csv"
+    assert second == f"my/beside.csv is as the course has it now; {had}."
     assert answered.source("measure-text") == "Measure."
     assert answered.source("exercise-1") == STARTER
     assert (answered.copy.parent / "backups" / "beside.1.csv").read_text() == "mine"

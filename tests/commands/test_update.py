@@ -152,9 +152,7 @@ def placed(course, name):
     return [cell.id for cell in course.read().cells].index(name)
 
 
-REWRITTEN = (
-    'def half(amount):\n    result = amount / 2\n    return result\n\nexercise.check("0.1", half)'
-)
+REWRITTEN = 'def half(amount):\n    return 0.5 * amount\n\nexercise.check("0.1", half)'
 
 
 @pytest.mark.parametrize("kind", ["other text", "split", "twice", "twice, the other first"])
@@ -248,10 +246,11 @@ def test_without_its_edition_what_differs_counts_as_the_learners(begun):
     notebook.metadata.pop("scaletoolkit")
     begun.save(notebook)
     begun.publish(changed("measure-text", "Measure twice."))
-    assert "what differs counts as yours" in "".join(update(begun).values())
+    said = "".join(update(begun).values())
+    assert "what differs counts as yours" in said
+    assert "changed by you" not in said
     assert begun.source("measure-text") == "Now measure it."
     assert begun.source("measure-text-new").endswith("Measure twice.")
-    assert "changed by you" not in "".join(update(begun).values())
     assert begun.source("predict-size") == GUESS
     assert begun.source("exercise-1-new")
 
@@ -264,7 +263,13 @@ def test_files_beside_the_lab_are_updated_unless_the_learner_has_changed_them(be
     place.write_text("mine")
     (begun.lab.parent / "beside.csv").write_text("3")
     assert "theirs is beside-new.csv" in update(begun)["beside.csv"]
-    assert (place.read_text(), place.with_name("beside-new.csv").read_text()) == ("mine", "3")
+    newer = place.with_name("beside-new.csv")
+    assert (place.read_text(), newer.read_text()) == ("mine", "3")
+    newer.write_text("3, and mine")
+    (begun.lab.parent / "beside.csv").write_text("4")
+    assert "what that was is my/backups/beside-new.1.csv" in update(begun)["beside.csv"]
+    assert newer.read_text() == "4"
+    assert (place.parent / "backups" / "beside-new.1.csv").read_text() == "3, and mine"
 
 
 BROKEN = {
