@@ -20,6 +20,8 @@ def _list(options: Namespace) -> int:
         print(f"{labs.title(notebook) or path.stem:<32}{labs.question(notebook)}")
         if folder.place(path).exists():
             print(f"     {_progress(path)}")
+    for sentence in folder.leftovers():
+        print(sentence)
     return 0
 
 

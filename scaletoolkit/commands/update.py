@@ -23,6 +23,8 @@ def _update(options: Namespace) -> int:
         print(*_lab(labs.find_lab(options.lab)), sep="\n")
         return 0
     begun = [path for path in labs.labs() if folder.place(path).exists()]
+    for sentence in folder.leftovers():
+        print(sentence)
     if not begun:
         print("No lab has been begun; `python -m scaletoolkit start` begins one.")
     status = 0

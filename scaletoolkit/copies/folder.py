@@ -7,6 +7,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,12 +19,30 @@ from scaletoolkit.copies.labs import Notebook
 from scaletoolkit.copies.matching import known
 
 NOTEBOOK = "lab.ipynb"
+NUMBERED = "[0-9][0-9]_*.ipynb"
 DIFFERS = "differs from the course's"
 
 
 def place(path: Path) -> Path:
-    """Where the copy of a lab lies, or would."""
-    return labs.LABS.parent / "my" / path.name
+    """Where the copy of a lab lies, or would; a copy of its number, where the lab was renamed."""
+    exact = labs.LABS.parent / "my" / path.name
+    if exact.exists() or not path.match(NUMBERED):
+        return exact
+    of_a_lab = {one.name for one in labs.labs()}
+    alike = [copy for copy in _copies(exact.parent) if copy.name[:3] == path.name[:3]]
+    return next((copy for copy in alike if copy.name not in of_a_lab), exact)
+
+
+def leftovers() -> list[str]:
+    """A sentence for each copy whose lab the course no longer has."""
+    places = {place(path) for path in labs.labs()}
+    left = [copy for copy in _copies(place(Path("x")).parent) if copy not in places]
+    return [f"{name(copy)}: the course no longer has this lab; it stays as it is." for copy in left]
+
+
+def _copies(folder: Path) -> list[Path]:
+    """The notebooks that are named as labs are; not what JupyterLab calls a copy of a copy."""
+    return [path for path in sorted(folder.glob(NUMBERED)) if re.fullmatch(r"\w+", path.stem)]
 
 
 def copy_of(path: Path) -> Path:

@@ -38,6 +38,8 @@ def find_lab(name: str) -> Path:
     for path in labs():
         if stem.zfill(2) == path.stem[:2] or stem == path.stem:
             return path
+    if (LABS.parent / "my" / f"{stem}.ipynb").is_file() and stem[2:3] == "_":
+        return find_lab(stem[:2])  # the course has renamed it
     known = ", ".join(path.stem[:2] for path in labs())
     raise lab.LabError(f"There is no lab {name!r}; there are {known}.")
 
