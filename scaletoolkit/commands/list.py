@@ -30,5 +30,4 @@ def _progress(path: Path) -> str:
     try:
         return str(progress(labs.read(copy)))
     except (lab.LabError, AttributeError, KeyError, TypeError):
-        remedy = f"`python -m scaletoolkit reset {path.stem[:2]}` begins anew"
-        return f"{folder.name(copy)} cannot be read as a notebook; {remedy}"
+        return f"{folder.name(copy)} cannot be read as a notebook; {folder.remedy(copy)}"

@@ -7,7 +7,7 @@ from pathlib import Path
 from scaletoolkit import lab
 from scaletoolkit.copies import edition, folder, labs
 from scaletoolkit.copies.labs import Cell, Notebook
-from scaletoolkit.copies.matching import key
+from scaletoolkit.copies.matching import exercises, key
 from scaletoolkit.copies.merge import merge
 
 
@@ -26,7 +26,7 @@ def _reset(options: Namespace) -> int:
     notebook = given.notebook
     what = "as the course has it now"
     if options.cell:
-        given = folder.kept(edition.edition_of(labs.read(copy))) or given
+        given = folder.kept(edition.edition_of(folder.read(copy))) or given
         mine, _ = folder.load(copy, given.notebook)
         cell = _find(given.notebook, options.cell)
         notebook = _with(mine, cell, given.notebook)
@@ -44,7 +44,7 @@ def _reset_beside(copy: Path, files: Mapping[str, bytes]) -> None:
     """The files beside a lab as the course has them now; what differed is kept, and named."""
     for file, content in files.items():
         path = copy.with_name(file)
-        if path.exists() and path.read_bytes() != content:
+        if path.exists() and folder.content_of(path) != content:
             had = f"; what you had is {folder.name(folder.back_up(path))}"
         elif path.exists():
             continue
@@ -57,10 +57,10 @@ def _reset_beside(copy: Path, files: Mapping[str, bytes]) -> None:
 def _find(given: Notebook, name: str) -> Cell:
     """The cell with this id or this exercise; LabError where there is none."""
     for cell in given["cells"]:
-        if name == cell["id"] or f'exercise.check("{name}"' in cell["source"]:
+        if name == cell["id"] or name in exercises(cell):
             return cell
-    names = ", ".join(cell["id"] for cell in given["cells"])
-    raise lab.LabError(f"There is no cell {name!r}; there are {names}.")
+    names = ", ".join(one for cell in given["cells"] for one in exercises(cell))
+    raise lab.LabError(f"There is no cell or exercise {name!r}; the exercises are {names}.")
 
 
 def _with(mine: Notebook, cell: Cell, given: Notebook) -> Notebook:

@@ -103,8 +103,10 @@ def _read(path: Path) -> NotebookNode:
 
     try:
         return nbformat.read(path, as_version=4)
-    except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-        raise lab.LabError(f"{path} cannot be read as a notebook: {error}") from None
+    except OSError as error:
+        raise lab.LabError(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError):
+        raise lab.LabError(f"{path} cannot be read as a notebook.") from None
 
 
 def _client(notebook: NotebookNode, path: Path) -> NotebookClient:
@@ -196,9 +198,14 @@ def _failure(notebook: NotebookNode, error: CellExecutionError) -> lab.LabError:
         )
     if error.ename == "ClaimFailed":
         return LabFailed(error.evalue)
-    outputs = [(cell.get("id", "?"), o) for cell in notebook.cells for o in cell.get("outputs", [])]
+    outputs = [(_called(cell), o) for cell in notebook.cells for o in cell.get("outputs", [])]
     failed = [name for name, output in outputs if output["output_type"] == "error"]
     return LabFailed(f"The cell {failed[-1]!r} stopped: {error.ename}: {error.evalue}")
+
+
+def _called(cell: Cell) -> str:
+    """What a cell is called: its id, or its first line where an editor keeps no ids."""
+    return str(cell.get("id") or cell["source"].strip().partition("\n")[0])
 
 
 def _require_writable(path: Path) -> None:

@@ -41,7 +41,7 @@ def _lab(path: Path) -> list[str]:
     """Update the copy of one lab: the sentences that say what was decided."""
     copy = folder.copy_of(path)
     new = edition.newest(path)
-    name = edition_of(labs.read(copy))
+    name = edition_of(folder.read(copy))
     if name == edition_of(new.notebook):
         return [f"{folder.name(copy)} has all that the course has."]
     old = folder.kept(name)

@@ -12,6 +12,10 @@ Cell = dict[str, Any]
 Notebook = dict[str, Any]
 
 
+class Damaged(lab.LabError):
+    """A file that is no notebook, or no longer one."""
+
+
 def labs() -> list[Path]:
     """The labs' notebooks in the order of the course. Raises LabError where there are none."""
     paths = sorted(LABS.glob("[0-9][0-9]_*.ipynb"))
@@ -45,14 +49,18 @@ def find_lab(name: str) -> Path:
 
 
 def read(path: Path) -> Notebook:
-    """The notebook in a file, the source of each cell one text; LabError if it is no notebook."""
+    """The notebook in a file, the source of each cell one text; Damaged if it is no notebook."""
     try:
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        cells = [(cell, cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
-        whole = {"cells": [cell | {"source": text} for cell, _, text in cells]}
-        return notebook | whole | {"metadata": {**notebook["metadata"]}}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise lab.LabError(f"{path} cannot be read as a notebook: {error}") from None
+        texts = ["".join(cell["source"]) for cell in notebook["cells"]]
+        kinds = ["".join(cell["cell_type"]) for cell in notebook["cells"]]
+        parts = zip(notebook["cells"], kinds, texts, strict=True)
+        cells = [cell | {"cell_type": kind, "source": text} for cell, kind, text in parts]
+        return notebook | {"cells": cells, "metadata": {**notebook["metadata"]}}
+    except OSError as error:
+        raise lab.LabError(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise Damaged(f"{path} cannot be read as a notebook; it is damaged, or none.") from None
 
 
 def title(notebook: Notebook) -> str:

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scaletoolkit.copies.edition import guesses, with_guesses, without_guesses
+from scaletoolkit.copies.edition import asked, guesses, with_guesses
 from scaletoolkit.copies.labs import Cell, Notebook
 from scaletoolkit.copies.matching import Key, key, renamed, same
 
@@ -113,8 +113,9 @@ def _source(old: Cell | None, mine: Cell, new: Cell) -> tuple[str, str]:
     if old and same(old, mine):
         return new["source"], "old output" if mine.get("outputs") else "text"
     values = guesses(mine["source"])
-    untouched = mine | {"source": without_guesses(mine["source"])}
-    if same(untouched, old or new) and len(values) == len(guesses(new["source"])):
+    untouched = mine | {"source": asked(mine["source"])}
+    given = mine | {"source": asked((old or new)["source"])}
+    if same(untouched, given) and len(values) == len(guesses(new["source"])):
         return with_guesses(new["source"], values), "guess" if old else ""
     return mine["source"], "beside" if old else "differs"
 

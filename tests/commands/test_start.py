@@ -71,6 +71,14 @@ def test_the_copy_of_a_lab_that_the_course_has_removed_is_named_and_stays(course
     assert course.copy.read_bytes() == before
 
 
+def test_a_file_in_the_place_of_the_learners_folder_is_a_sentence(course):
+    course.copy.parent.write_text("mine")
+    status, said, complaint = call("start", "00")
+    assert (status, said) == (2, "")
+    assert complaint.endswith("cannot be written: my is a file; move it away.\n")
+    assert course.copy.parent.read_text() == "mine"
+
+
 def test_only_labs_of_the_course_can_be_started(course):
     status, _, complaint = call("start", "77")
     assert (status, complaint) == (2, "There is no lab '77'; there are 00.\n")

@@ -65,6 +65,40 @@ def test_a_new_question_gets_the_guess(begun):
     assert begun.source("predict-size") == 'guess = lab.predict("How small, in bytes?", 2.5, "B")'
 
 
+@pytest.mark.parametrize("said", ['value=(7), unit="×"', '(7), "×"', '7, unit = "×"'])
+def test_a_guess_counts_however_it_is_passed(begun, said):
+    begun.edit(predict_size=f'guess = lab.predict("How small?", {said})')
+    begun.publish(changed("predict-size", 'guess = lab.predict("How small, in bytes?", 9, "B")'))
+    assert "is it still what you expect?" in update(begun)["predict-size"]
+    assert "7" in begun.source("predict-size")
+
+
+def test_half_a_character_is_kept(begun):
+    begun.edit(exercise_1=ANSWER + "  # HALF")
+    text = begun.copy.read_text().replace("HALF", "\\ud83d")
+    begun.copy.write_text(text)
+    begun.publish(changed("measure-text", "Measure twice."))
+    update(begun)
+    assert "\\ud83d" in begun.copy.read_text()
+
+
+def test_a_damaged_edition_is_as_if_it_was_not_there(begun):
+    for path in (begun.copy.parent / ".editions").glob("*/lab.ipynb"):
+        path.write_text("{")
+    begun.publish(changed("measure-text", "Measure twice."))
+    assert "what differs counts as yours" in "".join(update(begun).values())
+    assert begun.source("exercise-1") == ANSWER
+
+
+def test_a_copy_that_is_a_link_stays_one(begun):
+    real = begun.copy.rename(begun.copy.parent.parent / "real.ipynb")
+    begun.copy.symlink_to(real)
+    begun.publish(changed("measure-text", "Measure twice."))
+    update(begun)
+    assert begun.copy.is_symlink()
+    assert "Measure twice." in real.read_text()
+
+
 def test_another_number_of_questions_leaves_the_guess_and_stands_below(begun):
     two = 'a = lab.predict("A?", 1)\nb = lab.predict("B?", 1)'
     begun.publish(changed("predict-size", two))
@@ -295,6 +329,7 @@ def test_a_file_that_is_no_notebook_is_one_sentence_and_stays(begun, kind):
     status, said, complaint = call("update", "00")
     assert (status, said) == (2, "")
     assert words in complaint
+    assert "may be in my/backups, and `python -m scaletoolkit reset 00` begins anew" in complaint
     assert complaint.count("\n") == 1
     assert begun.copy.read_text() == text
 
