@@ -58,30 +58,32 @@ def run(
 ) -> NotebookNode:
     """Execute a lab and say its sections and claims as they come. Returns the executed notebook.
 
-    save: where the executed notebook goes, also when the lab stopped early. What a lab of `labs/`
-    keeps becomes the reference where it is saved in its place. Neither a lab of `labs/` nor what
-    is saved knows anybody's records.
+    save: where the executed notebook goes, also when the lab stopped early. A lab of `labs/` that
+    is saved in its place becomes the reference. It, and what is saved, know nobody's records.
     Raises LabError where it cannot start and LabFailed where a cell of it fails.
     """
     if save:
         _require_writable(Path(save))
-    is_the_courses = path.resolve().parent == LABS.resolve()
     notebook = _read(path)
-    start_s = time.monotonic()
     client = _client(notebook, path)
+    start_s = time.monotonic()
     client.on_cell_start = partial(_say_sections, say, start_s)
     client.on_cell_executed = partial(_say_claims, say)
     try:
         with tempfile.TemporaryDirectory(prefix="records-") as nobodys:
-            records = {"SCALETOOLKIT_RECORDS": nobodys} if save or is_the_courses else {}
+            records = {"SCALETOOLKIT_RECORDS": nobodys} if save or _is_the_courses(path) else {}
             _execute(client, _environment(profile) | records)
     finally:
         if save:
             _write(notebook, Path(save))
-    if save and is_the_courses and Path(save).resolve() == path.resolve():
+    if save and _is_the_courses(path) and Path(save).resolve() == path.resolve():
         update_reference(notebook, REFERENCE)
     say(f"{time.monotonic() - start_s:7.1f} s  done: {path.name}")
     return notebook
+
+
+def _is_the_courses(path: Path) -> bool:
+    return path.resolve().parent == LABS.resolve()
 
 
 def update_reference(notebook: NotebookNode, path: Path) -> None:
