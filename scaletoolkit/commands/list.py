@@ -28,6 +28,8 @@ def _list(options: Namespace) -> int:
 def _progress(path: Path) -> str:
     copy = folder.place(path)
     try:
-        return str(progress(labs.read(copy)))
-    except (lab.LabError, AttributeError, KeyError, TypeError):
+        return str(progress(folder.read(copy)))
+    except lab.LabError as error:
+        return str(error).rstrip(".")
+    except (AttributeError, KeyError, TypeError):
         return f"{folder.name(copy)} cannot be read as a notebook; {folder.remedy(copy)}"
