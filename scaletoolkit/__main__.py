@@ -1,11 +1,13 @@
 """`python -m scaletoolkit start | update | list | run 01 …`: finds the command, and runs it.
 
-Exit status: 0 all is well; 1 a lab or a check failed; 2 it could not start; 130 interrupted.
+Exit status: 0 all is well; 1 a lab or a check failed; 2 it could not start; 130 interrupted;
+141 nobody reads what it prints.
 """
 
 import argparse
 import ast
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -35,6 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _say(f"The package {error.name!r} is not installed; {remedy}", 2)
     except KeyboardInterrupt:
         return _say("Interrupted; nothing was left running.", 130)
+    except BrokenPipeError:
+        return 141
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _say(f"{where}{error.strerror or error}.", 2)
 
 
 def _say(sentence: str, status: int) -> int:
@@ -59,7 +66,14 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 def program() -> NoReturn:
     """What a shell starts: a request to end (SIGTERM) is treated as Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    sys.exit(main())
+    status = main()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:  # `list | head -1`
+        status = 141
+    if status == 141:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # where Python flushes at its end
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -20,13 +20,16 @@ def _list(options: Namespace) -> int:
         print(f"{labs.title(notebook) or path.stem:<32}{labs.question(notebook)}")
         if folder.place(path).exists():
             print(f"     {_progress(path)}")
+    for sentence in folder.leftovers():
+        print(sentence)
     return 0
 
 
 def _progress(path: Path) -> str:
     copy = folder.place(path)
     try:
-        return str(progress(labs.read(copy)))
-    except (lab.LabError, AttributeError, KeyError, TypeError):
-        remedy = f"`python -m scaletoolkit reset {path.stem[:2]}` begins anew"
-        return f"{folder.name(copy)} cannot be read as a notebook; {remedy}"
+        return str(progress(folder.read(copy)))
+    except lab.LabError as error:
+        return str(error).rstrip(".")
+    except (AttributeError, KeyError, TypeError):
+        return f"{folder.name(copy)} cannot be read as a notebook; {folder.remedy(copy)}"

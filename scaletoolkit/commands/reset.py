@@ -1,12 +1,13 @@
 """Your copy of a lab, or one cell of it, as you got it; what you had is kept beside it."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from scaletoolkit import lab
 from scaletoolkit.copies import edition, folder, labs
 from scaletoolkit.copies.labs import Cell, Notebook
-from scaletoolkit.copies.matching import key
+from scaletoolkit.copies.matching import exercises, key
 from scaletoolkit.copies.merge import merge
 
 
@@ -25,7 +26,7 @@ def _reset(options: Namespace) -> int:
     notebook = given.notebook
     what = "as the course has it now"
     if options.cell:
-        given = folder.kept(edition.edition_of(labs.read(copy))) or given
+        given = folder.kept(edition.edition_of(folder.read(copy))) or given
         mine, _ = folder.load(copy, given.notebook)
         cell = _find(given.notebook, options.cell)
         notebook = _with(mine, cell, given.notebook)
@@ -33,21 +34,33 @@ def _reset(options: Namespace) -> int:
     backup = folder.back_up(copy)
     folder.keep(given)
     folder.save(copy, notebook)
-    if not options.cell:
-        there = [file for file in map(copy.with_name, given.beside) if file.exists()]
-        old = {file.name: folder.back_up(file).read_bytes() for file in there}
-        folder.bring(copy, given.beside, old)
     print(f"{folder.name(copy)} is {what}; what you had is {folder.name(backup)}.")
+    if not options.cell:
+        _reset_beside(copy, given.beside)
     return 0
+
+
+def _reset_beside(copy: Path, files: Mapping[str, bytes]) -> None:
+    """The files beside a lab as the course has them now; what differed is kept, and named."""
+    for file, content in files.items():
+        path = copy.with_name(file)
+        if path.exists() and folder.content_of(path) != content:
+            had = f"; what you had is {folder.name(folder.back_up(path))}"
+        elif path.exists():
+            continue
+        else:
+            had = ""
+        folder.save(path, content)
+        print(f"{folder.name(path)} is as the course has it now{had}.")
 
 
 def _find(given: Notebook, name: str) -> Cell:
     """The cell with this id or this exercise; LabError where there is none."""
     for cell in given["cells"]:
-        if name == cell["id"] or f'exercise.check("{name}"' in cell["source"]:
+        if name == cell["id"] or name in exercises(cell):
             return cell
-    names = ", ".join(cell["id"] for cell in given["cells"])
-    raise lab.LabError(f"There is no cell {name!r}; there are {names}.")
+    names = ", ".join(one for cell in given["cells"] for one in exercises(cell))
+    raise lab.LabError(f"There is no cell or exercise {name!r}; the exercises are {names}.")
 
 
 def _with(mine: Notebook, cell: Cell, given: Notebook) -> Notebook:

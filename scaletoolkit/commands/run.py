@@ -58,28 +58,32 @@ def run(
 ) -> NotebookNode:
     """Execute a lab and say its sections and claims as they come. Returns the executed notebook.
 
-    save: where the executed notebook goes, also when the lab stopped early; it then knows nobody's
-    records, and what a lab of `labs/` keeps becomes the reference where it is saved in its place.
+    save: where the executed notebook goes, also when the lab stopped early. A lab of `labs/` that
+    is saved in its place becomes the reference. It, and what is saved, know nobody's records.
     Raises LabError where it cannot start and LabFailed where a cell of it fails.
     """
     if save:
         _require_writable(Path(save))
     notebook = _read(path)
-    start_s = time.monotonic()
     client = _client(notebook, path)
+    start_s = time.monotonic()
     client.on_cell_start = partial(_say_sections, say, start_s)
     client.on_cell_executed = partial(_say_claims, say)
     try:
         with tempfile.TemporaryDirectory(prefix="records-") as nobodys:
-            records = {"SCALETOOLKIT_RECORDS": nobodys} if save else {}
+            records = {"SCALETOOLKIT_RECORDS": nobodys} if save or _is_the_courses(path) else {}
             _execute(client, _environment(profile) | records)
     finally:
         if save:
             _write(notebook, Path(save))
-    if save and Path(save).resolve() == path.resolve() and path.resolve().parent == LABS:
+    if save and _is_the_courses(path) and Path(save).resolve() == path.resolve():
         update_reference(notebook, REFERENCE)
     say(f"{time.monotonic() - start_s:7.1f} s  done: {path.name}")
     return notebook
+
+
+def _is_the_courses(path: Path) -> bool:
+    return path.resolve().parent == LABS.resolve()
 
 
 def update_reference(notebook: NotebookNode, path: Path) -> None:
@@ -101,8 +105,10 @@ def _read(path: Path) -> NotebookNode:
 
     try:
         return nbformat.read(path, as_version=4)
-    except (OSError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
-        raise lab.LabError(f"{path} cannot be read as a notebook: {error}") from None
+    except OSError as error:
+        raise lab.LabError(f"{path} cannot be read: {error.strerror}.") from None
+    except (ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError):
+        raise lab.LabError(f"{path} cannot be read as a notebook.") from None
 
 
 def _client(notebook: NotebookNode, path: Path) -> NotebookClient:
@@ -194,9 +200,14 @@ def _failure(notebook: NotebookNode, error: CellExecutionError) -> lab.LabError:
         )
     if error.ename == "ClaimFailed":
         return LabFailed(error.evalue)
-    outputs = [(cell.get("id", "?"), o) for cell in notebook.cells for o in cell.get("outputs", [])]
+    outputs = [(_called(cell), o) for cell in notebook.cells for o in cell.get("outputs", [])]
     failed = [name for name, output in outputs if output["output_type"] == "error"]
     return LabFailed(f"The cell {failed[-1]!r} stopped: {error.ename}: {error.evalue}")
+
+
+def _called(cell: Cell) -> str:
+    """What a cell is called: its id, or its first line where an editor keeps no ids."""
+    return str(cell.get("id") or cell["source"].strip().partition("\n")[0])
 
 
 def _require_writable(path: Path) -> None:

@@ -46,7 +46,7 @@ def _begin(path: Path) -> str:
     given = edition.newest(path)
     if copy.exists():
         sentence = f"{folder.name(copy)} is as you left it."
-        if edition.edition_of(labs.read(copy)) == edition.edition_of(given.notebook):
+        if edition.edition_of(folder.read(copy)) == edition.edition_of(given.notebook):
             return sentence
         update = f"`python -m scaletoolkit update {number}` brings what is new there"
         return f"{sentence} The course has changed since: {update}."

@@ -23,6 +23,8 @@ def _update(options: Namespace) -> int:
         print(*_lab(labs.find_lab(options.lab)), sep="\n")
         return 0
     begun = [path for path in labs.labs() if folder.place(path).exists()]
+    for sentence in folder.leftovers():
+        print(sentence)
     if not begun:
         print("No lab has been begun; `python -m scaletoolkit start` begins one.")
     status = 0
@@ -39,14 +41,15 @@ def _lab(path: Path) -> list[str]:
     """Update the copy of one lab: the sentences that say what was decided."""
     copy = folder.copy_of(path)
     new = edition.newest(path)
-    name = edition_of(labs.read(copy))
+    name = edition_of(folder.read(copy))
     if name == edition_of(new.notebook):
         return [f"{folder.name(copy)} has all that the course has."]
     old = folder.kept(name)
     mine, renamed = folder.load(copy, (old or new).notebook)
     notebook, said = merge(old and old.notebook, mine, new.notebook)
     if renamed:
-        said.insert(0, f"{renamed} cells had lost their id; they were recognised by their text.")
+        cells = "1 cell was" if renamed == 1 else f"{renamed} cells were"
+        said.insert(0, f"{cells} recognised without the id, which an editor had lost.")
     if old is None:
         said.insert(0, "The edition that it came from is not here: what differs counts as yours.")
     folder.keep(new)

@@ -53,15 +53,28 @@ def without_guesses(source: str) -> str:
 
 def with_guesses(source: str, values: Sequence[str]) -> str:
     """The code of a cell with these values for its predictions, in order; all else as it was."""
-    code = source.encode()
+    code = _bytes(source)
     for (start, end), value in reversed([*zip(_places(source), values, strict=True)]):
-        code = code[:start] + value.encode() + code[end:]
-    return code.decode()
+        code = code[:start] + _bytes(value) + code[end:]
+    return _text(code)
 
 
 def guesses(source: str) -> list[str]:
     """The values of the predictions in the code of a cell, as they are written there."""
-    return [source.encode()[start:end].decode() for start, end in _places(source)]
+    return [_text(_bytes(source)[start:end]) for start, end in _places(source)]
+
+
+def asked(source: str) -> str:
+    """The code of a cell without its guesses, nor the names of what `lab.predict` takes."""
+    return re.sub(r"(,\s*)(value|unit)\s*=\s*", r"\1", without_guesses(source))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(code: bytes) -> str:
+    return code.decode("utf-8", "surrogatepass")
 
 
 def _places(source: str) -> list[tuple[int, int]]:
@@ -69,12 +82,23 @@ def _places(source: str) -> list[tuple[int, int]]:
     if "lab.predict" not in source:
         return []
     starts = [0]
-    for line in source.encode().splitlines(keepends=True):
+    code = _bytes(source)
+    for line in code.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     values = [value for value in map(_value, ast.walk(_tree(source))) if value is not None]
     ends = [(value.end_lineno or 1, value.end_col_offset or 0) for value in values]
     first = [starts[value.lineno - 1] + value.col_offset for value in values]
-    return sorted(zip(first, [starts[line - 1] + column for line, column in ends], strict=True))
+    last = [starts[line - 1] + column for line, column in ends]
+    return sorted(_bracketed(code, *place) for place in zip(first, last, strict=True))
+
+
+def _bracketed(code: bytes, start: int, end: int) -> tuple[int, int]:
+    """The place with the brackets around it: one that stands before a value is not the call's."""
+    before = code[:start].rstrip()
+    after = code[end:].lstrip()
+    if before.endswith(b"(") and after.startswith(b")"):
+        return _bracketed(code, len(before) - 1, len(code) - len(after) + 1)
+    return start, end
 
 
 def _value(node: ast.AST) -> ast.expr | None:
@@ -86,6 +110,7 @@ def _value(node: ast.AST) -> ast.expr | None:
 
 def _tree(source: str) -> ast.Module:
     """The syntax tree of a cell, its `%` and `!` lines left out; empty where it is not Python."""
+    source = re.sub("[\ud800-\udfff]", "\ufffd", source)  # halves of characters
     for text in (source, re.sub(r"(?m)^(\s*)[%!].*$", r"\1pass", source)):
         try:
             return ast.parse(text)

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import json
 import os
-import textwrap
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,19 +18,38 @@ from scaletoolkit.copies.labs import Notebook
 from scaletoolkit.copies.matching import known
 
 NOTEBOOK = "lab.ipynb"
+NUMBERED = "[0-9][0-9]_*.ipynb"
+DIFFERS = "differs from the course's"
 
 
 def place(path: Path) -> Path:
-    """Where the copy of a lab lies, or would."""
-    return labs.LABS.parent / "my" / path.name
+    """Where the copy of a lab lies, or would; a copy of its number, where the lab was renamed."""
+    exact = labs.LABS.parent / "my" / path.name
+    if exact.exists() or not path.match(NUMBERED):
+        return exact
+    of_a_lab = {one.name for one in labs.labs()}
+    alike = [copy for copy in _copies(exact.parent) if copy.name[:3] == path.name[:3]]
+    return next((copy for copy in alike if copy.name not in of_a_lab), exact)
+
+
+def leftovers() -> list[str]:
+    """A sentence for each copy whose lab the course no longer has."""
+    places = {place(path) for path in labs.labs()}
+    left = [copy for copy in _copies(place(Path("x")).parent) if copy not in places]
+    return [f"{name(copy)}: the course no longer has this lab; it stays as it is." for copy in left]
+
+
+def _copies(folder: Path) -> list[Path]:
+    """The notebooks that are named as labs are; not what JupyterLab calls a copy of a copy."""
+    return [path for path in sorted(folder.glob(NUMBERED)) if re.fullmatch(r"\w+", path.stem)]
 
 
 def copy_of(path: Path) -> Path:
     """The copy of a lab; LabError where there is none yet."""
     copy = place(path)
     if not copy.exists():
-        remedy = f"`python -m scaletoolkit start {path.stem[:2]}` makes it"
-        raise lab.LabError(f"There is no {name(copy)} yet; {remedy}.")
+        start = f"`python -m scaletoolkit start {path.stem[:2]}` makes it"
+        raise lab.LabError(f"There is no {name(copy)} yet; {start}.")
     return copy
 
 
@@ -39,50 +58,75 @@ def name(path: Path) -> str:
     return path.relative_to(labs.LABS.parent).as_posix()
 
 
+def read(copy: Path) -> Notebook:
+    """What a copy holds; LabError with the remedies where that is no notebook."""
+    try:
+        return labs.read(copy)
+    except labs.Damaged:
+        raise lab.LabError(f"{name(copy)} cannot be read as a notebook; {remedy(copy)}.") from None
+
+
+def remedy(copy: Path) -> str:
+    """What to do about a copy that is damaged."""
+    again = f"`python -m scaletoolkit reset {copy.stem[:2]}` begins anew"
+    return f"the newest whole one may be in {name(copy.parent)}/backups, and {again}"
+
+
 def load(copy: Path, course: Notebook) -> tuple[Notebook, int]:
     """A copy that is valid, and how many of its cells had to be given an id. Else LabError."""
     import nbformat
 
-    notebook = labs.read(copy)
+    notebook = read(copy)
     cells, renamed = known(notebook["cells"], course["cells"])
     notebook |= {"cells": cells, "nbformat_minor": 5}
     try:
         nbformat.validate(notebook)
-    except nbformat.ValidationError as error:
-        why = textwrap.shorten(error.message, 100)
-        raise lab.LabError(f"{copy} is not a valid notebook, and stays as it is: {why}") from None
+    except nbformat.ValidationError:
+        words = "is not a valid notebook, and stays as it is"
+        raise lab.LabError(f"{name(copy)} {words}; {remedy(copy)}.") from None
     return notebook, renamed
 
 
 def save(path: Path, content: bytes | Notebook) -> None:
     """Write a file of this folder, a notebook as JupyterLab would; LabError where that fails."""
-    partial = path.with_name(f".{path.name}.partial")
+    real = path.resolve() if path.is_symlink() else path
+    partial = real.with_name(f".{path.name}.partial")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        real.parent.mkdir(parents=True, exist_ok=True)
         with partial.open("wb") as file:
             file.write(content if isinstance(content, bytes) else _json(content))
             file.flush()
             os.fsync(file.fileno())
-        partial.replace(path)
+        partial.replace(real)
     except OSError as error:
         with contextlib.suppress(OSError):
             partial.unlink()
-        raise lab.LabError(f"{path} cannot be written: {error.strerror}.") from None
+        files = [folder for folder in path.parents if folder.is_file()]
+        why = f"{files[0].name} is a file; move it away" if files else error.strerror
+        raise lab.LabError(f"{path} cannot be written: {why}.") from None
 
 
 def _json(notebook: Notebook) -> bytes:
     lines = [cell | {"source": cell["source"].splitlines(True)} for cell in notebook["cells"]]
     text = json.dumps(notebook | {"cells": lines}, indent=1, ensure_ascii=False, sort_keys=True)
-    return f"{text}\n".encode()
+    return re.sub("[\ud800-\udfff]", lambda half: ascii(half[0])[1:-1], f"{text}\n").encode()
 
 
 def back_up(path: Path) -> Path:
     """Copy a file of this folder into `backups/` beside it, under the next free number."""
+    content = content_of(path)
     folder = path.parent / "backups"
     numbered = (folder / f"{path.stem}.{number}{path.suffix}" for number in itertools.count(1))
     backup = next(path for path in numbered if not path.exists())
-    save(backup, path.read_bytes())
+    save(backup, content)
     return backup
+
+
+def content_of(path: Path) -> bytes:
+    """What is in a file of this folder; LabError where it is a folder."""
+    if path.is_dir():
+        raise lab.LabError(f"{name(path)} is a folder; move it away.")
+    return path.read_bytes()
 
 
 def keep(given: Edition) -> None:
@@ -94,12 +138,14 @@ def keep(given: Edition) -> None:
 
 
 def kept(name: str) -> Edition | None:
-    """The edition of this name, or None where it is not here."""
+    """The edition of this name, or None where it is not here, or damaged."""
     folder = place(Path(".editions")) / name
-    if not (folder / NOTEBOOK).exists():
+    try:
+        notebook = labs.read(folder / NOTEBOOK)
+    except lab.LabError:
         return None
-    files = [file for file in folder.iterdir() if file.name != NOTEBOOK]
-    return Edition(labs.read(folder / NOTEBOOK), {file.name: file.read_bytes() for file in files})
+    files = [file for file in folder.iterdir() if file.is_file() and file.name != NOTEBOOK]
+    return Edition(notebook, {file.name: file.read_bytes() for file in files})
 
 
 def bring(copy: Path, files: Mapping[str, bytes], old: Mapping[str, bytes]) -> list[str]:
@@ -110,12 +156,16 @@ def bring(copy: Path, files: Mapping[str, bytes], old: Mapping[str, bytes]) -> l
     said = []
     for file, content in files.items():
         path = copy.with_name(file)
-        mine = path.read_bytes() if path.exists() else None
+        mine = content_of(path) if path.exists() else None
         if mine is None or mine == old.get(file) != content:
             save(path, content)
             said.append(f"{file}: as the course has it now.")
         elif content not in (mine, old.get(file)):
             newer = path.with_name(f"{path.stem}-new{path.suffix}")
+            theirs = f"theirs is {newer.name}"
+            if newer.exists() and content_of(newer) != content:
+                theirs += f"; what that was is {name(back_up(newer))}"
             save(newer, content)
-            said.append(f"{file}: changed by you and by the course: theirs is {newer.name}.")
+            both = "changed by you and by the course"
+            said.append(f"{file}: {both if file in old else DIFFERS}: {theirs}.")
     return said

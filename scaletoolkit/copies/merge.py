@@ -8,9 +8,9 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from scaletoolkit.copies.edition import guesses, with_guesses, without_guesses
+from scaletoolkit.copies.edition import asked, guesses, with_guesses
 from scaletoolkit.copies.labs import Cell, Notebook
-from scaletoolkit.copies.matching import Key, key, same
+from scaletoolkit.copies.matching import Key, key, renamed, same
 
 Cells = dict[Key, Cell]
 NOTHING: Notebook = {"cells": [], "metadata": {}}
@@ -20,13 +20,16 @@ this one what you need, then delete it."
 )
 SAID = {
     "new": "new in the course.",
+    "absent": "it was not in your copy; here it is.",
     "back": "you had deleted it; it is back, because the lab needs it.",
+    "text back": "you had deleted it; it is back.",
     "gone": "the course has removed it; you had not changed it, so it is gone.",
     "stays": "the course has removed it; you had changed it, so it stays.",
     "text": "the course's new text.",
     "old output": "the course's new text; what it shows is from the old one until you run it.",
     "guess": "the course's new question with your guess; is it still what you expect?",
     "beside": "changed by you and by the course: yours stays, the course's stands below it.",
+    "differs": "differs from the course's: yours stays, the course's stands below it.",
 }
 
 
@@ -35,7 +38,7 @@ def merge(old: Notebook | None, mine: Notebook, new: Notebook) -> tuple[Notebook
 
     Without the old edition, whatever differs from the new one counts as the learner's.
     """
-    sides = [{key(cell): cell for cell in side["cells"]} for side in (old or NOTHING, mine, new)]
+    sides = _sides(old or NOTHING, mine, new)
     gone = [name for name in sides[1] if _is_gone(*(side.get(name) for side in sides))]
     staying = [name for name in sides[1] if name not in gone]
     decided = dict.fromkeys(gone, "gone")
@@ -43,10 +46,29 @@ def merge(old: Notebook | None, mine: Notebook, new: Notebook) -> tuple[Notebook
     for name in _order(sides[0] or sides[2], staying, sides[2]):
         merged, decided[name] = _cell(*(side.get(name) for side in sides))
         cells += merged
+    cells = [cell for cell in cells if cell["source"] not in _outdated(sides[0], decided)]
     metadata = _three_way(*(side["metadata"] for side in (old or NOTHING, mine, new)))
     metadata["scaletoolkit"] = new["metadata"]["scaletoolkit"]
-    said = [f"{name[0]}: {SAID[what]}" for name, what in decided.items() if what]
+    words = SAID if old else SAID | {"new": SAID["absent"]}
+    said = [f"{name[0]}: {words[what]}" for name, what in decided.items() if what]
     return new | {"cells": _unique(cells, sides[2]), "metadata": metadata}, said
+
+
+def _sides(old: Notebook, mine: Notebook, new: Notebook) -> list[Cells]:
+    """The cells of each by their keys; those that the course has renamed under their new ones."""
+    names = renamed(old["cells"], new["cells"])
+    there = {key(cell) for cell in mine["cells"]}
+    names = {before: now for before, now in names.items() if now not in there}
+    sides = [{key(cell): cell for cell in side["cells"]} for side in (old, mine, new)]
+    return [
+        {names.get(name, name): cell | {"id": names.get(name, name)[0]} for name, cell in s.items()}
+        for s in sides
+    ]
+
+
+def _outdated(old: Cells, decided: Mapping[Key, str]) -> set[str]:
+    """The texts of notes of an earlier update that this one replaces."""
+    return {_beside(old[name])["source"] for name, what in decided.items() if what == "beside"}
 
 
 def _is_gone(old: Cell | None, mine: Cell | None, new: Cell | None) -> bool:
@@ -74,13 +96,14 @@ def _woven(names: Iterable[Key], others: Iterable[Key]) -> list[Key]:
 def _cell(old: Cell | None, mine: Cell | None, new: Cell | None) -> tuple[list[Cell], str]:
     """What becomes of a cell, and what was decided, "" where it is as it was."""
     if mine is None:
-        return [new or {}], "back" if old else "new"
+        back = "back" if new and new["cell_type"] == "code" else "text back"
+        return [new or {}], back if old else "new"
     if new is None:
         return [mine], "stays" if old else ""
     source, decided = _source(old, mine, new)
     metadata = _three_way((old or new)["metadata"], mine["metadata"], new["metadata"])
     merged = mine | {"source": source, "metadata": metadata}
-    return [merged, _beside(new)] if decided == "beside" else [merged], decided
+    return [merged, _beside(new)] if decided in ("beside", "differs") else [merged], decided
 
 
 def _source(old: Cell | None, mine: Cell, new: Cell) -> tuple[str, str]:
@@ -90,10 +113,11 @@ def _source(old: Cell | None, mine: Cell, new: Cell) -> tuple[str, str]:
     if old and same(old, mine):
         return new["source"], "old output" if mine.get("outputs") else "text"
     values = guesses(mine["source"])
-    untouched = mine | {"source": without_guesses(mine["source"])}
-    if same(untouched, old or new) and len(values) == len(guesses(new["source"])):
+    untouched = mine | {"source": asked(mine["source"])}
+    given = mine | {"source": asked((old or new)["source"])}
+    if same(untouched, given) and len(values) == len(guesses(new["source"])):
         return with_guesses(new["source"], values), "guess" if old else ""
-    return mine["source"], "beside"
+    return mine["source"], "beside" if old else "differs"
 
 
 def _beside(new: Cell) -> Cell:

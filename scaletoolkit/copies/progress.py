@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from scaletoolkit.copies.edition import guesses
 from scaletoolkit.copies.labs import Cell, Notebook
+from scaletoolkit.copies.matching import exercises
 
 
 class Progress(NamedTuple):
@@ -27,13 +28,13 @@ def progress(copy: Notebook) -> Progress:
     """How far a copy has come."""
     code = [cell for cell in copy["cells"] if cell["cell_type"] == "code"]
     values = [value for cell in code for value in guesses(cell["source"])]
-    text = "\n".join(cell["source"] for cell in code)
-    exercises = {*re.findall(r'exercise\.check\("([^"]+)"', text)}
+    asked = {name for cell in code for name in exercises(cell)}
     records = [record for cell in code for record in _records(cell)]
     checks = [check for record in records for check in record.get("checks", {}).items()]
-    passed = {name for name, check in checks if check["passed"]} | {*_printed(code)}
+    passed = {name for name, check in checks if check["passed"]} - {*_printed(code, "○")}
+    passed |= {*_printed(code, "●")}
     given = len(values) - values.count("...")
-    return Progress(given, len(values), len(passed & exercises), len(exercises), bool(records))
+    return Progress(given, len(values), len(passed & asked), len(asked), bool(records))
 
 
 def _records(cell: Cell) -> list[dict[str, dict[str, dict[str, bool]]]]:
@@ -43,8 +44,8 @@ def _records(cell: Cell) -> list[dict[str, dict[str, dict[str, bool]]]]:
     return [record for record in found if record]
 
 
-def _printed(code: list[Cell]) -> list[str]:
-    """The names of the exercises whose cells say that they are passed."""
+def _printed(code: list[Cell], verdict: str) -> list[str]:
+    """The names of the exercises whose cells say this verdict; it is newer than a record's."""
     outputs = [output for cell in code for output in cell.get("outputs", [])]
     text = "\n".join("".join(output.get("text", "")) for output in outputs)
-    return re.findall(r"^● (\S+)", text, re.MULTILINE)
+    return re.findall(rf"^{verdict} (\S+)", text, re.MULTILINE)

@@ -47,6 +47,21 @@ def test_list_shows_how_far_a_copy_is(course):
     assert progress(course) == "done · predictions 1 of 1 · exercises 1 of 1"
 
 
+def test_what_a_check_says_now_counts_more_than_what_the_summary_said(course):
+    call("start", "00")
+    notebook = course.read()
+    record = {"checks": {"0.1": {"passed": True, "tries": 1}}}
+    summary = notebooks.shown("text/plain", "Claims held: 0 of 0")
+    notebook.cells[-1].outputs.append(summary | {"metadata": {"scaletoolkit": record}})
+    exercise = next(cell for cell in notebook.cells if cell.id == "exercise-1")
+    exercise.source = "half = 5\nexercise.check('0.1', half)"
+    course.save(notebook)
+    assert progress(course).endswith("exercises 1 of 1")
+    exercise.outputs = [notebooks.stream("○ 0.1 not yet: half(1) is 2 instead of 0.5.\n")]
+    course.save(notebook)
+    assert progress(course).endswith("exercises 0 of 1")
+
+
 def test_a_copy_that_is_no_notebook_is_one_line(course):
     call("start", "00")
     for text in ("", '{"cells": [{"cell_type": "code", "source": 1}]}'):

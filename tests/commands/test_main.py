@@ -80,6 +80,22 @@ def test_errors_of_the_labs_are_sentences(hello, capsys):
     assert capsys.readouterr().err == "One sentence.\n"
 
 
+def test_errors_of_the_system_are_sentences(hello, capsys):
+    hello("def run(options):\n    open('/no/such/file')")
+    assert main(["hello"]) == 2
+    assert capsys.readouterr().err == "/no/such/file: No such file or directory.\n"
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_reader_that_has_enough_is_no_error(buffered):
+    command = [sys.executable, "-m", "scaletoolkit", "list"]
+    env = os.environ | {"PYTHONUNBUFFERED": buffered}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, env=env) as run:
+        run.stdout.close()
+        assert (run.stderr.read(), run.wait(20)) == (b"", 141)
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_interrupting_a_run_leaves_nothing(tmp_path, sent):
     source = (

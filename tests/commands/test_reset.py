@@ -12,6 +12,24 @@ def answered(course):
     return course
 
 
+def test_an_exercise_in_single_quotes_can_be_reset(answered):
+    answered.edit(exercise_1="half = 5\nexercise.check('0.1', half)")
+    assert "exercises 0 of 1" in call("list")[1]
+    assert call("reset", "00", "0.1")[0] == 0
+    assert answered.source("exercise-1") == STARTER
+
+
+def test_a_folder_in_the_place_of_a_file_is_a_sentence_and_stays(answered):
+    beside = answered.copy.with_name("beside.csv")
+    for path in (beside, answered.copy):
+        path.unlink()
+        path.mkdir()
+        status, _, complaint = call("reset", "00")
+        assert (status, complaint) == (2, f"my/{path.name} is a folder; move it away.\n")
+        assert path.is_dir()
+    assert call("start", "00")[2].endswith("00_small.ipynb cannot be read: Is a directory.\n")
+
+
 @pytest.mark.parametrize("name", ["exercise-1", "0.1"])
 def test_one_cell_is_as_it_was_given_and_all_else_stays(answered, name):
     before = answered.copy.read_bytes()
@@ -37,7 +55,10 @@ def test_a_deleted_cell_comes_back_at_its_place_and_alone(answered):
 def test_the_whole_lab_is_as_the_course_has_it_now(answered):
     (answered.copy.parent / "beside.csv").write_text("mine")
     answered.publish(changed("measure-text", "Measure."))
-    assert "is as the course has it now" in call("reset", "00")[1]
+    first, second = call("reset", "00")[1].splitlines()
+    assert first.startswith("my/00_small.ipynb is as the course has it now; what you had is ")
+    had = "what you had is my/backups/beside.1.csv"
+    assert second == f"my/beside.csv is as the course has it now; {had}."
     assert answered.source("measure-text") == "Measure."
     assert answered.source("exercise-1") == STARTER
     assert (answered.copy.parent / "backups" / "beside.1.csv").read_text() == "mine"
@@ -60,5 +81,5 @@ def test_a_broken_copy_can_be_reset_and_is_kept(answered):
 def test_an_unknown_cell_or_a_lab_without_a_copy_is_a_sentence(course):
     assert call("reset", "00")[2].startswith("There is no my/00_small.ipynb yet; ")
     call("start", "00")
-    assert call("reset", "00", "9.9")[2].startswith("There is no cell '9.9'; there are title, ")
+    assert call("reset", "00", "9.9")[2].endswith("exercise '9.9'; the exercises are 0.1.\n")
     assert not (course.copy.parent / "backups").exists()

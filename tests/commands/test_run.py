@@ -81,6 +81,13 @@ def test_a_record_comes_with_the_summary_and_becomes_the_reference(tmp_path, mon
     assert (tmp_path / "own" / "42.json").exists()
 
 
+def test_a_lab_of_the_course_does_not_touch_the_learners_records(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCALETOOLKIT_RECORDS", str(tmp_path / "own"))
+    monkeypatch.setattr("scaletoolkit.commands.run.LABS", tmp_path)
+    run(write(tmp_path / "small.ipynb", KEEPS), say=lambda _: None)
+    assert not (tmp_path / "own").exists()
+
+
 def test_the_profile_reaches_the_lab(tmp_path):
     path = write(tmp_path / "small.ipynb", "import os; print(os.environ['SCALETOOLKIT_PROFILE'])")
     notebook = run(path, profile="workstation", say=lambda _: None)
@@ -119,7 +126,16 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_lab_runs(tmp_path)
         run(path, save=tmp_path)
 
 
-def test_a_file_that_is_no_notebook_is_a_sentence(tmp_path):
-    (tmp_path / "text.ipynb").write_text("not a notebook")
+def test_a_cell_without_an_id_is_called_by_its_first_line(tmp_path):
+    path = write(tmp_path / "small.ipynb", "1 / 0\nprint(2)")
+    text = path.read_text().replace('"nbformat_minor": 5', '"nbformat_minor": 4')
+    path.write_text(text.replace('"id": "cell-0",', "").replace('"id": "title",', ""))
+    with pytest.raises(LabFailed, match="The cell '1 / 0' stopped: ZeroDivisionError"):
+        run(path, say=lambda _: None)
+
+
+@pytest.mark.parametrize("text", ["not a notebook", "[]", "null", "{}", '{"cells": 5}'])
+def test_a_file_that_is_no_notebook_is_a_sentence(tmp_path, text):
+    (tmp_path / "text.ipynb").write_text(text)
     with pytest.raises(lab.LabError, match="cannot be read as a notebook"):
         run(tmp_path / "text.ipynb")

@@ -48,6 +48,37 @@ def test_without_a_number_it_is_the_lab_that_was_saved_last_or_the_first(course)
     assert "00_small" in call("start")[1]
 
 
+def test_the_copy_of_a_lab_that_the_course_has_renamed_is_found(course):
+    call("start", "00")
+    course.edit(measure="size = 5")
+    course.lab = course.lab.rename(course.lab.with_name("00_tiny.ipynb"))
+    assert "my/00_small.ipynb is as you left it." in call("start", "00")[1]
+    assert "my/00_small.ipynb is as you left it." in call("start", "00_small")[1]
+    assert "my/00_small.ipynb has all that the course has" in call("update")[1]
+    assert "begun" in call("list")[1]
+    assert course.source("measure") == "size = 5"
+    assert not course.copy.with_name("00_tiny.ipynb").exists()
+
+
+def test_the_copy_of_a_lab_that_the_course_has_removed_is_named_and_stays(course):
+    call("start", "00")
+    before = course.copy.read_bytes()
+    course.lab.rename(course.lab.with_name("01_other.ipynb"))
+    words = "my/00_small.ipynb: the course no longer has this lab; it stays as it is.\n"
+    assert call("list")[1].endswith(words)
+    assert call("update")[1].startswith(words)
+    assert call("reset", "00")[0] == 2
+    assert course.copy.read_bytes() == before
+
+
+def test_a_file_in_the_place_of_the_learners_folder_is_a_sentence(course):
+    course.copy.parent.write_text("mine")
+    status, said, complaint = call("start", "00")
+    assert (status, said) == (2, "")
+    assert complaint.endswith("cannot be written: my is a file; move it away.\n")
+    assert course.copy.parent.read_text() == "mine"
+
+
 def test_only_labs_of_the_course_can_be_started(course):
     status, _, complaint = call("start", "77")
     assert (status, complaint) == (2, "There is no lab '77'; there are 00.\n")

@@ -65,6 +65,40 @@ def test_a_new_question_gets_the_guess(begun):
     assert begun.source("predict-size") == 'guess = lab.predict("How small, in bytes?", 2.5, "B")'
 
 
+@pytest.mark.parametrize("said", ['value=(7), unit="×"', '(7), "×"', '7, unit = "×"'])
+def test_a_guess_counts_however_it_is_passed(begun, said):
+    begun.edit(predict_size=f'guess = lab.predict("How small?", {said})')
+    begun.publish(changed("predict-size", 'guess = lab.predict("How small, in bytes?", 9, "B")'))
+    assert "is it still what you expect?" in update(begun)["predict-size"]
+    assert "7" in begun.source("predict-size")
+
+
+def test_half_a_character_is_kept(begun):
+    begun.edit(exercise_1=ANSWER + "  # HALF")
+    text = begun.copy.read_text().replace("HALF", "\\ud83d")
+    begun.copy.write_text(text)
+    begun.publish(changed("measure-text", "Measure twice."))
+    update(begun)
+    assert "\\ud83d" in begun.copy.read_text()
+
+
+def test_a_damaged_edition_is_as_if_it_was_not_there(begun):
+    for path in (begun.copy.parent / ".editions").glob("*/lab.ipynb"):
+        path.write_text("{")
+    begun.publish(changed("measure-text", "Measure twice."))
+    assert "what differs counts as yours" in "".join(update(begun).values())
+    assert begun.source("exercise-1") == ANSWER
+
+
+def test_a_copy_that_is_a_link_stays_one(begun):
+    real = begun.copy.rename(begun.copy.parent.parent / "real.ipynb")
+    begun.copy.symlink_to(real)
+    begun.publish(changed("measure-text", "Measure twice."))
+    update(begun)
+    assert begun.copy.is_symlink()
+    assert "Measure twice." in real.read_text()
+
+
 def test_another_number_of_questions_leaves_the_guess_and_stands_below(begun):
     two = 'a = lab.predict("A?", 1)\nb = lab.predict("B?", 1)'
     begun.publish(changed("predict-size", two))
@@ -140,11 +174,96 @@ def test_ids_that_an_editor_dropped_doubled_or_changed_are_found_by_the_text(beg
     begun.save(notebook)
     begun.publish(changed("measure-text", "Measure twice.", changed("decide", "Would you?")))
     said = "\n".join(update(begun).values())
-    assert "8 cells had lost their id; they were recognised by their text." in said
+    assert "8 cells were recognised without the id, which an editor had lost." in said
     assert [cell.id for cell in begun.read().cells] == [cell.id for cell in CELLS]
     assert begun.source("exercise-1") == ANSWER
     assert begun.source("predict-size") == GUESS
     assert begun.source("measure-text") == "Measure twice."
+
+
+def placed(course, name):
+    """Where a cell stands in the copy."""
+    return [cell.id for cell in course.read().cells].index(name)
+
+
+REWRITTEN = 'def half(amount):\n    return 0.5 * amount\n\nexercise.check("0.1", half)'
+
+
+@pytest.mark.parametrize("kind", ["other text", "split", "twice", "twice, the other first"])
+def test_an_answer_without_its_id_is_known_by_its_exercise(begun, kind):
+    notebook = begun.read()
+    place = placed(begun, "exercise-1")
+    starter = notebooks.code("exercise-1", STARTER)
+    code, check = REWRITTEN.split("\n\n")
+    cells = {
+        "other text": [notebooks.code("aaaa1111", REWRITTEN)],
+        "split": [notebooks.code(None, code), notebooks.code(None, check)],
+        "twice": [notebooks.code("exercise-1", REWRITTEN), starter],
+        "twice, the other first": [starter, notebooks.code("exercise-1", REWRITTEN)],
+    }[kind]
+    notebook.cells[place : place + 1] = cells
+    text = json.dumps(notebook)
+    begun.copy.write_text(text.replace('"id": null, ', ""))
+    begun.publish(changed("measure-text", "Measure twice."))
+    said = update(begun)
+    assert "exercise-1" not in said
+    assert begun.source("exercise-1") == (check if kind == "split" else REWRITTEN)
+    starters = sum(cell.source == STARTER for cell in begun.read().cells)
+    assert starters == ("twice" in kind)  # the learner's own second one, and none of the course's
+
+
+def test_a_decision_without_its_id_is_known_by_its_place(begun):
+    begun.edit(decide_answer="Two workers, since it bends after that.")
+    notebook = begun.read()
+    for cell in notebook.cells:
+        del cell["id"]
+    begun.save(notebook)
+    begun.publish(changed("measure-text", "Measure twice."))
+    update(begun)
+    assert begun.source("decide-answer") == "Two workers, since it bends after that."
+    assert [cell.id for cell in begun.read().cells] == [cell.id for cell in CELLS]
+
+
+def test_a_cell_that_the_course_calls_otherwise_keeps_answer_and_guess(begun):
+    names = {"exercise-1": "exercise-half", "predict-size": "guess-size"}
+    begun.publish([cell | {"id": names.get(cell.id, cell.id)} for cell in CELLS])
+    update(begun)
+    assert begun.source("exercise-half") == ANSWER
+    assert begun.source("guess-size") == GUESS
+    assert len(begun.read().cells) == len(CELLS)
+
+
+def test_a_cell_of_ones_own_without_an_id_is_not_said_to_be_recognised(begun):
+    notebook = begun.read()
+    notebook.cells.insert(2, notebooks.markdown("x", "My own words."))
+    del notebook.cells[2]["id"]
+    del notebook.cells[0]["id"]
+    begun.save(notebook)
+    begun.publish(changed("measure-text", "Measure twice."))
+    assert "1 cell was recognised without the id" in "".join(update(begun).values())
+    assert begun.read().cells[2].source == "My own words."
+    assert begun.read().cells[2].id != "None"
+
+
+def test_the_note_of_an_earlier_update_is_replaced(begun):
+    for name in ("third", "fourth", "fifth"):
+        begun.publish(changed("exercise-1", STARTER.replace("half", name)))
+        update(begun)
+    notes = [cell for cell in begun.read().cells if "has a newer version" in cell.source]
+    assert [note.id for note in notes] == ["exercise-1-new"]
+    assert "fifth" in notes[0].source
+    begun.edit(exercise_1_new=notes[0].source + "\nMine.")
+    begun.publish(changed("exercise-1", STARTER.replace("half", "sixth")))
+    update(begun)
+    assert sum("has a newer version" in cell.source for cell in begun.read().cells) == 2
+
+
+def test_a_text_that_was_deleted_is_back_without_a_reason(begun):
+    notebook = begun.read()
+    del notebook.cells[3]
+    begun.save(notebook)
+    begun.publish(changed("decide", "Would you?"))
+    assert update(begun)["measure-text"] == "  measure-text: you had deleted it; it is back."
 
 
 def test_a_save_over_the_update_is_merged_again_from_the_edition_that_it_came_from(begun):
@@ -161,7 +280,9 @@ def test_without_its_edition_what_differs_counts_as_the_learners(begun):
     notebook.metadata.pop("scaletoolkit")
     begun.save(notebook)
     begun.publish(changed("measure-text", "Measure twice."))
-    assert "what differs counts as yours" in "".join(update(begun).values())
+    said = "".join(update(begun).values())
+    assert "what differs counts as yours" in said
+    assert "changed by you" not in said
     assert begun.source("measure-text") == "Now measure it."
     assert begun.source("measure-text-new").endswith("Measure twice.")
     assert begun.source("predict-size") == GUESS
@@ -176,7 +297,13 @@ def test_files_beside_the_lab_are_updated_unless_the_learner_has_changed_them(be
     place.write_text("mine")
     (begun.lab.parent / "beside.csv").write_text("3")
     assert "theirs is beside-new.csv" in update(begun)["beside.csv"]
-    assert (place.read_text(), place.with_name("beside-new.csv").read_text()) == ("mine", "3")
+    newer = place.with_name("beside-new.csv")
+    assert (place.read_text(), newer.read_text()) == ("mine", "3")
+    newer.write_text("3, and mine")
+    (begun.lab.parent / "beside.csv").write_text("4")
+    assert "what that was is my/backups/beside-new.1.csv" in update(begun)["beside.csv"]
+    assert newer.read_text() == "4"
+    assert (place.parent / "backups" / "beside-new.1.csv").read_text() == "3, and mine"
 
 
 BROKEN = {
@@ -202,6 +329,7 @@ def test_a_file_that_is_no_notebook_is_one_sentence_and_stays(begun, kind):
     status, said, complaint = call("update", "00")
     assert (status, said) == (2, "")
     assert words in complaint
+    assert "may be in my/backups, and `python -m scaletoolkit reset 00` begins anew" in complaint
     assert complaint.count("\n") == 1
     assert begun.copy.read_text() == text
 

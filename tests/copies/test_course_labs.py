@@ -18,6 +18,13 @@ def test_an_unknown_lab_is_a_sentence_with_the_known_ones():
         labs.find("77")
 
 
+@pytest.mark.parametrize("name", ["my/00_start_here.ipynb", "00_start_here.ipynb", "typo/00"])
+def test_a_file_that_is_not_there_is_not_the_courses_lab(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(lab.LabError, match=f"There is no file '{name}'"):
+        labs.find(name)
+
+
 def test_where_there_are_no_labs_the_sentence_says_where_they_are(monkeypatch, tmp_path):
     monkeypatch.setattr(labs, "LABS", tmp_path / "labs")
     for look in (labs.labs, lambda: labs.find("01")):
