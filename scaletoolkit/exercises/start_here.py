@@ -130,11 +130,11 @@ def where_from():
 def _label_problem(labels):
     """What is wrong with the labels; capitals and spaces do not matter."""
     if not isinstance(labels, dict):
-        return "the answer is a dict: each of the four numbers with its label."
+        return "the answer is a dict: each of the four numbers with its label"
     given = {_letters(number): _letters(label) for number, label in labels.items()}
     right = {_letters(number): label for number, label in where_from().items()}
     if given.keys() != right.keys():
-        return "the keys of the dict are the four texts above the cell, letter for letter."
+        return "the keys of the dict are the four texts above the cell, letter for letter"
     count = sum(given[number] == label for number, label in right.items())
     return None if count == len(right) else f"{count} of {len(right)} labels are right"
 
@@ -158,6 +158,9 @@ WHERE_FROM = Exercise(  # a call without arguments: nothing can be drawn
         "everything is called measured": lambda: dict.fromkeys(where_from(), "measured"),
         "what a law says is taken for a measurement": lambda: (
             where_from() | {"speed-up of a thousand workers": "measured"}
+        ),
+        "a law with numbers from measurements is taken for a computation": lambda: (
+            where_from() | {"speed-up of a thousand workers": "computed"}
         ),
         "what others report is taken for a measurement": lambda: (
             where_from() | {"90 % efficiency on 256 GPUs": "measured"}

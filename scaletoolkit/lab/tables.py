@@ -141,7 +141,8 @@ class Table:
         table = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
         for number, row in enumerate(zip(*self._texts(), strict=True)):
             tag = "td" if number else 'th scope="col"'
-            cells = zip(sides, map(html.escape, row), strict=True)
+            texts = [html.escape(re.sub("⟨ +", "⟨", text)) for text in row]
+            cells = zip(sides, texts, strict=True)
             inside = "".join(f'<{tag} align="{side}">{text}</{tag[:2]}>' for side, text in cells)
             table += f"<tr>{inside}</tr>"
         return f"<table>{table}</table>"

@@ -8,7 +8,7 @@ from tools import exercises
 
 from scaletoolkit.lab.exercises import drawn, judge, same
 from scaletoolkit.lab.exercises.answers import answer
-from scaletoolkit.lab.exercises.watch import Watched
+from scaletoolkit.lab.exercises.watched import Watched
 
 # A table of the cases is the answer where a function takes no arguments: nothing can be drawn.
 WITHOUT_ARGUMENTS = {"0.4"}

@@ -74,6 +74,7 @@ def never_ends(numbers):
         (lambda numbers: [2, "4"], "expected [2, 4], got [2, '4']"),
         (lambda numbers: 1 / 0, "your function raised ZeroDivisionError: division by zero"),
         (lambda: 1, "your function raised TypeError"),
+        (lambda numbers: exec("a\n b"), "IndentationError: unexpected"),
         (leaves, "your function raised SystemExit"),
         (never_ends, "your function was still running after 0.2 s"),
         ([2, 4], "expected a function, got [2, 4]"),
@@ -103,7 +104,7 @@ def test_a_table_of_the_cases_is_told_so_and_nothing_of_the_others():
         return {"[1, 2]": [2, 4], "[]": []}[repr(numbers)]
 
     shown = "all 2 cases shown are right, but not a drawn one"
-    rule = "A rule is wanted that holds for all arguments, not only for those shown"
+    rule = "A rule is wanted that holds for all arguments, not only for those shown."
     assert (
         judge(DOUBLE, table).sentence == f"○ 9.1 not yet: {shown}: it raised KeyError there. {rule}"
     )
@@ -210,7 +211,7 @@ def test_a_real_call_that_does_not_end_is_stopped(monkeypatch, capsys):
         return double_all(numbers) if max(numbers, default=0) < 100 else never_ends(numbers)
 
     used = Book(DOUBLE).use("9.1", ends_for_small_numbers)
-    monkeypatch.setattr(exercises.watch, "TIME_LIMIT_S", 0.2)
+    monkeypatch.setattr(exercises.watched, "TIME_LIMIT_S", 0.2)
     assert used([1000]) == [2000]
     assert "does not work: it was still running after 0.2 s." in capsys.readouterr().out
 

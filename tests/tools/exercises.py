@@ -64,15 +64,17 @@ def places():
     for path in LABS:
         cells = [cell.source for cell in guards.code_cells(notebooks.read(path))]
         for name, exercise in book(path).exercises.items():
-            (number,) = [i for i, cell in enumerate(cells) if f'exercise.check("{name}"' in cell]
-            yield Place(book(path), exercise, tuple(cells[: number + 1]), checked(cells[number]))
+            numbers = [i for i, cell in enumerate(cells) if f'exercise.check("{name}"' in cell]
+            if len(numbers) != 1:
+                raise ValueError(f"{path.name} asks for exercise {name} {len(numbers)} times")
+            until = numbers[0] + 1
+            yield Place(book(path), exercise, tuple(cells[:until]), checked(cells[numbers[0]]))
 
 
 def checked(cell):
     """The name of the function that a cell checks."""
     calls = [node for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.Call)]
-    (call,) = [call for call in calls if ast.unparse(call.func) == "exercise.check"]
-    return call.args[1].id
+    return next(call.args[1].id for call in calls if ast.unparse(call.func) == "exercise.check")
 
 
 def others(path):

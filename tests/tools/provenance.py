@@ -190,7 +190,9 @@ class Reader:
         self.names = before
         return value
 
-    value_SetComp = value_GeneratorExp = value_DictComp = value_ListComp
+    value_SetComp = value_ListComp
+    value_GeneratorExp = value_ListComp
+    value_DictComp = value_ListComp
 
     def value_Lambda(self, node):
         return self.value(node.body)

@@ -4,13 +4,13 @@ Each module of `scaletoolkit.exercises` holds the exercises of one lab in a `Boo
 are names of the module: a notebook writes `exercise.check("1.2", function)`.
 
 book     a Book: check, hint, solution, use; notes in the lab's record what was tried
-judge    Exercise, Case and Verdict; `judge` knows nothing of the record
-watch    a learner's function that later cells call, and the solution beside it
+watched  a learner's function that later cells call, and the solution beside it
+judging  Exercise, Case, Verdict, and `judge`, which knows nothing of the record
 answers  what a function answers, in plain types and in time; when two answers are the same
 """
 
 from scaletoolkit.lab.exercises.answers import TIME_LIMIT_S, same
 from scaletoolkit.lab.exercises.book import Book
-from scaletoolkit.lab.exercises.judge import Case, Exercise, Verdict, drawn, judge
+from scaletoolkit.lab.exercises.judging import Case, Exercise, Verdict, drawn, judge
 
 __all__ = ["TIME_LIMIT_S", "Book", "Case", "Exercise", "Verdict", "drawn", "judge", "same"]

@@ -7,8 +7,8 @@ from typing import Any
 from scaletoolkit import lab
 from scaletoolkit.lab import records
 from scaletoolkit.lab.exercises.answers import Function
-from scaletoolkit.lab.exercises.judge import Exercise, judge
-from scaletoolkit.lab.exercises.watch import Watched
+from scaletoolkit.lab.exercises.judging import Exercise, judge
+from scaletoolkit.lab.exercises.watched import Watched
 
 
 class Book:

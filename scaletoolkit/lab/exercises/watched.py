@@ -4,7 +4,7 @@ import inspect
 
 from scaletoolkit.lab import records
 from scaletoolkit.lab.exercises.answers import TIME_LIMIT_S, Function, TooLong, answer, time_limit
-from scaletoolkit.lab.exercises.judge import Exercise, problem_with, still_running
+from scaletoolkit.lab.exercises.judging import Exercise, problem_with, still_running
 
 
 class Watched:
@@ -24,7 +24,7 @@ class Watched:
 
     def __call__(self, *values: object, **named: object) -> object:
         solution = self.exercise.solution
-        arguments = inspect.signature(solution).bind(*values, **named).args
+        arguments = inspect.signature(solution).bind(*values, **named).args if named else values
         expected = solution(*arguments)
         if self.failed:
             return expected

@@ -17,7 +17,7 @@ from scaletoolkit.lab.exercises.answers import (
 Arguments = tuple[object, ...]
 DRAWN = 12
 STARTER = "this is still the starter; put your answer where it says `raise NotImplementedError`."
-RULE = "A rule is wanted that holds for all arguments, not only for those shown"
+RULE = "A rule is wanted that holds for all arguments, not only for those shown."
 
 
 @dataclass(frozen=True)
@@ -64,13 +64,16 @@ def judge(exercise: Exercise, function: object, time_limit_s: float = TIME_LIMIT
     The time limit covers all calls together and holds in the main thread, where notebooks run.
     """
     if not callable(function):
-        return Verdict(False, f"○ {exercise.name} not yet: expected a function, got {function!r}")
+        return Verdict(
+            False, f"○ {exercise.name} not yet: expected a function, got {short(function)}"
+        )
     problem = None
     try:
         with time_limit(time_limit_s):
             problem = _first_problem(exercise, function)
-            if problem:
-                problem += _misconception(exercise, function)
+            misconception = problem and _misconception(exercise, function)
+            if misconception:
+                problem = f"{problem.rstrip('.')}. This is what comes out when {misconception}."
     except TooLong:
         problem = problem or f"your function was {still_running(time_limit_s)}; does its loop end?"
     if problem:
@@ -88,7 +91,9 @@ def drawn(exercise: Exercise) -> list[Arguments]:
 def problem_with(exercise: Exercise, given: object, arguments: Arguments, expected: object) -> str:
     """What is wrong with an answer, `given`, to these arguments; nothing where it is right."""
     if isinstance(given, BaseException):
-        return f"your function raised {type(given).__name__}: {given}".rstrip(": ")
+        return " ".join(f"your function raised {type(given).__name__}: {given}".split()).rstrip(
+            ": "
+        )
     if exercise.prove:
         return exercise.prove(given, *arguments) or ""
     return "" if same(given, expected) else f"expected {short(expected)}, got {short(given)}"
@@ -116,13 +121,13 @@ def _first_problem(exercise: Exercise, function: Function) -> str:
 
 
 def _misconception(exercise: Exercise, function: Function) -> str:
-    """Which wrong answer this is, where one answers alike on all arguments: a sentence, or none."""
+    """The clause of the wrong answer that answers alike on all arguments; nothing without one."""
     calls = [*(case.arguments for case in exercise.cases), *drawn(exercise)]
     given = [answer(function, arguments) for arguments in calls]
     for clause, wrong in exercise.wrong.items():
         theirs = (answer(wrong, arguments) for arguments in calls)
         if all(map(same, theirs, given)):
-            return f". This is what comes out when {clause}."
+            return clause
     return ""
 
 
