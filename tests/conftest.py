@@ -25,6 +25,7 @@ SLOW = (
     "commands/test_run.py",
     "machine/ranks/",
     "service/test_autoscaler.py::test_the_size_follows",
+    "service/test_cache.py::test_kills",
     "service/test_faults.py",
     "service/test_kernel_kills.py",
     "service/test_listeners.py",

@@ -77,6 +77,18 @@ class Fleet:
         self._started = 0
         self._pause_s = 0.0
         self._retired_cpu_s = 0.0
+        self._version: str | None = None
+
+    @property
+    def version(self) -> str | None:
+        """The sha256 of the model that all replicas answer with; None while they have several.
+
+        While no replica can answer, it is that of the last ones.
+        """
+        versions = {replica.version for replica in self.replicas if replica.was_ready}
+        if versions:
+            self._version = versions.pop() if len(versions) == 1 else None
+        return self._version
 
     @property
     def ready(self) -> list[Replica]:

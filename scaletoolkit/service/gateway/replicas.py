@@ -39,6 +39,7 @@ class Replica:
         self.batch_timeout_s = batch_timeout_s
         self.state: Literal["starting", "ready", "draining", "ended"] = "starting"
         self.provider = ""
+        self.version = ""
         self.was_ready = False
         self.leaving = False
         self.cpu_s = 0.0
@@ -89,6 +90,7 @@ class Replica:
         if "error" in ready:
             raise ReplicaLost(f"the model cannot be loaded: {ready['error']}")
         self.provider = ready["provider"]
+        self.version = ready["version"]
         self._cpu_before_s = ready["cpu_s"]
 
     async def _serve(self, process: ReplicaProcess, batcher: ItemBatcher) -> None:

@@ -9,6 +9,7 @@ of JSON; DESCRIPTOR is the number of the pipe. A template's replicas need no Pyt
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import socket
 import sys
@@ -51,6 +52,14 @@ class Model:
         """float32 bytes of a batch in, an array of its results out."""
         batch = self._np.frombuffer(body, self._np.float32).reshape(-1, *self._facts["shape"])
         return self._session.run([self._facts["output"]], {self._facts["input"]: batch})[0]
+
+
+def fingerprint(settings: Settings) -> str:
+    """The sha256 of the model's file where answers are kept by it, else nothing: it takes time."""
+    if not settings.cache_items:
+        return ""
+    with (Path(settings.folder) / "model.onnx").open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 class CpuBudget:
@@ -119,13 +128,17 @@ def run(orders: frames.Orders, gateway: int) -> None:
         connection.sendall(frames.pack({"name": orders["name"], "token": orders["token"]}))
         try:
             settings = Settings(**orders["settings"])
+            version = fingerprint(settings)
             model = Model(settings.folder, settings.model)
+            if fingerprint(settings) != version:
+                raise RuntimeError("the model's file was replaced while it was loaded")
         except Exception as error:  # whatever ONNX Runtime raises; the gateway says it
             connection.sendall(frames.pack({"error": str(error)}))
             return
         time.sleep(settings.start_up_s)
         provider = "emulated accelerator" if settings.accelerator_ms else model.provider
-        connection.sendall(frames.pack({"provider": provider, "cpu_s": time.process_time()}))
+        ready = {"provider": provider, "cpu_s": time.process_time(), "version": version}
+        connection.sendall(frames.pack(ready))
         serve(connection, model, settings)
 
 
