@@ -49,6 +49,12 @@ def pytest_collection_modifyitems(items):
             item.add_marker("slow")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def records_elsewhere(tmp_path_factory):
+    """Labs that tests run neither read nor write the records of whoever runs the tests."""
+    os.environ["SCALETOOLKIT_RECORDS"] = str(tmp_path_factory.mktemp("records"))
+
+
 @pytest.fixture(scope="session")
 def digits_model(tmp_path_factory):
     """The folder of a small trained model, exported once."""

@@ -50,13 +50,6 @@ class Check(TypedDict):
     solution_shown: bool
 
 
-class Kept(TypedDict):
-    """A measured number for later labs."""
-
-    value: float
-    unit: str
-
-
 class Record(TypedDict):
     """Predictions by question, claims by sentence, exercises and whose functions are in use."""
 
@@ -64,7 +57,7 @@ class Record(TypedDict):
     claims: dict[str, bool]
     checks: dict[str, Check]
     in_use: dict[str, str]
-    kept: dict[str, Kept]
+    kept: dict[str, tuple[float, str]]
     lab: NotRequired[str]
     machine: NotRequired[str]
     began: NotRequired[float]
@@ -122,7 +115,7 @@ def keep(**numbers: tuple[float, str]) -> None:
         raise LabError("Which lab is this? Run its first cell, which says so, and then this one.")
     for name, (value, unit) in numbers.items():
         print(f"Kept for later labs: {noted['lab']}.{name} {measured(value, unit)}")
-        noted["kept"][f"{noted['lab']}.{name}"] = {"value": float(value), "unit": unit}
+        noted["kept"][f"{noted['lab']}.{name}"] = (float(value), unit)
     save()
 
 
@@ -132,26 +125,22 @@ def recall(name: str) -> float:
     It is the learner's own where there is one, else the reference of the course. Raises LabError
     where there is neither.
     """
-    own = _own(name)
-    kept = own or _read(REFERENCE).get(name)
-    if kept is None:
-        raise LabError(f"No lab has kept a number named {name!r}.")
-    whose = f"from your lab {name.split('.')[0]}" if own else "the reference of the course"
-    print(f"{name}: {measured(kept['value'], kept['unit'])}, {whose}")
-    return kept["value"]
-
-
-def _own(name: str) -> Kept | None:
-    """The learner's own number; None, and a sentence if its file is broken, where there is none."""
-    path = records_folder() / f"{name.split('.')[0]}.json"
+    number = name.split(".")[0]
+    path = records_folder() / f"{number}.json"
     try:
-        kept: Kept = _read(path)["kept"][name]
-        return {"value": float(kept["value"]), "unit": str(kept["unit"])}
+        value, unit = _read(path)["kept"][name]
+        print(f"{name}: {measured(value, unit)}, from your lab {number}")
+        return float(value)
     except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        pass
+    except (OSError, ValueError, TypeError, KeyError):
         print(f"{path} holds no number {name}; the reference is taken.")
-        return None
+    reference = _read(REFERENCE)
+    if name not in reference:
+        raise LabError(f"No lab has kept a number named {name!r}.")
+    value, unit = reference[name]
+    print(f"{name}: {measured(value, unit)}, the reference of the course")
+    return float(value)
 
 
 def _read(path: Path) -> Any:

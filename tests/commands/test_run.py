@@ -71,9 +71,9 @@ def test_a_record_comes_with_the_summary_and_becomes_the_reference(tmp_path, mon
     assert not (tmp_path / "own").exists()
     shown = saved.cells[1].outputs[-1]
     assert shown.data["text/plain"].startswith("Claims held: 1 of 1\n")
-    assert shown.metadata.scaletoolkit.kept == {"42.size": {"value": 7.0, "unit": "B"}}
+    assert shown.metadata.scaletoolkit.kept == {"42.size": [7.0, "B"]}
     reference = tmp_path / "reference.json"
-    others = {"09.capacity": {"value": 1.0, "unit": ""}, "42.gone": {"value": 2.0, "unit": ""}}
+    others = {"09.capacity": [1.0, ""], "42.gone": [2.0, ""]}
     reference.write_text(json.dumps(others))
     update_reference(saved, reference)
     assert list(json.loads(reference.read_text())) == ["09.capacity", "42.size"]

@@ -118,6 +118,7 @@ def _own_folders(work):
         "JUPYTERLAB_SETTINGS_DIR": "settings",
         "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
         "IPYTHONDIR": "ipython",
+        "SCALETOOLKIT_RECORDS": "records",
     }
     return {variable: str(work / folder) for variable, folder in names.items()}
 

@@ -70,7 +70,7 @@ def live(draw: Callable[[Show], None], ticks: Iterable[object]) -> None:
     """One picture that `draw(show)` draws anew at every tick, and once more when they end.
 
     ticks: anything that yields from time to time, as `LoadRun.ticks()` does. `draw` hands `show` on
-    to `curves`, `bars` or `panels`.
+    to `panels`, whose words have the same form from the first tick to the last.
     """
     show = _in_one_place()
     for _ in ticks:

@@ -32,7 +32,8 @@ class Series:
 
     dashed tells a second law from the first; marks=False draws a simulated line without points.
     exact says whether all its numbers are the same on every run and machine; unless told, those of
-    the kinds in VARYING are not, and all others are.
+    the kinds in VARYING are not, and all others are. timed: how many points there are depends on
+    the run, as of anything that was noted while it went on.
     """
 
     label: str
@@ -42,6 +43,7 @@ class Series:
     dashed: bool = False
     marks: bool = True
     exact: bool | None = None
+    timed: bool = False
 
     @property
     def name(self) -> str:

@@ -60,33 +60,39 @@ def in_words(
 ) -> Words:
     """The words for a picture of {y label: its series}.
 
-    timed: how many points there are, and where, depends on the run; so each series that varies has
-    ten rows. A series whose label starts with "_" is left out, as it is of the legend.
+    timed: all series are; one that is timed and varies has ten rows, however long it is. A series
+    whose label starts with "_" is left out, as it is of the legend.
     """
     y = next(iter(panels)) if len(panels) == 1 else "value"
     rows = []
     for label, series in panels.items():
         for each in series:
             name = each.name if len(panels) == 1 else f"{label}: {each.name}"
-            if not each.label.startswith("_"):
-                rows += [{"series": name, x: at, y: is_} for at, is_ in _points(each, timed)]
+            points = [] if each.label.startswith("_") else _points(each, timed or each.timed)
+            rows += [{"series": name, x: at, y: value} for at, value in points]
     return Words(title, table(rows, caption=title))
 
 
 def _points(series: Series, timed: bool) -> Iterator[tuple[object, object]]:
-    """The x and y of at most ten points, as they stand in the table."""
+    """The x and y of at most ten points, as they stand in the table.
+
+    A timed series has ten rows before its first point, too: of a live picture, the comparison of
+    stored outputs sees the first state here and the last one there.
+    """
     drawn = [(x, y) for x, y in zip(series.x, series.y, strict=True) if math.isfinite(y)]
-    varying = timed and series.varies
+    always_ten = timed and series.varies
     marked = series.varies and (timed or not all(isinstance(x, Integral | str) for x, _ in drawn))
-    for place in _places(len(drawn), varying):
+    if not drawn:
+        nothing = "⟨none⟩" if always_ten else "none"
+        yield from [(nothing, nothing)] * (MOST if always_ten else 1)
+        return
+    for place in _places(len(drawn), always_ten):
         x, y = drawn[place]
         yield _cell(x, marked), _cell(y, series.varies)
-    if not drawn:
-        yield "none", "none"
 
 
 def _places(count: int, always_ten: bool) -> list[int]:
-    if count == 0 or (count <= MOST and not always_ten):
+    if count <= MOST and not always_ten:
         return list(range(count))
     return [round(number * (count - 1) / (MOST - 1)) for number in range(MOST)]
 
