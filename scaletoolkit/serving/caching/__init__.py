@@ -14,7 +14,7 @@ from scaletoolkit.serving.caching.expiry import (
     stale_share,
     ttl_hit_ratio,
 )
-from scaletoolkit.serving.caching.flight import SingleFlight
+from scaletoolkit.serving.caching.flight import SingleFlight, play
 from scaletoolkit.serving.caching.keys import key
 from scaletoolkit.serving.caching.policies import POLICIES, hit_ratio
 from scaletoolkit.serving.caching.precomputed import Table, distinct, precompute
@@ -28,6 +28,7 @@ __all__ = [
     "distinct",
     "hit_ratio",
     "key",
+    "play",
     "precompute",
     "refresh_early",
     "simulate_expiry",

@@ -1,8 +1,11 @@
 """Calls for the same key at the same time are one. Lab 08."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
-from typing import Generic, TypeVar
+import itertools
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from typing import Any, Generic, TypeVar
+
+from scaletoolkit.serving.batching.virtual_clock import run_on_virtual_clock
 
 Result = TypeVar("Result")
 
@@ -54,3 +57,46 @@ def _hand_on(source: "asyncio.Future[Result]", target: "asyncio.Future[Result]")
         target.set_exception(error)
     else:
         target.set_result(source.result())
+
+
+Share = Callable[[dict[str, Any], str, Callable[[], Awaitable[int]]], Awaitable[int]]
+Caller = tuple[float, str, float | None]
+
+
+def play(share: Share, callers: Iterable[Caller]) -> list[tuple[float, int | str]]:
+    """What each caller got, and when, on a virtual clock: (second, number of the model call).
+
+    callers: (when they come, key, after how long they leave or None). share(flights, key, work) is
+    awaited for each; `flights` is one dict for all. A call of the model takes 0.9 s, and fails for
+    keys that begin with "bad": then "failed" stands for the number, "left" for who left in time,
+    and "lost" for who was cancelled although waiting.
+    """
+    return run_on_virtual_clock(_play(share, list(callers)))
+
+
+async def _play(share: Share, callers: list[Caller]) -> list[tuple[float, int | str]]:
+    clock = asyncio.get_running_loop().time
+    flights: dict[str, Any] = {}
+    numbers = itertools.count(1)
+
+    async def model(key: str) -> int:
+        number = next(numbers)
+        await asyncio.sleep(0.9)
+        if key.startswith("bad"):
+            raise ValueError(f"the model cannot answer {key}")
+        return number
+
+    async def call(comes_s: float, key: str, patience_s: float | None) -> tuple[float, int | str]:
+        await asyncio.sleep(comes_s)
+        try:
+            async with asyncio.timeout(patience_s):
+                got: int | str = await share(flights, key, lambda: model(key))
+        except TimeoutError:
+            got = "left"
+        except ValueError:
+            got = "failed"
+        except asyncio.CancelledError:
+            got = "lost"
+        return clock(), got
+
+    return await asyncio.gather(*(call(*caller) for caller in callers))
