@@ -59,6 +59,7 @@ def replaced(folder: Path) -> Iterator[Path]:
     writers left beside it is removed. Use it under the lock of `alone`.
     """
     folder = folder.resolve()  # where it is a link, what it points to
+    folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_partials(folder)
     partial = _beside(folder)
     partial.mkdir()

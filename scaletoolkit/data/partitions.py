@@ -2,7 +2,6 @@
 
 import heapq
 import itertools
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ import pyarrow.parquet as pq
 from pyarrow import acero, fs
 
 from scaletoolkit import lab
+from scaletoolkit.data import folders
 from scaletoolkit.machine.disk import Reads
 
 BUCKETS = 32
@@ -46,16 +46,13 @@ def with_key(batch: pa.RecordBatch, layout: str) -> pa.RecordBatch:
 
 
 def write_layout(source: str | Path, folder: str | Path, layout: str) -> Path:
-    """Write a dataset again in one of LAYOUTS. Replaces the folder and returns it.
+    """Write a dataset again in one of LAYOUTS. Replaces the folder as a whole and returns it.
 
-    Row groups hold at least 50,000 rows where a partition has so many, and rows keep the source's
-    order. Memory is bounded: the rarest partition holds on to its batches until it has a row
-    group's worth. Raises ValueError for another layout.
+    Row groups hold at least 50,000 rows where a partition has so many, in the source's order.
+    Memory is bounded: a rare partition waits until it fills one. ValueError for another layout.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"there is no layout {layout!r}; there are {', '.join(LAYOUTS)}")
-    folder = Path(folder)
-    shutil.rmtree(folder, ignore_errors=True)
     data = ds.dataset(source)
     files = map(pq.ParquetFile, data.files)  # one by one: a dataset's own reader runs far ahead
     rows = MAX_ROWS_PER_GROUP if layout == "one file" else 2 * MIN_ROWS_PER_GROUP
@@ -63,11 +60,13 @@ def write_layout(source: str | Path, folder: str | Path, layout: str) -> Path:
     if layout != "one file":
         keyed = (with_key(batch, layout) for batch in batches)
         return write_partitions(keyed, folder, KEYS[layout].name)
-    folder.mkdir(parents=True)
-    with pq.ParquetWriter(folder / "part-0.parquet", data.schema, compression="zstd") as writer:
+    with (
+        folders.replaced(Path(folder)) as new,
+        pq.ParquetWriter(new / "part-0.parquet", data.schema, compression="zstd") as writer,
+    ):
         for batch in batches:
             writer.write_batch(batch)
-    return folder
+    return Path(folder)
 
 
 def write_partitions(
@@ -79,10 +78,11 @@ def write_partitions(
     """Write batches as Hive folders `key=value/`, one for each value of the column `key`.
 
     min_rows_per_group matters: with 0, pyarrow's default, every batch leaves a row group of its own
-    in every file. More than 1024 values of the key raise LayoutError. Returns the folder.
+    in every file. Replaces the folder as a whole. Raises LayoutError for more than 1024 values.
     """
     try:
-        _write_hive(iter(batches), folder, key, min_rows_per_group)
+        with folders.replaced(Path(folder)) as new:
+            _write_hive(iter(batches), new, key, min_rows_per_group)
     except pa.ArrowInvalid as error:
         if "partitions" not in str(error):
             raise

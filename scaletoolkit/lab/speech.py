@@ -126,12 +126,15 @@ def progress(items: Iterable[Item], total: int, label: str) -> Iterator[Item]:
 
 
 @contextlib.contextmanager
-def busy(label: str) -> Iterator[None]:
-    """Show a line while one long piece of work runs; the line then goes away."""
+def busy(label: str) -> Iterator[Callable[[str], object]]:
+    """Show a line while one long piece of work runs; the line then goes away.
+
+    Yields a function that shows another text instead.
+    """
     show = _line()
     show(f"{label} …")
     try:
-        yield
+        yield show
     finally:
         show("")
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from scaletoolkit import lab
+from scaletoolkit.machine import turns
 
 Clock = Callable[[], float]
 Name = TypeVar("Name")
@@ -33,10 +34,11 @@ def timings(
         raise ValueError(f"repeats must be at least 1, got {repeats}")
     seconds: dict[Name, list[float]] = {name: [] for name in tasks}
     rounds = range(repeats)
-    for _ in lab.progress(rounds, repeats, label) if label else rounds:
-        for name, task in tasks.items():
-            _, call_s = timed(task, clock=clock)
-            seconds[name].append(call_s)
+    with turns.turn(label):
+        for _ in lab.progress(rounds, repeats, label) if label else rounds:
+            for name, task in tasks.items():
+                _, call_s = timed(task, clock=clock)
+                seconds[name].append(call_s)
     return seconds
 
 

@@ -17,10 +17,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from scaletoolkit import lab
+from scaletoolkit.machine import interrupts
 
 KEEPER = Path(__file__).with_name("keeper.sh")
 
 
+@interrupts.held_back()
 def workspace(name: str) -> Path:
     """A new temporary folder that is removed when this process ends, however it ends."""
     folder = temporary_path(name)
@@ -28,8 +30,10 @@ def workspace(name: str) -> Path:
     return folder
 
 
+@interrupts.held_back()
 def clean_up() -> None:
-    """Remove this notebook's workspaces now, and end their keepers."""
+    """End what this notebook has started and not ended; remove its workspaces and their keepers."""
+    interrupts.end_all()
     for folder, keeper in lab.record().pop("workspaces", {}).items():
         keeper.communicate()  # closes its stdin and waits
         shutil.rmtree(folder, ignore_errors=True)
@@ -92,6 +96,7 @@ class Child:
     which `said` reads.
     """
 
+    @interrupts.held_back()
     def __init__(
         self, arguments: Sequence[str], environment: Mapping[str, str] | None = None
     ) -> None:
@@ -110,6 +115,7 @@ class Child:
         self.stdin = self._process.stdin
         self.stdout = self._process.stdout
         self.pid = self._process.pid
+        interrupts.note(self.end)
 
     @property
     def status(self) -> int | None:
@@ -129,12 +135,14 @@ class Child:
         # pread leaves the place alone at which the child goes on writing
         return os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace").strip()
 
+    @interrupts.held_back()
     def end(self, patience_s: float = 10) -> str:
         """Close the child's stdin and wait until it has ended: what it wrote to stderr.
 
         A child that takes longer than `patience_s` is killed, and so is whatever it leaves behind
         of the processes it started. May be called again; the second time it returns "".
         """
+        interrupts.forget(self.end)
         if self._log.closed:
             return ""
         with suppress(BrokenPipeError):

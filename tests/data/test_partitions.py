@@ -149,6 +149,27 @@ def test_too_many_partitions_is_a_sentence(tmp_path):
     table = pa.table({"user_id": range(5000)})
     with pytest.raises(partitions.LayoutError, match="'user_id' has more than 1024"):
         partitions.write_partitions(table.to_batches(), tmp_path / "many", "user_id")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("layout", partitions.LAYOUTS)
+def test_what_is_interrupted_leaves_the_old_layout_and_again_replaces_it(
+    layout, source, tmp_path, monkeypatch
+):
+    folder = partitions.write_layout(source, tmp_path / "new" / "layout", layout)
+    before = ds.dataset(folder).count_rows()
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(partitions.folders, "sync", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            partitions.write_layout(source, folder, layout)
+    assert [path.name for path in folder.parent.iterdir()] == ["layout"]
+    assert ds.dataset(folder).count_rows() == before
+    partitions.write_layout(source, folder, layout)
+    assert ds.dataset(folder).count_rows() == before
 
 
 def test_an_unknown_layout_is_a_sentence(source, tmp_path):

@@ -9,14 +9,13 @@ import random
 import signal
 import socket
 import time
-import uuid
 from contextlib import suppress
 from queue import Empty
 
 import psutil
 import pytest
-from jupyter_client import KernelManager
-from tools.strict import MARK
+from tools import strict
+from tools.kernels import Kernel
 
 NOT_OURS = {".ses"}  # ONNX Runtime keeps a note for all its processes among temporary files
 KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "2"))
@@ -54,23 +53,12 @@ with Autoscaler(server, spec, speed=30) as autoscaler:
 """
 
 
-class Kernel:
-    """A kernel whose processes carry a mark and whose temporary files lie in one folder."""
+class Serving(Kernel):
+    """A kernel that serves, scales and loads."""
 
     def __init__(self, model, folder):
-        self.token = uuid.uuid4().hex
-        self.temporary = folder / "tmp"
-        self.temporary.mkdir()
-        own = {
-            MARK: self.token,
-            "TMPDIR": str(self.temporary),
-            "IPYTHONDIR": str(folder / "ipython"),
-        }
-        self.manager = KernelManager(connection_file=str(folder / "kernel.json"))
-        self.manager.start_kernel(env=os.environ | own)
-        self.client = self.manager.client()
-        self.client.start_channels()
-        self.client.wait_for_ready(PATIENCE_S)
+        super().__init__(folder)
+        self.ours = {path.name for path in self.folder.iterdir()}
         self.client.execute(f"MODEL = {str(model)!r}\n{CELL}")
 
     def under_load(self):
@@ -86,38 +74,20 @@ class Kernel:
 
     def kill(self):
         """SIGKILL to the kernel alone: the ports that its processes had been listening on."""
-        ports = [port for process in self.marked() for port in _ports(process)]
+        ports = [port for process in strict.marked(self.token) for port in _ports(process)]
         os.kill(self.manager.provisioner.pid, signal.SIGKILL)
         with suppress(Empty):  # nothing more was said
             while True:
                 self.next_message(0.1)
         return ports
 
-    def marked(self):
-        """Processes that carry the mark."""
-        return [process for process in psutil.process_iter() if _mark(process) == self.token]
-
     def left(self, ports):
         """What is still there: a list of sentences."""
-        sentences = [f"the process {' '.join(_command(p))[:150]}" for p in self.marked()]
+        processes = strict.marked(self.token)
+        sentences = [f"the process {' '.join(_command(p))[:150]}" for p in processes]
         sentences += [f"the port {port}" for port in ports if _answers(port)]
-        names = {path.name for path in self.temporary.iterdir()} - NOT_OURS
+        names = {path.name for path in self.folder.iterdir()} - self.ours - NOT_OURS
         return sentences + [f"the temporary {name}" for name in sorted(names)]
-
-    def close(self):
-        """End what the test itself had started, and whatever else is left."""
-        self.client.stop_channels()
-        for process in self.marked():
-            with suppress(psutil.Error):
-                process.kill()
-        self.manager.cleanup_resources()
-
-
-def _mark(process):
-    try:
-        return process.environ().get(MARK)
-    except (psutil.Error, OSError):
-        return None
 
 
 def _command(process):
@@ -141,7 +111,7 @@ def _answers(port):
 
 @pytest.mark.parametrize("kill", range(KILLS))
 def test_a_killed_kernel_leaves_nothing_behind(kill, digits_model, tmp_path):
-    kernel = Kernel(digits_model, tmp_path)
+    kernel = Serving(digits_model, tmp_path)
     try:
         if kill == 0:
             kernel.under_load()

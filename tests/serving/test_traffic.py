@@ -161,6 +161,15 @@ def test_a_test_that_is_waited_for_with_a_line_has_the_same_result(server):
     np.testing.assert_allclose(np.sort(result.due_s), due_s, atol=1e-6)
 
 
+def test_it_has_its_turn_for_as_long_as_it_runs(server, monkeypatch, tmp_path):
+    monkeypatch.setenv("SCALETOOLKIT_TURNS", str(tmp_path))
+    run = traffic.open_loop(address(server), [(1, 5)], [0])
+    assert len(list(tmp_path.iterdir())) == 1
+    for _ in run.ticks(0.1):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_test_that_takes_too_long_says_so(server):
     with pytest.raises(traffic.LoadError, match=r"had not ended after 0\.2 s"):
         traffic.open_loop(address(server), [(600, 5)], [0]).wait(timeout_s=0.2)

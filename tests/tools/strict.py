@@ -40,34 +40,39 @@ def strict_run(notebook, time_limit_s=600, grace_s=10):
     try:
         process = _start(notebook, folder, token)
         seconds, peak_bytes = _watch(process, time_limit_s)
-        left = _left(token, folder, grace_s)
+        still_there = left(token, folder, grace_s)
         output = (folder / "output").read_text()
     finally:
-        for survivor in _marked(token):
+        for survivor in marked(token):
             survivor.kill()
         shutil.rmtree(folder, ignore_errors=True)
-    return Run(process.returncode == 0, output, seconds, peak_bytes, left)
+    return Run(process.returncode == 0, output, seconds, peak_bytes, still_there)
 
 
 def _start(notebook, folder, token):
     command = [sys.executable, "-m", "pytest", "-c", "tests/nbval.toml", "--rootdir=."]
-    environment = {name: os.environ[name] for name in os.environ if name != "SCALETOOLKIT_EVENTS"}
-    environment |= {
+    with (folder / "output").open("w") as output:
+        return subprocess.Popen(
+            [*command, str(notebook)],
+            cwd=ROOT,
+            env=environment(folder, token),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def environment(folder, token):
+    """The variables of a process that is marked and whose temporary files lie in `folder`."""
+    own = {
         "SCALETOOLKIT_PROFILE": "ci",
         "SCALETOOLKIT_RECORDS": str(folder / "records"),
         "IPYTHONDIR": str(folder / "ipython"),
         "TMPDIR": str(folder),
         MARK: token,
     }
-    with (folder / "output").open("w") as output:
-        return subprocess.Popen(
-            [*command, str(notebook)],
-            cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+    inherited = {name: os.environ[name] for name in os.environ if name != "SCALETOOLKIT_EVENTS"}
+    return inherited | own
 
 
 def _watch(process, time_limit_s):
@@ -117,7 +122,7 @@ def _family(pid):
     return usage
 
 
-def _left(token, folder, grace_s):
+def left(token, folder, grace_s):
     """What is still there when all has had `grace_s` seconds to end: a list of sentences."""
     end = time.monotonic() + grace_s
     while (left := _survivors(token, folder)) and time.monotonic() < end:
@@ -127,7 +132,7 @@ def _left(token, folder, grace_s):
 
 def _survivors(token, folder):
     folders = [f"the folder {path.name}" for path in folder.glob("scaletoolkit-*")]
-    return folders + [sentence for process in _marked(token) for sentence in _describe(process)]
+    return folders + [sentence for process in marked(token) for sentence in _describe(process)]
 
 
 def _describe(process):
@@ -140,7 +145,7 @@ def _describe(process):
         return
 
 
-def _marked(token):
+def marked(token):
     """Processes whose environment holds the token: also those that left the process tree."""
     marked = []
     for process in psutil.process_iter():

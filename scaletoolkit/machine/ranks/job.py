@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -61,30 +60,6 @@ def write(folder: Folder, function: Callable[..., object], arguments: Mapping[st
     folder.refuse_what_others_may_write()
     folder.clear()
     folder.save_job({"identity": secrets.token_hex(8), "call": call, "sources": sources})
-
-
-@contextlib.contextmanager
-def interrupts_held_back() -> Iterator[Callable[[], None]]:
-    """Delay Ctrl-C: inside the block, KeyboardInterrupt is raised only by the function this yields.
-
-    An interrupt in the middle of Popen.poll leaves Popen's lock taken, and the next wait would
-    never end. Only a main thread is ever interrupted.
-    """
-    came: list[bool] = []  # a second interrupt may come while this one is noted: no lock here
-
-    def check() -> None:
-        if came:
-            raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield check
-        return
-    before = signal.signal(signal.SIGINT, lambda *_: came.append(True))
-    try:
-        yield check
-    finally:
-        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
-    check()
 
 
 class Job:

@@ -10,10 +10,10 @@ from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from scaletoolkit.machine import hardware
+from scaletoolkit.machine import hardware, interrupts, turns
 from scaletoolkit.machine.ranks import failures
 from scaletoolkit.machine.ranks.folder import Folder, RankError
-from scaletoolkit.machine.ranks.job import Job, interrupts_held_back, torchrun, write
+from scaletoolkit.machine.ranks.job import Job, torchrun, write
 
 if TYPE_CHECKING:
     import torch
@@ -62,7 +62,7 @@ def launch(
         if not isinstance(value, Integral) or value < least:
             raise ValueError(f"{name} must be a whole number, at least {least}, got {value!r}")
     detail = choice(world_size)
-    with interrupts_held_back() as check:
+    with turns.turn("ranks"), interrupts.held_back() as check:
         job = Job(world_size, restarts)
         try:
             job.start(function, arguments)

@@ -1,15 +1,18 @@
 """A pool of worker processes for functions that stand in a notebook's cells. Labs 00 and 01."""
 
 import multiprocessing
-import signal
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from typing import Any, Self, TypeVar
 
 import cloudpickle
 
-from scaletoolkit.machine import processes
+from scaletoolkit.machine import interrupts, processes, turns
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -18,17 +21,16 @@ Result = TypeVar("Result")
 class Pool:
     """Worker processes, as a context manager.
 
-    They end with this process, however it ends, and go on when a cell is interrupted.
+    They end with this process, however it ends. After an interrupt, or when one of them has died,
+    the next use starts new ones.
     """
 
     def __init__(self, workers: int) -> None:
         if workers < 1:
             raise ValueError(f"a pool needs at least 1 worker, got {workers}")
-        self._executor = ProcessPoolExecutor(
-            workers, multiprocessing.get_context("spawn"), initializer=_begin
-        )
-        # as many waits as workers start all of them now; left alone, each starts with work for it
-        list(self._executor.map(time.sleep, [0.05] * workers))
+        self._workers = workers
+        self._executor: ProcessPoolExecutor | None = None
+        self._start()
 
     def __enter__(self) -> Self:
         return self
@@ -36,9 +38,26 @@ class Pool:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @interrupts.held_back()
+    def _start(self) -> ProcessPoolExecutor:
+        context = multiprocessing.get_context("spawn")
+        lives, self._alive = context.Pipe(duplex=False)
+        with interrupts.kept_from_children():
+            executor = ProcessPoolExecutor(self._workers, context, _begin, (lives,))
+            # as many waits as workers start all of them now; left alone, each starts with work
+            list(executor.map(time.sleep, [0.05] * self._workers))
+        self._executor = executor
+        interrupts.note(self.close)
+        return executor
+
+    @interrupts.held_back()
     def close(self) -> None:
-        """End the workers; work that has not begun is dropped."""
-        self._executor.shutdown(cancel_futures=True)
+        """End the workers, whatever they do."""
+        interrupts.forget(self.close)
+        self._alive.close()
+        if self._executor:
+            self._executor.shutdown(cancel_futures=True)
+        self._executor = None
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """function(item) for every item, in order, each on the next free worker: a list."""
@@ -47,26 +66,36 @@ class Pool:
     def stream(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """The same as `map`, one result at a time as they come due."""
         pickled = cloudpickle.dumps(function)
-        return _results([self._executor.submit(_call, pickled, item) for item in items])
+        with self._closed_by_failure():
+            executor = self._executor or self._start()
+            futures = [executor.submit(_call, pickled, item) for item in items]
+        return self._results(futures)
 
+    def _results(self, futures: list[Future[Result]]) -> Iterator[Result]:
+        """The results in order; who stops asking drops the work not begun."""
+        with self._closed_by_failure():
+            try:
+                for future in futures:
+                    yield future.result()
+            finally:
+                for future in futures:
+                    future.cancel()
 
-def _results(futures: list[Future[Result]]) -> Iterator[Result]:
-    """The results in order; who stops asking, as an interrupt does, drops the work not begun."""
-    try:
-        for future in futures:
-            yield future.result()
-    finally:
-        for future in futures:
-            future.cancel()
+    @contextmanager
+    def _closed_by_failure(self) -> Iterator[None]:
+        """End the workers when they are interrupted, for they would work on; or when one died."""
+        try:
+            yield
+        except (KeyboardInterrupt, BrokenProcessPool):
+            self.close()
+            raise
 
 
 def _call(pickled: bytes, item: object) -> Any:
     return cloudpickle.loads(pickled)(item)
 
 
-def _begin() -> None:
-    """What a worker does first: an interrupted cell's Ctrl-C reaches the whole process group."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    processes.end_with(parent.sentinel)
+def _begin(lives: Connection) -> None:
+    """What a worker does first."""
+    os.environ.pop(turns.VARIABLE, None)  # its parent waits for it, perhaps in its turn
+    processes.end_with(lives.fileno())

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from urllib.parse import urljoin
 import numpy as np
 
 from scaletoolkit import lab
-from scaletoolkit.machine import processes
+from scaletoolkit.machine import interrupts, processes, turns
 from scaletoolkit.serving.traffic.arrivals import checked, poisson
 from scaletoolkit.serving.traffic.tally import Outcome, summary
 
@@ -82,18 +83,23 @@ class LoadRun:
         path = folder / "plan.json"
         path.write_text(json.dumps(plan))
         environment = os.environ | {"SCALETOOLKIT_LOAD_PLAN": str(path)}
-        self._child = processes.Child(["-m", *command], environment)
+        with ExitStack() as stack:
+            stack.enter_context(turns.turn("load"))
+            self._child = processes.Child(["-m", *command], environment)
+            self._turn = stack.pop_all()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        interrupts.note(self.stop)
 
     def _read(self) -> None:
         """Collect the lines until the process has ended."""
-        for line in self._child.stdout:
-            if line.startswith("{"):  # other lines are remarks of Locust's
-                values = json.loads(line)
-                if not self._lines:
-                    self._began_s = time.monotonic() - values.get("time_s", 0.0)
-                self._lines.append(values)
+        with self._turn:  # it ends with the process, whether or not anybody waits for that
+            for line in self._child.stdout:
+                if line.startswith("{"):  # other lines are remarks of Locust's
+                    values = json.loads(line)
+                    if not self._lines:
+                        self._began_s = time.monotonic() - values.get("time_s", 0.0)
+                    self._lines.append(values)
 
     def rows(self) -> list[dict[str, Any]]:
         """The seconds so far, a list of dicts; safe to call while the test runs."""
@@ -115,12 +121,13 @@ class LoadRun:
             yield
             self._reader.join(every_s)
 
-    def stop(self) -> None:
-        """End the test now; what it found until then is lost."""
+    def stop(self) -> str:
+        """End the test now, what it found until then is lost: what it wrote to stderr."""
+        interrupts.forget(self.stop)
         if self.running:
             processes.kill_group(self._child.pid)
             self._reader.join()
-        self._child.end()
+        return self._child.end()
 
     def wait(self, label: str = "", timeout_s: float = 600) -> LoadResult:
         """Wait for the end: a LoadResult. label: what a line calls the seconds meanwhile.
@@ -135,7 +142,7 @@ class LoadRun:
         if self.running:
             self.stop()
             raise LoadError(f"The load test had not ended after {timeout_s:g} s.")
-        said = self._child.end()
+        said = self.stop()
         if not self._lines or "latency_ms" not in self._lines[-1]:
             raise LoadError(f"The load test ended without a result: {said[-500:]}")
         columns = {name: np.array(values) for name, values in self._lines[-1].items()}

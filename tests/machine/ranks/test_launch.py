@@ -17,8 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from scaletoolkit.machine import hardware, ranks
-from scaletoolkit.machine.ranks.job import interrupts_held_back
+from scaletoolkit.machine import hardware, interrupts, ranks
 
 FAULTS = int(os.environ.get("SCALETOOLKIT_FAULTS", "1"))
 STEPS = 20
@@ -197,7 +196,7 @@ def test_an_interrupt_waits_for_a_good_moment():
     reached = []
 
     def interrupted():
-        with interrupts_held_back() as check:
+        with interrupts.held_back() as check:
             signal.raise_signal(signal.SIGINT)
             reached.append("the next line")
             check()
