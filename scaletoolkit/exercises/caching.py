@@ -254,7 +254,7 @@ STALE_SHARE = Exercise(
 
 
 def gain_ahead(rate, period, cost_batch, cost_single):
-    asked_for = 1 - math.exp(-rate * period)
+    asked_for = 1 - np.exp(-rate * period)
     return asked_for * cost_single - cost_batch
 
 
