@@ -225,9 +225,6 @@ GAIN_AHEAD = Exercise(
         "it is compared with having no cache": lambda rate, period, cost_batch, cost_single: (
             rate * period * cost_single - cost_batch
         ),
-        "everybody is taken to come": lambda rate, period, cost_batch, cost_single: (
-            cost_single - cost_batch
-        ),
         "an answer in a batch is taken to cost as much as one alone": (
             lambda rate, period, cost_batch, cost_single: -math.exp(-rate * period) * cost_single
         ),
@@ -241,7 +238,6 @@ GAIN_AHEAD = Exercise(
         Case("nobody ever comes, 1 in a batch, 8 alone", (0, 1, 1, 8), -1),
         Case("7 times a day, a week: nearly certain", (7, 7, 1, 8), 7),
         Case("once a day, a day, 1 in a batch, 8 alone", (1, 1, 1, 8), 8 - 8 / math.e - 1),
-        Case("the same, but a batch saves little: 7", (1, 1, 7, 8), 1 - 8 / math.e),
     ),
     draw=_draw_costs,
 )
