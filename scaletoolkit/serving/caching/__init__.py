@@ -8,12 +8,7 @@ expiry       what happens when a kept answer ends, or its model does: laws, and 
 precomputed  answers made in batches ahead, in one file that is replaced whole
 """
 
-from scaletoolkit.serving.caching.expiry import (
-    refresh_early,
-    simulate_expiry,
-    stale_share,
-    ttl_hit_ratio,
-)
+from scaletoolkit.serving.caching.expiry import simulate_expiry, stale_share, ttl_hit_ratio
 from scaletoolkit.serving.caching.flight import SingleFlight, play
 from scaletoolkit.serving.caching.keys import key
 from scaletoolkit.serving.caching.policies import POLICIES, hit_ratio
@@ -30,7 +25,6 @@ __all__ = [
     "key",
     "play",
     "precompute",
-    "refresh_early",
     "simulate_expiry",
     "stale_share",
     "ttl_hit_ratio",

@@ -9,7 +9,7 @@ import heapq
 import numpy as np
 from numpy.typing import ArrayLike
 
-from scaletoolkit import laws
+from scaletoolkit.laws import early_refresh_probability
 
 
 def ttl_hit_ratio(rates: ArrayLike, ttl: float) -> float:
@@ -33,11 +33,6 @@ def stale_share(rates: ArrayLike, ttl: float, age: float) -> float:
     return float((rate * rate * left / (1 + rate * ttl)).sum() / rate.sum())
 
 
-def refresh_early(ttl_left_s: float, work_s: float, draw: float, beta: float = 1.0) -> bool:
-    """Whether one request shall renew a value that still holds (XFetch); draw: in [0, 1)."""
-    return beta > 0 and draw < laws.early_refresh_probability(ttl_left_s, work_s, beta)
-
-
 def simulate_expiry(
     work_s: float, ttl_s: float, flight: bool, beta: float, seed: int = 0
 ) -> tuple[int, int]:
@@ -59,8 +54,8 @@ def simulate_expiry(
             end_s = max(end_s, heapq.heappop(running) + ttl_s)
         over = now_s >= end_s
         waited += int(over)
-        wanted = over or refresh_early(end_s - now_s, work_s, chance, beta)
-        if wanted and not (flight and running):
+        early = beta > 0 and chance < early_refresh_probability(end_s - now_s, work_s, beta)
+        if (over or early) and not (flight and running):
             calls += 1
             heapq.heappush(running, now_s + work_s)
     return calls, waited

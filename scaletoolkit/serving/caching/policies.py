@@ -6,16 +6,8 @@ those of libCacheSim.
 """
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Hashable, Iterable
 from itertools import islice
-from typing import Protocol
-
-
-class Policy(Protocol):
-    """A cache that keeps no values, only says what it would have had."""
-
-    def access(self, key: Hashable) -> bool:
-        """Whether the key was in the cache."""
 
 
 class Fifo:
@@ -35,20 +27,13 @@ class Fifo:
         return False
 
 
-class Lru:
+class Lru(Fifo):
     """Gives up what was not asked for the longest."""
-
-    def __init__(self, items: int) -> None:
-        self._items = items
-        self._order: OrderedDict[Hashable, None] = OrderedDict()
 
     def access(self, key: Hashable) -> bool:
         """Whether the key was in the cache."""
-        hit = key in self._order
-        if not hit and len(self._order) == self._items:
-            self._order.popitem(last=False)
-        self._order[key] = None
-        self._order.move_to_end(key)
+        hit = super().access(key)
+        self._queue.move_to_end(key)
         return hit
 
 
@@ -115,12 +100,8 @@ class Sieve:
                 self._behind = OrderedDict()
 
 
-POLICIES: dict[str, Callable[[int], Policy]] = {
-    "FIFO": Fifo,
-    "LRU": Lru,
-    "LFU": Lfu,
-    "SIEVE": Sieve,
-}
+Policy = Fifo | Lfu | Sieve
+POLICIES: dict[str, type[Policy]] = {"FIFO": Fifo, "LRU": Lru, "LFU": Lfu, "SIEVE": Sieve}
 
 
 def hit_ratio(policy: Policy, trace: Iterable[Hashable], skip: int = 0) -> float:
