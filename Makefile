@@ -1,4 +1,4 @@
-# make start   open the labs in JupyterLab       make labs    run and store every lab (or LAB=01)
+# make start   open your copy of a lab           make labs    run and store every lab (or LAB=01)
 # make check   the quick checks, two minutes     make bench   measure; writes data/bench.md
 # make test    run every check                   make docs    pages from the docstrings
 # make clean   remove what was installed and generated
@@ -8,7 +8,8 @@
 #                                from PyTorch's own index. What came is checked afterwards. Where
 #                                that index cannot be reached the set-up stops (only this was seen;
 #                                the download itself could not be tried where this was written).
-#            LAB=01              one lab for `make labs`
+#            LAB=01              one lab for `make labs`, and which for `make start`; without it
+#                                the lab that you were last in, at first lab 00
 
 PYTHON ?= python3
 TORCH ?=
@@ -19,21 +20,13 @@ READY := .venv/ready$(if $(TORCH),-$(TORCH))
 # Compiled at once: else the first lab that exports a model compiles a thousand files while it runs.
 UV_INSTALL := $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode \
 	--constraint constraints.txt --build-constraints constraints.txt
-FIRST := labs/00_start_here.ipynb
 $(if $(filter-out cpu,$(TORCH)),$(error TORCH can only be cpu; it is "$(TORCH)"))
-# Jupyter refuses to run as root unless told; containers often are.
-AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
-
-# Nothing is asked of the internet: no news of Jupyter, no newer version.
-LAB_OPTIONS := --ip=127.0.0.1 --LabApp.default_url=/lab/tree/$(FIRST) --LabApp.news_url=None \
-	--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate $(AS_ROOT)
 
 .PHONY: start check form test labs bench docs clean
 .DELETE_ON_ERROR:
 
 start: $(READY)
-	@echo "JupyterLab opens in your browser. Where there is none, open the address that it prints."
-	$(BIN)/jupyter lab $(LAB_OPTIONS)
+	$(BIN)/python -m scaletoolkit start $(LAB) --open
 
 check: form
 	$(BIN)/python -m pytest -m "not slow" --durations=5

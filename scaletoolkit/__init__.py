@@ -6,6 +6,7 @@ Importing the package imports none of them, so it costs nothing. Arrows go down 
 on top      service    the model server, by process: in the notebook, gateway/, replica/
             cluster    where it goes next: KEDA, Ray, Triton
             exercises  one file a lab, named like its notebook
+            copies     the labs' notebooks, and a learner's own copy of them, kept up to date
             commands   a file a command; `__main__` finds it
 axes        data       events, partitions, sampling, increments (labs 01, 02)
             training   models, gradients, a loader (lab 03)

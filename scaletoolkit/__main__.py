@@ -1,4 +1,4 @@
-"""`python -m scaletoolkit doctor | list | run 01 | hpa`: finds the command, and runs it.
+"""`python -m scaletoolkit start | update | list | run 01 …`: finds the command, and runs it.
 
 Exit status: 0 all is well; 1 a lab or a check failed; 2 it could not start; 130 interrupted.
 """

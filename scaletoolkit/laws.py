@@ -83,9 +83,8 @@ class UslFit:
 def fit_usl(workers: ArrayLike, rates: ArrayLike) -> UslFit:
     """Fit the USL to measured rates by least squares: a UslFit.
 
-    workers: counts, at least three different ones; rates: work done per second at each, above 0;
-    else ValueError. Errors are one standard deviation from the curvature at the best fit, and
-    infinite with three points.
+    workers: three or more different counts; rates: work per second, above 0; else ValueError.
+    Errors are one standard deviation from the curvature at the best fit, infinite with 3 points.
     """
     counts = np.asarray(workers, dtype=float)
     measured = np.asarray(rates, dtype=float)
@@ -106,8 +105,7 @@ def fit_usl(workers: ArrayLike, rates: ArrayLike) -> UslFit:
 def fit_amdahl(workers: ArrayLike, seconds: ArrayLike) -> tuple[float, float]:
     """The serial fraction that fits measured seconds best, and its standard error: (s, error).
 
-    Fits T(n) = T(1) (s + (1 - s) / n) by least squares, with T(1) free. Raises ValueError where
-    there are not two different worker counts.
+    T(n) = T(1) (s + (1 - s) / n), with T(1) free. ValueError without two different counts.
     """
     counts = np.asarray(workers, dtype=float)
     measured = np.asarray(seconds, dtype=float)
@@ -155,15 +153,12 @@ class Queue:
 
 def _utilization(arrival_rate: float, service_rate: float, servers: int) -> float:
     if arrival_rate < 0 or service_rate <= 0 or servers < 1:
-        raise ValueError(
-            "a queue needs a rate of arrivals ≥ 0, of service > 0 and a server, "
-            f"got {arrival_rate}, {service_rate} and {servers}"
-        )
+        needs = "a queue needs a rate of arrivals ≥ 0, of service > 0 and a server"
+        raise ValueError(f"{needs}, got {arrival_rate}, {service_rate} and {servers}")
     utilization = arrival_rate / (servers * service_rate)
     if utilization >= 1:
-        raise ValueError(
-            f"utilization is {utilization:.3g}: at 1 or more the queue grows without end"
-        )
+        grows = "at 1 or more the queue grows without end"
+        raise ValueError(f"utilization is {utilization:.3g}: {grows}")
     return utilization
 
 
@@ -208,11 +203,10 @@ def zipf(items: int, exponent: float = 1.0) -> Array:
 
 
 def che_lru(probabilities: ArrayLike, cache_items: int) -> tuple[float, float]:
-    """Hit ratio of an LRU cache under independent requests, and its characteristic time.
+    """(hit ratio, characteristic time t in requests) of an LRU cache under independent requests.
 
-    Returns (hit_ratio, characteristic_time in requests). The time t solves Σ(1 - exp(-p t)) =
-    cache size; a size of 0 or of all items raises ValueError. Source: H. Che, Y. Tung, Z. Wang,
-    IEEE JSAC 20(7), 2002.
+    Σ(1 - exp(-p t)) = cache size; a size of 0 or of all items raises ValueError. Source: H. Che,
+    Y. Tung, Z. Wang, IEEE JSAC 20(7), 2002.
     """
     from scipy.optimize import brentq
 

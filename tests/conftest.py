@@ -23,6 +23,9 @@ settings.load_profile("scaletoolkit")
 SLOW = (
     "commands/test_main.py::test_interrupting",
     "commands/test_run.py",
+    "commands/test_start.py::test_it_opens",
+    "copies/test_edition.py::test_run_all",
+    "copies/test_merge.py",
     "machine/ranks/",
     "machine/test_interrupts.py",
     "service/test_autoscaler.py::test_the_size_follows",
@@ -49,6 +52,14 @@ def pytest_collection_modifyitems(items):
         kinds = {mark.name for mark in item.iter_markers()}
         if name.startswith(SLOW) or kinds & {"labs", "browser"}:
             item.add_marker("slow")
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A small course of its own, with `my/` beside it."""
+    from tools.course import Course
+
+    return Course(tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from tools import driver
 from tools.listeners import beyond_loopback, watched
 
+CONTENT = [[".jp-Notebook .jp-RenderedMarkdown"], [".jp-Notebook .jp-OutputArea-output"]]
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]}
+NO_ALT = "() => document.querySelectorAll('.jp-OutputArea-output img')[0].removeAttribute('alt')"
 LAB = next(iter(sorted(driver.LABS.glob("01_*.ipynb"))), None)
 SCREENSHOTS = os.environ.get("SCALETOOLKIT_SCREENSHOTS")
 
@@ -103,3 +107,20 @@ def test_the_live_picture_changes_while_the_load_test_runs():
         assert driver.errors(page) == []
         assert len(seen) > 10
         assert page.outside == []
+
+
+def barriers(page):
+    """What axe-core finds in the texts and outputs of the open notebook: names of its rules."""
+    results = Axe().run(page, {"include": CONTENT}, RULES)
+    return [violation["id"] for violation in results.response["violations"]]
+
+
+def test_no_lab_shuts_anybody_out_in_the_light_or_in_the_dark():
+    with driver.server() as address, driver.browser() as page:
+        for path in sorted(driver.LABS.glob("*.ipynb")):
+            driver.open_notebook(page, address(path.name))
+            for theme in ("JupyterLab Light", "JupyterLab Dark"):
+                driver.theme(page, theme)
+                assert barriers(page) == [], f"{path.stem}, {theme}"
+        page.evaluate(NO_ALT)
+        assert barriers(page) == ["image-alt"]

@@ -64,7 +64,7 @@ def test_an_update_keeps_the_environment_unless_it_is_interrupted(folder):
     assert not kept.exists()
 
 
-def test_make_start_listens_on_loopback_and_asks_for_no_news(folder):
-    said = run(folder, "-n", "start").stdout
-    for option in ("--ip=127.0.0.1", "news_url=None", "NeverCheckForUpdate"):
-        assert option in said
+@pytest.mark.parametrize(("words", "lab"), [([], ""), (["LAB=03"], "03")])
+def test_make_start_opens_a_copy(folder, words, lab):
+    said = run(folder, "-n", "start", *words).stdout.splitlines()[-1]
+    assert said.split() == [".venv/bin/python", *f"-m scaletoolkit start {lab} --open".split()]

@@ -78,7 +78,9 @@ def test_it_says_its_version(bin_folder, tmp_path):
     assert said == (0, f"{scaletoolkit.__version__}\n")
 
 
-@pytest.mark.parametrize("command", [["list"], ["run", "01"]])
+@pytest.mark.parametrize(
+    "command", [["list"], ["run", "01"], ["start"], ["update"], ["reset", "1"]]
+)
 def test_it_says_in_one_sentence_where_the_labs_are(bin_folder, tmp_path, command):
     status, said = call(bin_folder / "scaletoolkit", *command, cwd=tmp_path)
     assert status == 2

@@ -2,18 +2,18 @@
 
 from typing import Any
 
-from scaletoolkit.serving.autoscaling import Metric, Rules, Spec
+from scaletoolkit.serving.autoscaling import Metric, Spec
 from scaletoolkit.serving.autoscaling.manifest import quantity
+from scaletoolkit.serving.autoscaling.manifest.spec import Rules
 
 Manifest = dict[str, Any]  # YAML, as nested as it comes
 PROMETHEUS = "http://prometheus-server.monitoring.svc"
 
 
-def scaled_object(spec: Spec, server_address: str = PROMETHEUS) -> tuple[Manifest, list[str]]:
+def scaled_object(spec: Spec) -> tuple[Manifest, list[str]]:
     """The spec as a KEDA ScaledObject over a Prometheus server: (manifest, losses).
 
-    KEDA writes a HorizontalPodAutoscaler itself, so behavior carries over; per-pod metrics become
-    Prometheus queries summed over the pods.
+    Behavior carries over; per-pod metrics become Prometheus queries summed over the pods.
     """
     losses = ["KEDA polls its triggers every 30 s unless pollingInterval says otherwise."]
     if any(metric.type == "Pods" for metric in spec.metrics):
@@ -33,14 +33,14 @@ def scaled_object(spec: Spec, server_address: str = PROMETHEUS) -> tuple[Manifes
             "scaleTargetRef": {"kind": kind, "name": name},
             "minReplicaCount": spec.min_replicas,
             "maxReplicaCount": spec.max_replicas,
-            "triggers": [_trigger(metric, server_address) for metric in spec.metrics],
+            "triggers": [_trigger(metric) for metric in spec.metrics],
             **advanced,
         },
     }
     return manifest, losses
 
 
-def _trigger(metric: Metric, server_address: str) -> Manifest:
+def _trigger(metric: Metric) -> Manifest:
     if metric.type in ("Resource", "ContainerResource"):
         value = metric.target
         text = str(value) if metric.target_type == "Utilization" else quantity.text(value)
@@ -54,7 +54,7 @@ def _trigger(metric: Metric, server_address: str) -> Manifest:
         "type": "prometheus",
         "metricType": metric.target_type,
         "metadata": {
-            "serverAddress": server_address,
+            "serverAddress": PROMETHEUS,
             "query": f"sum({metric.name})",
             "threshold": f"{metric.target / 1000:g}",
         },

@@ -26,15 +26,8 @@ def autoscaling_config(spec: Spec) -> tuple[dict[str, float], list[str]]:
         "max_replicas": spec.max_replicas,
         "target_ongoing_requests": queue.target / 1000,
     }
-    return config | _delays(spec), [*LOSSES, *dropped]
-
-
-def _delays(spec: Spec) -> dict[str, float]:
-    """The stabilization windows that the manifest sets itself, by Ray's names for them."""
-    if spec.behavior is None:
-        return {}
-    windows_s = {
-        "upscale_delay_s": spec.behavior.scale_up.stabilization_window_s,
-        "downscale_delay_s": spec.behavior.scale_down.stabilization_window_s,
-    }
-    return {name: window_s for name, window_s in windows_s.items() if window_s is not None}
+    if spec.behavior is not None:
+        windows = zip(("upscale_delay_s", "downscale_delay_s"), spec.behavior, strict=True)
+        windows_s = {name: rules.stabilization_window_s for name, rules in windows}
+        config |= {name: window_s for name, window_s in windows_s.items() if window_s is not None}
+    return config, [*LOSSES, *dropped]

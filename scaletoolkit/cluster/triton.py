@@ -42,8 +42,7 @@ DROPPED = {
 def config(settings: Settings) -> tuple[str, list[str]]:
     """Settings as Triton's config.pbtxt: (text, losses), the sentences that say what is lost.
 
-    The text belongs beside a folder `1` that holds model.onnx. KIND_AUTO takes a GPU where there is
-    one. Source of the fields: triton-inference-server/common, protobuf/model_config.proto.
+    It belongs beside a folder `1` with model.onnx. Source: Triton's protobuf/model_config.proto.
     """
     model = settings.model
     text = CONFIG.format(

@@ -22,7 +22,6 @@ MEMORY_BYTES = 4 * 10**9
 INSTALL = f"{sys.executable} -m pip install"
 CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"  # in a checkout, not in a wheel
 CONSTRAINED = f"{INSTALL} --constraint {CONSTRAINTS}" if CONSTRAINTS.exists() else INSTALL
-OPTIONAL = {"ray": "labs 01 and 12 show their cluster cells without running them"}
 
 
 @dataclass(frozen=True)
@@ -103,9 +102,8 @@ def _package(name: str, at_least: str) -> Finding | None:
     if here and _numbers(here) >= _numbers(at_least):
         return None
     state = f"{here} is too old" if here else "it is not installed"
-    return Finding(
-        f"{name} {at_least} or newer is needed; {state}.", f"Run: {INSTALL} '{name}>={at_least}'"
-    )
+    remedy = f"Run: {INSTALL} '{name}>={at_least}'"
+    return Finding(f"{name} {at_least} or newer is needed; {state}.", remedy)
 
 
 def _numbers(text: str) -> list[int]:
@@ -113,13 +111,12 @@ def _numbers(text: str) -> list[int]:
     return [int(number) for number in re.split(r"[^\d.]", text)[0].strip(".").split(".")]
 
 
-def optional() -> list[Finding]:
-    """A finding, none of which stops a lab, for every optional package that is not here."""
-    return [
-        Finding(f"{name} is not installed: {effect}.", f"Run: {CONSTRAINED} {name}", stops=False)
-        for name, effect in OPTIONAL.items()
-        if hardware.package_version(name) is None
-    ]
+def ray() -> list[Finding]:
+    """A finding, which stops no lab, where Ray is not here."""
+    if hardware.package_version("ray"):
+        return []
+    effect = "ray is not installed: labs 01 and 12 show their cluster cells without running them."
+    return [Finding(effect, f"Run: {CONSTRAINED} ray", stops=False)]
 
 
 def kernel() -> list[Finding]:
@@ -168,11 +165,12 @@ def _existing(folder: Path) -> Path:
 def cpu_only() -> list[Finding]:
     """A finding where PyTorch is not the CPU build that was asked for."""
     build = torch_build()
+    if build == "CPU":
+        return []
     remedy = "Run `make clean`, then the same command where PyTorch's CPU index can be reached."
-    finding = Finding(f"A CPU build of PyTorch was asked for; this one is for {build}.", remedy)
-    return [] if build == "CPU" else [finding]
+    return [Finding(f"A CPU build of PyTorch was asked for; this one is for {build}.", remedy)]
 
 
 def findings() -> list[Finding]:
     """Everything that is missing here; the later checks need the packages of the first."""
-    return packages() or [*kernel(), *torch_fits(), *room(), *optional()]
+    return packages() or [*kernel(), *torch_fits(), *room(), *ray()]

@@ -61,8 +61,7 @@ def _replay(options: argparse.Namespace, flags: Flags) -> Replay:
         raise ValueError(f"objective_s must be a positive number of seconds, got {objective_s}")
     spec = autoscaling.parse(_read(options.manifest, "manifest"))
     text = _read(options.traffic, "traffic").decode("utf-8-sig", errors="replace")
-    setting = autoscaling.Setting(signals=signals)
-    return autoscaling.simulate(spec, read_traffic(text), capacity, flags, setting=setting)
+    return autoscaling.simulate(spec, read_traffic(text), capacity, flags, signals=signals)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -100,20 +99,14 @@ def _rows(replay: Replay, objective_s: float) -> list[dict[str, object]]:
     late = replay.wait_s + replay.capacity.service_s > objective_s
     return [
         {
-            "from": _clock(part[0] * replay.tick_s),
+            "from": f"{part[0] // 3600:02}:{part[0] // 60 % 60:02}:{part[0] % 60:02}",
             "requests": float(replay.arrivals_per_s[part].mean()),
             "replicas": f"{replay.replicas[part].min()} to {replay.replicas[part].max()}",
             "longest queue": round(float(replay.queue[part].max())),
-            "seconds too slow": round(float(late[part].sum() * replay.tick_s)),
+            "seconds too slow": round(float(late[part].sum())),
         }
         for part in parts
     ]
-
-
-def _clock(time_s: float) -> str:
-    minutes, seconds = divmod(int(time_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02}:{minutes:02}:{seconds:02}"
 
 
 def _draw(replay: Replay, path: Path) -> None:

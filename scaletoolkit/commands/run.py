@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaletoolkit import lab
-from scaletoolkit.commands.list import LABS, Cell, find, headings
+from scaletoolkit.copies.labs import LABS, Cell, find, headings
 from scaletoolkit.lab.profile import PROFILES
 from scaletoolkit.lab.records import REFERENCE
 

@@ -1,8 +1,7 @@
 """Totals that follow updates and deletes, on Delta Lake's change data feed. Lab 02.
 
-A changed row comes as two signed ones: what it was (−1) and what it is (+1). Counts and sums can
-take a row back; a HyperLogLog sketch cannot, so it stays out of here. The version up to which the
-totals count travels in the same Delta commit as the totals: exactly once, whenever the job dies.
+A changed row comes as two signed ones: what it was (−1) and what it is (+1). The version up to
+which the totals count is in the same Delta commit: exactly once, whenever the job dies.
 """
 
 from collections.abc import Iterable

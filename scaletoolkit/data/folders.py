@@ -17,8 +17,7 @@ from scaletoolkit import lab
 def alone(target: Path, label: str) -> Iterator[None]:
     """Hold the lock of a file or folder that is about to be written; the next process waits.
 
-    label: the line that a waiting process shows. The lock is a file beside the target. It is free
-    again when its holder leaves the block, and also when its holder is killed.
+    label: the line that it shows. The lock, a file beside the target, ends with its holder.
     """
     target = target.resolve()
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,7 @@
 """The same work never done twice: an aggregate that grows by what is new. Lab 02.
 
-An aggregate holds whole numbers and text only: two of them are equal or they are not, without a
-tolerance. A state is ONE JSON file, so that what has been counted and which files it came from can
-never disagree.
+An aggregate holds whole numbers and text only: two of them are equal, or they are not. A state is
+ONE JSON file, so that what has been counted and the files that it came from never disagree.
 
 `python -m scaletoolkit.data.incremental LANDING STATE` is the job for a scheduler: kill it whenever
 you like and start it again.
@@ -107,10 +106,9 @@ def load(path: str | Path) -> State:
 
 
 def commit(state: State, path: str | Path) -> None:
-    """Replace the state file as a whole: whoever reads it sees the old state or the new one.
+    """Replace the state file as a whole, also in a power cut. One writer at a time.
 
-    fsync before the rename, so that after a power cut the new name cannot stand on missing bytes;
-    fsync of the folder after it, so that the rename itself lasts. One writer at a time.
+    The bytes are on disk before the file gets its name, and the name is on disk at the end.
     """
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
@@ -121,10 +119,7 @@ def commit(state: State, path: str | Path) -> None:
 
 
 def pending(landing: str | Path, state: State) -> list[Path]:
-    """The landed Parquet files that the ledger does not name, sorted by name.
-
-    A ledger and not a watermark: a file that comes late is simply a file that is not in it.
-    """
+    """The landed Parquet files that the ledger does not name, sorted by name; late ones too."""
     done = set(state["ledger"])
     return [file for file in sorted(Path(landing).glob("*.parquet")) if file.name not in done]
 
@@ -143,10 +138,9 @@ class Update:
 def update(
     landing: str | Path, path: str | Path, filesystem: fs.FileSystem | None = None
 ) -> Update:
-    """Fold every new file of `landing` into the state at `path`.
+    """Fold every new file of `landing` into the state at `path`, one commit a file.
 
-    One commit a file: killed at any moment it has counted each file once or not at all, and the
-    next call goes on from there. A second updater waits for the first; landed files never change.
+    Killed at any moment it has counted each once or not at all. A second updater waits.
     """
     with folders.alone(Path(path), WAITING):
         state = load(path)

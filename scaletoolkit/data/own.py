@@ -35,11 +35,10 @@ def adopt(
 ) -> Path:
     """Put a learner's own Parquet or CSV files in the labs' form. Returns the new folder.
 
-    time, geography, entity: the columns that become event_time, country and user_id; value: an
-    amount that becomes price_cents. Other columns keep their names. For New York's yellow taxi
-    trips: time="tpep_pickup_datetime", geography="PULocationID", entity="VendorID",
-    value="total_amount". Entities that are no whole numbers become 63-bit hashes. An earlier
-    adopted folder is replaced. Raises LabError for files or columns that cannot be adopted.
+    time, geography, entity: the columns that become event_time, country and user_id, a hash where
+    it is no whole number. value: an amount that becomes price_cents. For New York's yellow taxis:
+    time="tpep_pickup_datetime", geography="PULocationID", entity="VendorID", value="total_amount".
+    An earlier adopted folder is replaced. LabError for files or columns that cannot be adopted.
     """
     roles = Roles(time, geography, entity, value)
     folder = Path(folder)
@@ -47,10 +46,8 @@ def adopt(
     data = _open(source)
     for role, column in roles._asdict().items():
         if column and column not in data.schema.names:
-            raise lab.LabError(
-                f"The {role} column {column!r} is not in {Path(source).name}; "
-                f"its columns are {', '.join(data.schema.names)}."
-            )
+            there = f"{Path(source).name}; its columns are {', '.join(data.schema.names)}"
+            raise lab.LabError(f"The {role} column {column!r} is not in {there}.")
     label = f"another process is writing {folder.name}"
     with folders.alone(folder, label), folders.replaced(folder) as partial:
         _write(data, partial, roles)
@@ -62,10 +59,8 @@ def _check_target(source: Path, folder: Path) -> None:
     there = source.resolve()
     target = folder.resolve()
     if there.is_relative_to(target) or target.is_relative_to(there):
-        raise lab.LabError(
-            f"The adopted data needs a folder of its own: {folder} is {source}, or one holds the "
-            "other."
-        )
+        why = f"{folder} is {source}, or one holds the other"
+        raise lab.LabError(f"The adopted data needs a folder of its own: {why}.")
     if not folder.exists() or not any(folder.iterdir()):
         return
     description = folder / DESCRIPTION

@@ -129,10 +129,9 @@ def rows_per_partition(folder: str | Path) -> list[int]:
 
 
 def question(about: str, value: str | int, layout: str) -> pc.Expression:
-    """The rows that a question is about, in the form that suits the layout.
+    """The rows that a question is about, by the partition key where the layout has it.
 
-    about: "day", "country" or "user_id". Only the reader knows that a day has a folder and a user
-    a bucket, so the expression names the partition key where the layout has it.
+    about: "day", "country" or "user_id". Only the reader knows that a user has a bucket.
     """
     if about == "day":
         if layout == "by day":
@@ -184,8 +183,7 @@ def scan(
 def column_bytes(table: pa.Table, column: str, encoding: str = "PLAIN") -> int:
     """The compressed size in bytes of one column under one Parquet encoding.
 
-    encoding: "PLAIN", "DICTIONARY" (falls back to plain when the dictionary grows too large),
-    "DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT" or another of Parquet's.
+    encoding: "PLAIN", "DICTIONARY" (plain where it grows too large) or another of Parquet's.
     """
     sink = pa.BufferOutputStream()
     dictionary = encoding == "DICTIONARY"
@@ -214,8 +212,7 @@ def partial_aggregate(
 ) -> pa.Table:
     """Events and revenue by day and country of one file, folder or dataset: a small table.
 
-    Columns day, country, events, price_cents; `where` keeps some rows only. Streams: memory does
-    not grow with the data.
+    Columns day, country, events, price_cents; `where` keeps some rows only. Memory is bounded.
     """
     data = file if isinstance(file, ds.Dataset) else ds.dataset(file)
     columns = ["event_time", "country", "price_cents"]

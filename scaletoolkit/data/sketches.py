@@ -30,11 +30,10 @@ def hashed(numbers: npt.ArrayLike) -> npt.NDArray[np.uint64]:
 
 
 def of_groups(groups: Numbers, numbers: npt.ArrayLike, group_count: int) -> list[str]:
-    """A HyperLogLog sketch, a text, of the distinct numbers of each group.
+    """A HyperLogLog sketch, a text, of the distinct numbers of each group (0 … group_count - 1).
 
-    groups: for each number its group, 0 … group_count - 1. A sketch has a character for each of
-    its 2048 buckets: "0" plus the longest run of leading zeros, plus one, in the hashes that fell
-    there. Source: P. Flajolet and others, AofA 2007.
+    A character for each of 2048 buckets: "0" plus the longest run of leading zeros, plus one, in
+    the hashes that fell there. Source: P. Flajolet and others, AofA 2007.
     """
     bits = hashed(numbers)
     bucket = (bits >> np.uint64(TAIL_BITS)).astype(np.int64)

@@ -63,14 +63,13 @@ def claim(sentence: str, holds: object) -> None:
 
 
 def _whose() -> str:
-    """The learner's own functions that are in use, one of which may be why a claim fails."""
+    """The learner's own functions that are in use: a failing claim says so."""
     yours = [name for name, whose in record()["in_use"].items() if whose == "yours"]
     if not yours:
         return ""
-    names = " and ".join(yours)
     return (
-        f" (Your function for {names} is in use here; "
-        f'exercise.check("{yours[-1]}", …) says more about it.)'
+        f" (Your function for {' and '.join(yours)} is in use here; each of its answers was "
+        "checked when it was given.)"
     )
 
 

@@ -35,19 +35,13 @@ def gpus() -> int:
 
 
 def device(local_rank: int = 0) -> str:
-    """Where tensors should live: "cuda:<n>" where there is a GPU, else "cpu".
-
-    Ranks that outnumber the GPUs share them, one after the other.
-    """
+    """Where tensors should live: "cuda:<n>", GPUs in turn over the ranks, or "cpu" without one."""
     count = gpus()
     return f"cuda:{local_rank % count}" if count else "cpu"
 
 
 def backend(world_size: int) -> str:
-    """What carries messages between ranks: "nccl" where each rank has its own GPU, else "gloo".
-
-    NCCL refuses two ranks on one GPU; gloo takes CPU tensors and shared GPUs.
-    """
+    """What carries messages between ranks: "nccl" where each rank has its own GPU, else "gloo"."""
     if world_size < 1:
         raise ValueError(f"world_size must be at least 1, got {world_size}")
     return "nccl" if gpus() >= world_size else "gloo"

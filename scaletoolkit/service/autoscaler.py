@@ -3,7 +3,6 @@
 import math
 import threading
 import time
-from collections.abc import Mapping
 
 from scaletoolkit.service.observation import Observation, ReplicaFacts
 from scaletoolkit.service.server import Server
@@ -18,7 +17,7 @@ class Autoscaler:
     began_s: when it began, on `time.monotonic`. rows: a dict for each sync: time_s since then,
     queue_length (averaged since the sync before), cpu_percent of what the ready replicas ask for,
     ready, replicas (the size from now on). decisions: the Decision of each. `speed`: how many of
-    the manifest's seconds pass in one second of the clock. signals: see `workload.wire`.
+    the manifest's seconds pass in one second of the clock.
     """
 
     def __init__(
@@ -27,7 +26,6 @@ class Autoscaler:
         spec: autoscaling.Spec,
         speed: float = 1.0,
         flags: autoscaling.Flags = autoscaling.FLAGS,
-        signals: Mapping[str, str] | None = None,
     ) -> None:
         self.rows: list[dict[str, float]] = []
         self.decisions: list[autoscaling.Decision] = []
@@ -35,12 +33,11 @@ class Autoscaler:
         self._failure: Exception | None = None
         self._server = server
         self._stop = threading.Event()
-        self._view = View(spec, server.settings.cpu_milli or 1000, speed, signals)
+        self._view = View(spec, server.settings.cpu_milli or 1000, speed)
         self._period_s = flags.sync_period_s / speed
         controller = autoscaling.Controller(spec, flags)
-        self._syncs = autoscaling.live(
-            controller, self._read, server.resize, self._stop.wait, speed
-        )
+        wait = self._stop.wait
+        self._syncs = autoscaling.live(controller, self._read, server.resize, wait, speed)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -70,7 +67,7 @@ class Autoscaler:
 
     def _read(self, now_s: float) -> autoscaling.Seen:
         observation = self._server.observe()
-        ready = _ready(observation)
+        ready = observation.ready
         used_milli = sum(replica["cpu_milli"] for replica in ready)
         row = {
             "time_s": time.monotonic() - self.began_s,
@@ -84,24 +81,17 @@ class Autoscaler:
 
 
 class View:
-    """Makes of an Observation what `reconcile` takes.
+    """Makes of an Observation what `reconcile` takes; remembers since when replicas were there.
 
-    It remembers when each replica was first seen, and first seen ready; what is ready at the first
-    look has been so for ever.
+    What is ready at the first look has been so for ever.
     """
 
-    def __init__(
-        self,
-        spec: autoscaling.Spec,
-        request_milli: int,
-        speed: float = 1.0,
-        signals: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, spec: autoscaling.Spec, request_milli: int, speed: float = 1.0) -> None:
         self.request_milli = request_milli
         self._speed = speed
         names = containers(spec)
         self._requests = {name: {"cpu": request_milli // len(names)} for name in names}
-        self._feeds = wire(spec, signals)
+        self._feeds = wire(spec)
         self._started_s: dict[str, float] = {}
         self._ready_since_s: dict[str, float] = {}
         self._first = True
@@ -132,7 +122,7 @@ class View:
         )
 
     def _reading(self, kind: str, signal: str, observation: Observation, now_s: float) -> Reading:
-        ready = _ready(observation)
+        ready = observation.ready
         if signal == "cpu":
             window_s = observation.period_s * self._speed
             return {
@@ -146,8 +136,3 @@ class View:
         if kind in ("Object", "External"):
             return round(total_milli)
         return {replica["name"]: round(total_milli / len(ready)) for replica in ready}
-
-
-def _ready(observation: Observation) -> list[ReplicaFacts]:
-    """The replicas that can take a batch."""
-    return [replica for replica in observation.replicas if replica["state"] == "ready"]

@@ -33,10 +33,7 @@ def pack(header: Mapping[str, object], body: bytes = b"") -> bytes:
 
 
 async def read(reader: asyncio.StreamReader) -> tuple[Header, bytes]:
-    """The next frame of an asyncio stream: (header, body).
-
-    Raises EOFError when the connection has ended, ValueError when the frame is too long.
-    """
+    """The next frame of an asyncio stream: (header, body); EOFError at its end, or ValueError."""
     header_bytes, body_bytes = _checked(await reader.readexactly(LENGTHS.size))
     header = json.loads(await reader.readexactly(header_bytes))
     return header, await reader.readexactly(body_bytes)

@@ -15,8 +15,7 @@ Page = dict[Sample, float]
 class ReplicaFacts(TypedDict):
     """What is known of a replica. state: starting, ready, draining or ended.
 
-    cpu_milli: the thousandths of a core that it used since it was ready or since the last sync;
-    only an Observation knows it.
+    cpu_milli: thousandths of a core that it used since the last sync, known to an Observation only.
     """
 
     name: str
@@ -40,14 +39,15 @@ class Observation:
     replicas: list[ReplicaFacts] = field(repr=False)
 
     @property
-    def ready(self) -> int:
-        """How many replicas can take a batch."""
-        return sum(replica["state"] == "ready" for replica in self.replicas)
+    def ready(self) -> list[ReplicaFacts]:
+        """The replicas that can take a batch."""
+        return [replica for replica in self.replicas if replica["state"] == "ready"]
 
     def __repr__(self) -> str:
+        ready = f"{len(self.ready)} of {self.wanted} replicas ready"
         return (
-            f"Observation: {self.ready} of {self.wanted} replicas ready, {self.queue_length:.1f} "
-            f"items waited and {self.in_flight:.1f} were in flight over {self.period_s:.1f} s"
+            f"Observation: {ready}, {self.queue_length:.1f} items waited and "
+            f"{self.in_flight:.1f} were in flight over {self.period_s:.1f} s"
         )
 
 

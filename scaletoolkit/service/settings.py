@@ -36,16 +36,14 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Settings:
-    """One model server.
+    """One model server; ValueError for what cannot be.
 
-    cpu_milli: what each replica may use of a core, in thousandths, as a container with that limit
-    (its request is the same); None means all it can get. accelerator_ms: (for a call, for an item)
-    makes every replica an emulated accelerator: the model's real answers, after as many
-    milliseconds as that device would take. start_up_s: how long a replica, its model loaded, waits
-    until it is ready, as if an image had to be fetched: emulated, too. warm: fork replicas from a
-    process that has started Python before, where the system can (Linux). period_s: over how long
-    the averages on /metrics go; the autoscaler's sync period. cache_items: how many items' answers
-    the gateway keeps, cache_ttl_s: for how long at most. Raises ValueError for what cannot be.
+    cpu_milli: the thousandths of a core that each replica may use and asks for; None: all it gets.
+    accelerator_ms: (for a call, for an item) emulates an accelerator: the model's real answers
+    after so many milliseconds. start_up_s: emulates a wait until a replica is ready. warm: fork
+    replicas from a process that has started Python (Linux). period_s: over how long the averages
+    on /metrics go; the autoscaler's sync period. cache_items: how many items' answers the gateway
+    keeps, cache_ttl_s: for how long at most.
     """
 
     folder: str

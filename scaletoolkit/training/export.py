@@ -1,7 +1,6 @@
 """Recipes of models that a server needs: trained or random, written as ONNX. Labs 07 to 09.
 
-A recipe leaves a folder with `model.onnx` and `model.json`; a server needs nothing else. Functions
-import PyTorch, so that a notebook that hands a recipe to another process need not hold it.
+A recipe leaves a folder with `model.onnx` and `model.json`; PyTorch is imported when it runs.
 """
 
 from __future__ import annotations
@@ -14,17 +13,17 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def digits(folder: Path | str, hidden: int = 512, epochs: int = 20, seed: int = 0) -> Path:
+def digits(folder: Path | str, hidden: int = 512, epochs: int = 20) -> Path:
     """A perceptron trained on handwritten digits, with two layers of `hidden` units: the folder.
 
     64 pixels between 0 and 16 in, as scikit-learn's load_digits gives them; 10 scores out. Its
-    accuracy on the test images is in model.json; it is measured, so it differs a little by machine.
+    accuracy on the test images, which differs a little by machine, is in model.json.
     """
     from scaletoolkit.training import models
 
     data = models.digits()
-    model = models.seeded(lambda: models.mlp(hidden), seed)
-    models.train(model, 16 * data.images, data.labels, epochs, seed)
+    model = models.seeded(lambda: models.mlp(hidden))
+    models.train(model, 16 * data.images, data.labels, epochs)
     accuracy = models.accuracy(model, 16 * data.test_images, data.test_labels)
     return export(model, (models.PIXELS,), folder, name=f"digits-{hidden}", accuracy=accuracy)
 
@@ -46,8 +45,7 @@ def export(
 ) -> Path:
     """Write any torch module that takes (batch, *item_shape) float32 as ONNX: the folder.
 
-    name, facts: what else model.json says; facts are values that JSON can hold. The module is left
-    in evaluation mode.
+    name, facts: what else model.json says. The module is left in evaluation mode.
     """
     import torch
 

@@ -1,7 +1,7 @@
 """How gradients travel: what a step waits for, and what a slower network would cost. Lab 03.
 
-DDP collects gradients in buckets and calls a hook for each one as soon as it is full, while
-backward still computes the next. The hook here measures real exchanges and can slow them down.
+DDP calls a hook for each bucket of gradients as soon as it is full, while backward still computes
+the next. The hook here measures real exchanges and can slow them down.
 """
 
 import math
@@ -25,11 +25,9 @@ from scaletoolkit.machine import measure
 class Exchange:
     """Averages DDP's buckets of gradients: `ddp.register_comm_hook(None, exchange.hook)`.
 
-    dtype: what gradients travel as, for example torch.float16 (half the bytes); None: as they are.
-    bytes_per_s: *emulates* a link that slow: after the real exchange, one wire keeps each bucket
-    for bytes / bytes_per_s. Buckets queue for the wire; computing goes on meanwhile.
-    buckets, size_bytes: what this rank has handed over so far; last_ready_s: when the last bucket
-    was full, by `time.perf_counter`.
+    dtype: what gradients travel as; None: as they are. bytes_per_s: *emulates* a link that slow:
+    after the real exchange one wire keeps each bucket, while computing goes on. buckets,
+    size_bytes: what this rank has handed over; last_ready_s: when the last bucket was full.
     """
 
     def __init__(self, dtype: torch.dtype | None = None, bytes_per_s: float | None = None) -> None:
@@ -47,10 +45,7 @@ class Exchange:
         state: object,
         bucket: dist.GradBucket,  # type: ignore[name-defined]  # torch does not re-export it
     ) -> Future[Tensor]:
-        """Begin to average a full bucket over all ranks: a future of the averaged gradients.
-
-        DDP calls this during backward; `state` is the None that was registered with it.
-        """
+        """Begin to average a full bucket over all ranks: a future of the averaged gradients."""
         gradients = bucket.buffer()
         sent = gradients.to(self.dtype) if self.dtype else gradients
         sent.div_(dist.get_world_size())
@@ -82,8 +77,7 @@ def timed_step(
 ) -> dict[str, float]:
     """Seconds of the parts of one step: a dict of forward, backward, wait and update.
 
-    exchange: the hook of `ddp`. `backward` ends when this rank's last bucket is full; `wait` is
-    what it then waits for buckets that are still travelling, and for ranks that are late.
+    exchange: the hook of `ddp`. `backward` ends when this rank's last bucket is full.
     """
     optimizer.zero_grad()
     begun_s = time.perf_counter()
@@ -108,21 +102,15 @@ def step_seconds(
     `one rank`: rank 0 computes the whole batch with `model`, which has weights of its own.
     `strong`: each rank computes its share of the batch. `weak`: each rank computes a whole batch.
     """
-    share = slice(dist.get_rank(), None, dist.get_world_size())
+    rank = dist.get_rank()
+    share = slice(rank, None, dist.get_world_size())
     shared = (images[share], labels[share])
-
-    def one_rank() -> None:
-        if dist.get_rank() == 0:
-            _step(model, images, labels)
-
-    return fastest(
-        {
-            "one rank": one_rank,
-            "strong": lambda: _step(ddp, *shared),
-            "weak": lambda: _step(ddp, images, labels),
-        },
-        repeats,
-    )
+    tasks: dict[str, Callable[[], object]] = {
+        "one rank": lambda: None if rank else _step(model, images, labels),
+        "strong": lambda: _step(ddp, *shared),
+        "weak": lambda: _step(ddp, images, labels),
+    }
+    return fastest(tasks, repeats)
 
 
 def _step(model: nn.Module, images: Tensor, labels: Tensor) -> None:
@@ -174,10 +162,9 @@ def four_batches(
 
 
 def fastest(tasks: dict[str, Callable[[], object]], repeats: int = 5) -> dict[str, float]:
-    """The fewest seconds of tasks that all ranks run together: {name: seconds}.
+    """The fewest seconds, until the last rank has ended, of tasks that all ranks run together.
 
-    Tasks take turns, `repeats` times each, so that a busy moment hits all of them; a run ends when
-    the last rank has ended its own.
+    {name: seconds}. Tasks take turns, `repeats` times each, so that a busy moment hits all of them.
     """
 
     def together(name: str) -> None:
@@ -207,7 +194,6 @@ def all_reduce_seconds(
 def ring_seconds(size_bytes: float, world_size: int, latency_s: float, bytes_per_s: float) -> float:
     """Seconds of a ring all-reduce: 2(p−1) messages one after the other, each of size/p bytes.
 
-    Source: Patarasuk and Yuan, Bandwidth optimal all-reduce algorithms for clusters of
-    workstations, 2009.
+    Source: P. Patarasuk and X. Yuan, J. Parallel Distrib. Comput. 69(2), 2009.
     """
     return 2 * (world_size - 1) * (latency_s + size_bytes / world_size / bytes_per_s)

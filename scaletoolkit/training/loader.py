@@ -1,8 +1,7 @@
 """Batches for training, read from a folder of Parquet files, on many ranks and workers. Lab 03.
 
 The unit of reading is a row group. An epoch's order of units and of rows within a unit depends on
-(seed, epoch) alone, so a position is three numbers, (seed, epoch, step), and no rank has to ask
-another one what it reads.
+(seed, epoch) alone, so a position is (seed, epoch, step), and no rank has to ask another.
 """
 
 import copy
@@ -26,8 +25,7 @@ Batch = tuple[Tensor, Tensor]
 class Share:
     """Which rows one of several ranks reads; ValueError where there is no such rank.
 
-    workers: how many DataLoader workers read for it; 0: its own process reads. seed: of the order
-    of row groups and rows, the same on every rank.
+    workers: DataLoader's; 0: the rank itself reads. seed: of the order, the same on every rank.
     """
 
     rank: int = 0
@@ -61,11 +59,9 @@ class ParquetBatches(IterableDataset[Batch]):
 
     features, label: column names. Unit i of the epoch's order belongs to rank i mod world_size, and
     there to its workers in turns. Every rank takes the same number of steps, known from the files'
-    footers, because a rank that took one step more would wait for ever. What is left over (less
-    than a batch for each worker, and what the poorest rank lacks) comes up in another epoch.
-
-    Raises FileNotFoundError for a folder without Parquet files; ValueError for a batch_size below
-    1, a column that is missing or holds no numbers, and too few rows for a batch on every rank.
+    footers; a rank that took one more would wait for ever. What is left over comes up in another
+    epoch. Raises FileNotFoundError for a folder without Parquet files; ValueError for a batch_size
+    below 1, a column without numbers, and too few rows for a batch on every rank.
     """
 
     def __init__(
@@ -87,10 +83,9 @@ class ParquetBatches(IterableDataset[Batch]):
         self.units = _units(folder, [*self.features, label])
         if self.steps() < 1:
             rows = sum(unit.rows for unit in self.units)
-            raise ValueError(
-                f"{rows:,} rows in {len(self.units)} row groups give {share.world_size} ranks with "
-                f"{share.readers} workers not one batch of {batch_size:,} each"
-            )
+            there = f"{rows:,} rows in {len(self.units)} row groups"
+            readers = f"{share.world_size} ranks with {share.readers} workers"
+            raise ValueError(f"{there} give {readers} not one batch of {batch_size:,} each")
 
     def at(self, epoch: int, step: int = 0) -> Self:
         """The same batches from that position on. Raises ValueError where there is no such step."""

@@ -1,21 +1,19 @@
 """Small models, one training step, and the same step on several ranks. Lab 03.
 
-The course's images are the 1,797 handwritten digits that scikit-learn ships (8×8 grey pixels, from
-the UCI Optical Recognition of Handwritten Digits data set), so that nothing is downloaded.
+The images are scikit-learn's 1,797 handwritten digits (UCI Optical Recognition data set).
 """
 
-import importlib.metadata
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import distribution
 from itertools import pairwise
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, interpolate
+from torch.nn.functional import cross_entropy
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
@@ -27,7 +25,7 @@ Model = TypeVar("Model", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Digits:
-    """Images (n×1×size×size, from 0 to 1) and labels (n int64), for training and for testing."""
+    """Images (n×1×8×8, from 0 to 1) and labels (n int64), for training and for testing."""
 
     images: Tensor
     labels: Tensor
@@ -35,34 +33,25 @@ class Digits:
     test_labels: Tensor
 
     def __repr__(self) -> str:
-        size = self.images.shape[-1]
-        return (
-            f"Digits: {len(self.images):,} images to train on, {len(self.test_images):,} to test "
-            f"on, {size}×{size} pixels"
-        )
+        train = f"{len(self.images):,} images to train on"
+        return f"Digits: {train}, {len(self.test_images):,} to test on, 8×8 pixels"
 
 
-def digits(size: int = 8, dtype: torch.dtype = torch.float32) -> Digits:
-    """The digits as tensors, every fifth for testing; a `size` other than 8 is interpolated."""
+def digits(dtype: torch.dtype = torch.float32) -> Digits:
+    """The digits as tensors, every fifth for testing."""
+    # where scikit-learn keeps them: importing it instead would take every rank 3 s
+    file = distribution("scikit-learn").locate_file("sklearn/datasets/data/digits.csv.gz")
     # one row an image: its pixels, from 0 to 16, then its label
-    rows = torch.from_numpy(np.loadtxt(_digits_file(), delimiter=","))
+    rows = torch.from_numpy(np.loadtxt(str(file), delimiter=","))
     images = (rows[:, :PIXELS] / 16).reshape(-1, 1, 8, 8).to(dtype)
-    if size != images.shape[-1]:
-        images = interpolate(images, size=(size, size), mode="bilinear", align_corners=False)
     labels = rows[:, PIXELS].long()
     test = torch.arange(len(labels)) % 5 == 4
     return Digits(images[~test], labels[~test], images[test], labels[test])
 
 
-def _digits_file() -> Path:
-    """Where scikit-learn keeps its digits. Importing it instead would take every rank 3 s."""
-    package = importlib.metadata.distribution("scikit-learn")
-    return Path(str(package.locate_file("sklearn/datasets/data/digits.csv.gz")))
-
-
-def mlp(width: int = 256, depth: int = 2, inputs: int = PIXELS) -> nn.Sequential:
-    """A perceptron for images of `inputs` pixels, flat or not: many weights, little arithmetic."""
-    widths = [inputs] + [width] * depth
+def mlp(width: int = 256, depth: int = 2) -> nn.Sequential:
+    """A perceptron for the digits, flat or not: many weights, little arithmetic."""
+    widths = [PIXELS] + [width] * depth
     layers: list[nn.Module] = [nn.Flatten()]
     for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
@@ -70,7 +59,7 @@ def mlp(width: int = 256, depth: int = 2, inputs: int = PIXELS) -> nn.Sequential
 
 
 def cnn(channels: int = 32) -> nn.Sequential:
-    """Three convolutions and a linear layer, for 8×8 images or larger: few weights, used often."""
+    """Three convolutions and a linear layer for the digits: few weights, each used often."""
     return nn.Sequential(
         nn.Conv2d(1, channels, 3, padding=1),
         nn.ReLU(),
@@ -82,29 +71,6 @@ def cnn(channels: int = 32) -> nn.Sequential:
         nn.AdaptiveAvgPool2d(2),
         nn.Flatten(),
         nn.Linear(8 * channels, CLASSES),
-    )
-
-
-def resnet(width: int = 16) -> nn.Sequential:
-    """Torchvision's residual blocks for 32×32 images, in stages of 1, 2 and 4 times `width`."""
-    from torchvision.models.resnet import BasicBlock
-
-    def stage(inputs: int, outputs: int, stride: int) -> nn.Module:
-        if stride == 1:
-            return BasicBlock(inputs, outputs)
-        shortcut = nn.Conv2d(inputs, outputs, 1, stride, bias=False)
-        return BasicBlock(inputs, outputs, stride, nn.Sequential(shortcut, nn.BatchNorm2d(outputs)))
-
-    return nn.Sequential(
-        nn.Conv2d(1, width, 3, padding=1, bias=False),
-        nn.BatchNorm2d(width),
-        nn.ReLU(),
-        stage(width, width, 1),
-        stage(width, 2 * width, 2),
-        stage(2 * width, 4 * width, 2),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(4 * width, CLASSES),
     )
 
 
@@ -123,8 +89,7 @@ def gradient_bytes(model: nn.Module) -> int:
 def batches(count: int, batch_size: int, seed: int = 0, epoch: int = 0) -> list[Tensor]:
     """The epoch's batches of shuffled indices below `count`: a list of int64 tensors.
 
-    They depend on (seed, epoch) alone, so every rank computes the same list and takes its share of
-    each: `batch[rank::world_size]`.
+    The same on every rank, which takes its share of each: `batch[rank::world_size]`.
     """
     order = np.random.Generator(np.random.Philox(key=[seed, epoch])).permutation(count)
     return list(torch.from_numpy(order).split(batch_size))
@@ -153,10 +118,9 @@ def train(model: nn.Module, images: Tensor, labels: Tensor, epochs: int, seed: i
 
 
 def share_weight(share: int, batch: int, world_size: int) -> float:
-    """What to multiply a rank's mean loss by when ranks hold unequal shares of a batch.
+    """What to multiply a rank's mean loss by, so that every *image* counts once, not every *rank*.
 
-    share, batch: how many images this rank holds, and all ranks together. DDP's average counts
-    every *rank* once; with this weight every *image* counts once.
+    share, batch: how many images this rank holds, and all ranks together.
     """
     return share * world_size / batch
 

@@ -134,7 +134,7 @@ def loaders():
 
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
-        source = str(events.write(Path(folder) / "events", ROWS))
+        source = str(events.ensure(Path(folder) / "events", ROWS))
         tasks = {
             "scaletoolkit, from disk, shuffled": _parquet(source),
             "in memory, shuffled slices": _in_memory(source),

@@ -3,8 +3,8 @@
 import pytest
 
 from scaletoolkit.cluster import keda, ray
-from scaletoolkit.serving.autoscaling import Behavior, Metric, Rules, Spec
-from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN
+from scaletoolkit.serving.autoscaling import Metric, Spec
+from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN, Behavior, Rules
 
 CPU = Metric("Resource/cpu", "Resource", "cpu", "Utilization", 70)
 QUEUE = Metric("Pods/queue", "Pods", "queue", "AverageValue", 10_000)
@@ -13,7 +13,7 @@ CALM = Spec("calm", "Deployment calm", 1, 2, (QUEUE,), Behavior(Rules(60, "Max",
 
 
 def test_keda_gets_a_trigger_for_each_metric_and_says_what_gets_lost():
-    manifest, losses = keda.scaled_object(SPEC, "http://prometheus:9090")
+    manifest, losses = keda.scaled_object(SPEC)
     assert manifest["spec"]["triggers"][0]["metadata"] == {"value": "70"}
     assert manifest["spec"]["triggers"][1]["metadata"]["threshold"] == "10"
     assert any("missing" in loss for loss in losses)

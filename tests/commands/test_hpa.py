@@ -68,7 +68,7 @@ def test_the_command_says_what_is_wrong(tmp_path, change, sentence):
         ("--start-up-s", "-3", "start_up_s must not be negative, got -3"),
         ("--service-s", "nan", "service_s must be positive, got nan"),
         ("--objective-s", "0", "objective_s must be a positive number of seconds, got 0"),
-        ("--sync-period-s", "0.3", "a whole number of ticks, got 0.3 s"),
+        ("--sync-period-s", "0.3", "a whole number of seconds, got 0.3"),
         ("--signal", "queue", "--signal needs METRIC=SIGNAL, got 'queue'"),
     ],
 )

@@ -41,7 +41,7 @@ def content_hash(table):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return events.write(tmp_path_factory.mktemp("events") / "one", ROWS)
+    return events.ensure(tmp_path_factory.mktemp("events") / "one", ROWS)
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +61,13 @@ def test_events_are_bit_identical_on_every_machine(first, seed, expected):
 
 
 def test_two_workers_write_what_one_writes(folder, rows, tmp_path):
-    two = events.write(tmp_path / "two", ROWS, workers=2)
+    two = events.ensure(tmp_path / "two", ROWS, workers=2)
     assert ds.dataset(two).to_table().equals(rows)
     assert (two / "_events.json").read_text() == (folder / "_events.json").read_text()
 
 
 def test_another_seed_gives_other_events(tmp_path, rows):
-    other = ds.dataset(events.write(tmp_path / "other", ROWS, seed=1)).to_table()
+    other = ds.dataset(events.ensure(tmp_path / "other", ROWS, seed=1)).to_table()
     assert other.schema == rows.schema
     assert content_hash(other) != content_hash(rows)
 
@@ -119,7 +119,7 @@ def test_landing_delivers_every_event_once_by_day_of_arrival(folder, rows, tmp_p
 
 def test_too_few_rows_and_an_unknown_profile_are_sentences(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="rows must be at least 10, got 3"):
-        events.write(tmp_path / "few", 3)
+        events.ensure(tmp_path / "few", 3)
     monkeypatch.setenv("SCALETOOLKIT_PROFILE", "huge")
     with pytest.raises(lab.LabError, match="is 'huge'; it must be one of ci, laptop, workstation"):
         profile.current()
@@ -187,7 +187,7 @@ def test_a_first_use_that_is_killed_leaves_the_next_one_whole_events(tmp_path, n
 
 def test_workers_end_with_a_killed_writer(tmp_path, wait_until_gone):
     code = (
-        "import sys; from scaletoolkit.data import events; events.write(sys.argv[1], 10**7, 0, 2)"
+        "import sys; from scaletoolkit.data import events; events.ensure(sys.argv[1], 10**7, 0, 2)"
     )
     with subprocess.Popen([sys.executable, "-c", code, tmp_path / "cut"]) as writer:
         while not list(tmp_path.glob("cut.*.partial/*.parquet")):
@@ -197,7 +197,7 @@ def test_workers_end_with_a_killed_writer(tmp_path, wait_until_gone):
         writer.send_signal(signal.SIGKILL)
     assert len(workers) >= 2
     wait_until_gone(workers)
-    events.write(tmp_path / "cut", 1000)
+    events.ensure(tmp_path / "cut", 1000)
     assert is_whole(tmp_path / "cut", 1000)
 
 
@@ -220,8 +220,8 @@ DAMAGES = {
     "another generator wrote it": lambda folder: (folder / "_events.json").write_text(
         json.dumps({"rows": 2000, "seed": 0, "keys": events.KEYS})
     ),
-    "another seed": lambda folder: events.write(folder, 2000, seed=1),
-    "another number of rows": lambda folder: events.write(folder, 3000),
+    "another seed": lambda folder: events.ensure(folder, 2000, seed=1),
+    "another number of rows": lambda folder: events.ensure(folder, 3000),
 }
 
 
@@ -230,6 +230,7 @@ def test_events_that_are_not_whole_are_written_again(tmp_path, damage, capsys):
     folder = events.ensure(tmp_path / "events", 2000)
     expected = ds.dataset(folder).to_table()
     damage(folder)
+    capsys.readouterr()
     events.ensure(folder, 2000)
     assert is_whole(folder, 2000)
     assert ds.dataset(folder).to_table().equals(expected)
@@ -246,7 +247,7 @@ def test_whole_events_are_not_written_again(tmp_path):
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
-    folder = events.write(tmp_path / "events", 1000)
+    folder = events.ensure(tmp_path / "events", 1000)
     chunks = iter([events.chunk(0, 100, 1000)] * 4)
 
     def chunk_until_the_disk_is_full(*_):
@@ -256,8 +257,8 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path, monkeypatch):
         return table
 
     monkeypatch.setattr(files, "chunk", chunk_until_the_disk_is_full)
-    with pytest.raises(OSError, match="disk full"):
-        events.write(folder, 1000)
+    with pytest.raises(lab.LabError, match="disk full"):
+        events.ensure(folder, 2000)
     assert is_whole(folder, 1000)
 
 
@@ -279,6 +280,34 @@ def test_whole_events_need_no_right_to_write(tmp_path, monkeypatch):
     assert events.ensure(folder, 1000) == folder
     with pytest.raises(lab.LabError, match="SCALETOOLKIT_DATA"):
         events.ensure(folder, 2000)
+
+
+def test_a_folder_that_cannot_hold_events_is_a_sentence():
+    with pytest.raises(lab.LabError, match=r"at /dev/null.*; name another folder in SCALETOOLKIT"):
+        events.ensure("/dev/null/events", 1000)
+
+
+SMALL_DISK = 'mount -t tmpfs -o size=64k none $0 && exec $1 -c "$2" $0'
+UNSHARE = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None
+    or subprocess.run([*UNSHARE, "mount -t tmpfs none /mnt"], capture_output=True).returncode != 0,
+    reason="no disk can be mounted here",
+)
+def test_a_disk_that_is_full_is_a_sentence_and_nothing_is_left_on_it(tmp_path):
+    code = (
+        "import os, sys\nfrom scaletoolkit import lab\nfrom scaletoolkit.data import events\n"
+        "try:\n    events.ensure(sys.argv[1] + '/events', 100_000)\n"
+        "except lab.LabError as error:\n    print(error, os.listdir(sys.argv[1]))"
+    )
+    command = [*UNSHARE, SMALL_DISK, tmp_path, sys.executable, code]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.stdout == (
+        f"The events cannot be read or written at {tmp_path}/events: no space left on device; "
+        "name another folder in SCALETOOLKIT_DATA. []\n"
+    )
 
 
 def test_events_behind_a_link_are_written_where_it_points(tmp_path):

@@ -28,7 +28,7 @@ WHOLE = incremental.aggregate(EVENTS)
 def landing(tmp_path_factory):
     """Twenty thousand events in a file for each day of arrival."""
     folder = tmp_path_factory.mktemp("landing")
-    return events.land(events.write(folder / "events", 20_000), folder / "landed")[0].parent
+    return events.land(events.ensure(folder / "events", 20_000), folder / "landed")[0].parent
 
 
 def test_totals_agree_with_a_plain_count():

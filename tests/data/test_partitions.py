@@ -19,7 +19,7 @@ ROWS = 20_000
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
-    return events.write(tmp_path_factory.mktemp("events") / "events", ROWS)
+    return events.ensure(tmp_path_factory.mktemp("events") / "events", ROWS)
 
 
 @pytest.fixture(scope="module")

@@ -178,7 +178,7 @@ def test_reservoirs_of_different_sizes_do_not_mix():
 
 
 def test_row_groups_are_equal_and_read_alone(tmp_path):
-    source = events.write(tmp_path / "events", 10_050)
+    source = events.ensure(tmp_path / "events", 10_050)
     path = tmp_path / "study.parquet"
     rows = sampling.write_row_groups(source, path, ["country", "price_cents"], row_groups=100)
     lengths = [len(group) for group in sampling.row_groups(path, ["price_cents"])]
@@ -219,6 +219,6 @@ def test_strata_of_a_file_are_those_of_its_rows(tmp_path):
 
 
 def test_row_groups_need_rows(tmp_path):
-    source = events.write(tmp_path / "events", 50)
+    source = events.ensure(tmp_path / "events", 50)
     with pytest.raises(ValueError, match="100 row groups need as many rows; there are 50"):
         sampling.write_row_groups(source, tmp_path / "study.parquet", ["country"])

@@ -253,7 +253,7 @@ def test_an_observation_averages_between_two_looks(empty):
     thread.start()
     thread.join()
     quiet = empty.observe()
-    assert (quiet.queue_length, quiet.in_flight, quiet.wanted, quiet.ready) == (0, 0, 0, 0)
+    assert (quiet.queue_length, quiet.in_flight, quiet.wanted, quiet.ready) == (0, 0, 0, [])
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(empty.predict, ITEMS[:2].tolist())
         wait_for(empty, "inference_queue_length_now", 2)

@@ -66,15 +66,23 @@ SCROLLER = (
 @contextmanager
 def server(labs=LABS):
     """A JupyterLab of its own over a copy of the labs; gives the address of a notebook's name."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        shutil.copytree(labs, Path(folder) / "labs")
+        with serving(folder) as address:
+            yield lambda name: address(f"labs/{name}")
+
+
+@contextmanager
+def serving(root):
+    """A JupyterLab of its own over a folder; gives the address of a path in it."""
     work = Path(tempfile.mkdtemp(prefix="jupyterlab-"))
-    shutil.copytree(labs, work / "root" / "labs")
     port = _free_port()
     token = secrets.token_hex(12)
-    process = _start(work, port, token)
+    process = _start(work, root, port, token)
     address = f"http://127.0.0.1:{port}"
     try:
         _wait_for(f"{address}/api/status?token={token}", process, work / "log")
-        yield lambda name: f"{address}/lab/tree/labs/{name}?token={token}&reset"
+        yield lambda path: f"{address}/lab/tree/{path}?token={token}&reset"
     finally:
         _stop(process)
         shutil.rmtree(work, ignore_errors=True)
@@ -85,7 +93,7 @@ def _free_port():
         return listener.getsockname()[1]
 
 
-def _start(work, port, token):
+def _start(work, root, port, token):
     for name, values in SETTINGS.items():
         file = work / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True)
@@ -96,7 +104,7 @@ def _start(work, port, token):
         f"--port={port}",
         "--ServerApp.port_retries=0",
         f"--IdentityProvider.token={token}",
-        f"--ServerApp.root_dir={work / 'root'}",
+        f"--ServerApp.root_dir={root}",
         "--expose-app-in-browser",
         *(["--allow-root"] if os.geteuid() == 0 else []),
     ]
@@ -187,6 +195,15 @@ def start_all(page):
     page.evaluate(CLEAR)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+def theme(page, name):
+    """Change JupyterLab's colours, for example to "JupyterLab Dark"."""
+    command = "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
+    page.evaluate(command, name)
+    page.wait_for_function(
+        "dark => document.body.dataset.jpThemeLight === String(!dark)", arg="Dark" in name
+    )
 
 
 def done(page):

@@ -5,6 +5,7 @@ import contextlib
 import importlib
 import inspect
 import io
+import re
 from dataclasses import dataclass
 
 from tools import guards, notebooks
@@ -83,8 +84,14 @@ def others(path):
 
 
 def answered(path, target):
-    """Write the lab with another right answer in every exercise cell; returns the target."""
+    """Write the lab with another right answer in every exercise cell; returns the target.
+
+    What its last cell has stored says then that all exercises were passed.
+    """
     notebook = notebooks.read(path)
+    for output in guards.code_cells(notebook)[-1].outputs:
+        text = output.data["text/plain"].replace("○", "●")
+        output.data["text/plain"] = re.sub(r"passed: 0 of (\d+)", r"passed: \1 of \1", text)
     for cell in guards.code_cells(notebook):
         for name, functions in others(path).items():
             if f'exercise.check("{name}"' in cell.source:

@@ -26,13 +26,15 @@ MOST_LINES = 60  # that an interrupted cell may complain in: IPython's own, or o
 DEPENDS = re.compile("⟨[^⟩]*⟩")
 
 
-def problems(path, say=lambda line: None):
-    """What in a lab does not forgive: a list of sentences."""
+def problems(path, say=lambda line: None, never="a text that no cell prints"):
+    """What in a lab does not forgive, and each cell that prints what it never should: sentences."""
     kernel = Kernel(path.parent)
     try:
         code = cells.code_cells(notebooks.read(path))
         found = [
-            f"cell {cell.id}: {problem}" for cell in code for problem in _cell(kernel, cell, say)
+            f"cell {cell.id}: {problem}"
+            for cell in code
+            for problem in _cell(kernel, cell, say, never)
         ]
         found += _end(kernel, code[-1])
     finally:
@@ -40,7 +42,7 @@ def problems(path, say=lambda line: None):
     return found + [f"it left {sentence}" for sentence in left]
 
 
-def _cell(kernel, cell, say):
+def _cell(kernel, cell, say, never):
     """Run one cell as often as the module says; yields what is wrong, each a sentence."""
     ran = None
     interrupts = 0
@@ -53,6 +55,8 @@ def _cell(kernel, cell, say):
     if ran.went_on_s is not None:
         ran = kernel.run(cell.source)
     yield from _complete(ran, cell, f"run after {interrupts} interrupts")
+    if never in ran.printed:
+        yield f"it says {never!r}"
     if not interrupts or ran.seconds < CHEAP_S:
         yield from _complete(kernel.run(cell.source), cell, "run once more")
     say(f"{cell.id}: {ran.seconds:.1f} s, {interrupts} interrupts")

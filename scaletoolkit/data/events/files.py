@@ -44,17 +44,18 @@ def keys(folder: str | Path) -> dict[str, str | int]:
     """What the labs ask a folder about: day, country, user. LabError if it holds no events."""
     path = Path(folder) / DESCRIPTION
     if not path.exists():
-        raise lab.LabError(
-            f"{folder} holds no events: it has no {DESCRIPTION}, which write and adopt leave."
-        )
+        lacks = f"it has no {DESCRIPTION}, which prepare and adopt leave"
+        raise lab.LabError(f"{folder} holds no events: {lacks}.")
     return json.loads(path.read_text())["keys"]
 
 
 def ensure(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Path:
     """The folder, after writing its `rows` events if they are not all there.
 
-    Any number of a user's processes may ask at once: one writes, the others wait and take what it
-    wrote. Raises LabError where the folder cannot be written, or holds files that are not events.
+    Ten Parquet files in time order. Memory is bounded by the chunk: about 0.3 GB a worker. A write
+    that is cut short leaves the whole old folder, or none. Any number of a user's processes may ask
+    at once: one writes, the others wait and take what it wrote. Raises LabError where the folder
+    cannot be written or holds files that are not events, ValueError for fewer than ten rows.
     """
     folder = Path(folder)
     try:
@@ -66,9 +67,10 @@ def ensure(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Pa
                 if folder.exists():
                     print(f"{folder.name} is not whole or of another version; it is written again.")
                 _write(folder, rows, seed, workers)
-    except PermissionError as error:
+    except OSError as error:  # read-only, full, no folder, somebody else's
+        why = os.strerror(error.errno).lower() if error.errno else error
         raise lab.LabError(
-            f"The events cannot be read or written at {error.filename}; "
+            f"The events cannot be read or written at {error.filename or folder}: {why}; "
             "name another folder in SCALETOOLKIT_DATA."
         ) from None
     return folder
@@ -80,19 +82,6 @@ def _refuse_other_files(folder: Path) -> None:
     for name in names:
         if not name.startswith(("events-", ".", "_")):
             raise lab.LabError(f"{folder} holds {name}, which are no events; move it away first.")
-
-
-def write(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Path:
-    """Write `rows` events as ten Parquet files in time order, in the place of what is there.
-
-    Returns the folder. Memory is bounded by the chunk, not by `rows`: about 0.3 GB a worker. A
-    write that is cut short leaves the whole old folder, or none. Raises ValueError for fewer than
-    ten rows.
-    """
-    folder = Path(folder)
-    with folders.alone(folder, "another lab is writing the events"):
-        _write(folder, rows, seed, workers)
-    return folder
 
 
 def _write(folder: Path, rows: int, seed: int, workers: int) -> None:
@@ -145,8 +134,7 @@ def _write_file(folder: Path, rows: int, seed: int, number: int) -> None:
 def land(source: str | Path, folder: str | Path) -> list[Path]:
     """Deliver events as a pipeline receives them: one file for each day of *arrival*.
 
-    Late events thus lie in a later day's file than their `event_time`. Memory is bounded by the
-    batch. Files appear whole; returns their paths in order.
+    Memory is bounded by the batch. Files appear whole; returns their paths in order.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,8 @@
 """Any part of the events, a pure function of the seed. Labs 01, 02 and 03.
 
 Thirty days of visits: skewed countries and users, a daily rhythm, rising traffic and prices, one
-row in twenty arriving hours late. A chunk is a pure function of the seed, the number of all rows
-and its place: integers, tables and + - × ÷ only, so its rows are bit-identical on every x86
-machine and every numpy since 1.26 (`np.exp` is not: it differs between processors).
+row in twenty arriving hours late. Integers, tables and + - × ÷ only, so the rows are bit-identical
+on every x86 machine and every numpy since 1.26 (`np.exp` differs between processors).
 """
 
 import functools
@@ -46,10 +45,7 @@ SCHEMA = pa.schema(
 
 
 def chunk(first: int, last: int, rows: int, seed: int = 0) -> pa.Table:
-    """Events number `first` to `last` (exclusive) of `rows`, in time order.
-
-    Depends on its arguments alone, so chunks can be made in any order and any process.
-    """
+    """Events number `first` to `last` (exclusive) of `rows`, in time order: a pure function."""
     random = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, rows, first]))
     n = last - first
     time_ms = _times(random, first, last, rows)
@@ -95,11 +91,8 @@ def _times(random: np.random.Generator, first: int, last: int, rows: int) -> Int
 def _delay_ms(random: np.random.Generator, n: int) -> Integers:
     """Seconds for nearly all; for one event in twenty between one and forty hours."""
     late = random.integers(0, 20, n) == 0
-    return np.where(
-        late,
-        random.integers(HOUR_MS, 40 * HOUR_MS, n, dtype=np.int64),
-        random.integers(0, 5_000, n, dtype=np.int64),
-    )
+    hours_ms = random.integers(HOUR_MS, 40 * HOUR_MS, n, dtype=np.int64)
+    return np.where(late, hours_ms, random.integers(0, 5_000, n, dtype=np.int64))
 
 
 @functools.cache

@@ -34,9 +34,8 @@ def write_row_groups(
 ) -> int:
     """Copy columns of a Parquet folder into one file of `row_groups` row groups. Returns its rows.
 
-    Order is kept and rows with a gap are left out. All groups have the same number of rows; what
-    remains of the division, fewer rows than there are groups, is dropped. Memory is bounded by a
-    batch and a group. Raises ValueError where there are fewer rows than groups.
+    Order is kept; rows with a gap, and the rest of a division into equal groups, are left out.
+    Memory is bounded by a batch and a group. ValueError where there are fewer rows than groups.
     """
     data = ds.dataset(source)
     whole = functools.reduce(operator.and_, (ds.field(name).is_valid() for name in columns))
@@ -143,10 +142,9 @@ class _Picker:
 
 
 def take(batches: Iterable[Values], row_numbers: npt.ArrayLike) -> Values:
-    """The values of the chosen rows of a stream of arrays, in one pass.
+    """The values of the chosen rows of a stream of arrays, in one pass, in row_numbers' shape.
 
-    row_numbers: whole numbers in an array of any shape, repeats allowed; the result has its shape.
-    Raises ValueError for a row that is not there.
+    Rows may repeat. Raises ValueError for a row that is not there.
     """
     picker = _Picker(row_numbers)
     for values in batches:
@@ -157,10 +155,9 @@ def take(batches: Iterable[Values], row_numbers: npt.ArrayLike) -> Values:
 def take_strata(
     batches: Iterable[tuple[Numbers, Values]], row_numbers: Iterable[npt.ArrayLike]
 ) -> list[Values]:
-    """The values of the chosen rows of each stratum of a stream, in one pass.
+    """The values of the chosen rows of each stratum of a stream, in one pass; else as `take`.
 
-    batches: (stratum of each row, value of each row); row_numbers: for stratum h, the places of
-    the chosen rows among the rows of h. Raises ValueError for a row that is not there.
+    batches: (stratum, value) of each row. row_numbers: for each stratum places among its rows.
     """
     pickers = [_Picker(places) for places in row_numbers]
     for codes, values in batches:
@@ -184,11 +181,9 @@ class Reservoir:
 
 
 def reservoir(values: npt.ArrayLike, k: int, unit: int, seed: int) -> Reservoir:
-    """A uniform sample of at most k of the values of one unit of data.
+    """A uniform sample of at most k of the values of one unit of data; ValueError for k below 1.
 
-    unit: the number of the file or row group, different for each. A row's key depends on (seed,
-    unit, place in the unit) alone, so the sample does not depend on who reads what and when.
-    Raises ValueError for a k below 1.
+    unit: its number. A row's key depends on (seed, unit, place), not on who reads what and when.
     """
     if k < 1:
         raise ValueError(f"a reservoir holds at least 1 row, got k = {k}")

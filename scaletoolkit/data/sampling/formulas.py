@@ -23,10 +23,9 @@ def standard_error(sd: float, n: float, rows: float = math.inf) -> float:
 def sample_size(
     relative_sd: float, relative_error: float, rows: float = math.inf, z: float = 1.0
 ) -> int:
-    """The rows to draw so that z standard errors are `relative_error` of the mean.
+    """The rows to draw so that z standard errors are `relative_error` of the mean; else ValueError.
 
-    relative_sd: standard deviation over mean. Raises ValueError for an error that is not positive.
-    Cochran, section 4.6.
+    relative_sd: standard deviation over mean. Cochran, section 4.6.
     """
     if relative_error <= 0:
         raise ValueError(f"the error to reach must be positive, got {relative_error}")
@@ -37,8 +36,7 @@ def sample_size(
 def row_group_error(means: npt.ArrayLike, groups: float) -> float:
     """The standard error of the mean of `groups` whole row groups, drawn from all of them.
 
-    means: the mean of every group; the groups are equally large. Cochran, section 9.3, in which
-    the spread of the groups stands where that of the rows stood.
+    means: of every group, all equally large. Their spread stands for the rows'. Cochran, 9.3.
     """
     all_means = np.asarray(means, dtype=float)
     return standard_error(float(np.std(all_means, ddof=1)), groups, len(all_means))
@@ -78,10 +76,8 @@ def neyman(n: int, sizes: npt.ArrayLike, sds: npt.ArrayLike) -> Numbers:
     sizes = np.asarray(sizes)
     weights = sizes * np.asarray(sds, dtype=float)
     if not len(sizes) <= n <= sizes.sum():
-        raise ValueError(
-            f"{n} rows cannot be drawn from {len(sizes)} strata of {sizes.sum()} rows in all: "
-            "each gives at least one"
-        )
+        there = f"{len(sizes)} strata of {sizes.sum()} rows in all"
+        raise ValueError(f"{n} rows cannot be drawn from {there}: each gives at least one")
     ideal = n * weights / weights.sum() if weights.sum() else np.full(len(sizes), n / len(sizes))
     whole: Numbers = np.clip(np.floor(ideal), 1, sizes).astype(np.int64)
     while whole.sum() != n:

@@ -61,7 +61,7 @@ def _axes(words: Words, x: str, labels: Sequence[str], show: Show | None) -> Ite
     """Axes below each other, one for each label; afterwards the figure is shown with its words."""
     import matplotlib.pyplot as plt
 
-    size = (6, 3.6) if len(labels) == 1 else (6, 0.9 + 1.15 * len(labels))
+    size = (6, 3.6) if len(labels) == 1 else (6, min(0.9 + 1.15 * len(labels), 4.2))
     with plt.rc_context(STYLE):
         figure, grid = plt.subplots(len(labels), sharex=True, squeeze=False, figsize=size)
         try:
@@ -132,7 +132,7 @@ def panels(
         for axes, series in zip(grid, rows.values(), strict=True):
             number = _draw(axes, series, number, joined=True)
             axes.set_ylim(bottom=0)
-        grid[0].figure.legend(loc="outside lower left", ncols=2)
+        grid[0].figure.legend(loc="outside lower left", ncols=3)
 
 
 def _draw(axes: Axes, lines: Iterable[Series], number: int = -1, joined: bool = False) -> int:

@@ -1,14 +1,10 @@
-"""What went wrong in a job of several ranks, as a sentence.
-
-When one rank fails, the others fail too, or wait for ever: their connection is lost, their time
-runs out, the agent stops them. `diagnose` looks for the first cause.
-"""
+"""What went wrong first in a job of several ranks, as a sentence: one failure makes others fail."""
 
 import re
 import signal
 from collections.abc import Iterable, Mapping
 
-from scaletoolkit.machine.ranks.folder import Failure, Folder, RankError
+from scaletoolkit.machine.ranks.folder import Failure, Folder, RankError, State
 
 
 def diagnose(folder: Folder, world_size: int, attempt: int) -> RankError:
@@ -21,23 +17,25 @@ def diagnose(folder: Folder, world_size: int, attempt: int) -> RankError:
     if dead:
         return RankError(_died(dead))
     finished = set(folder.marks("result", attempt))
-    silent = set(folder.states(attempt)) - set(failures) - finished
+    states = folder.states(attempt)
+    silent = set(states) - set(failures) - finished
     if failures and finished:
-        return RankError(_too_early(failures, finished))
+        rule = "every rank must take the same number of steps"
+        early = f"{_names(finished)} had already finished when {_names(failures)}"
+        return RankError(f"{early} asked for another exchange: {rule}")
     if failures and silent:
-        return RankError(held_up(folder, attempt, silent))
+        return RankError(held_up(states, silent))
     if failures:
         return _raised(failures)
     return RankError(_never_began(folder, world_size, attempt))
 
 
-def held_up(folder: Folder, attempt: int, suspects: set[int]) -> str:
+def held_up(states: Mapping[int, State], suspects: set[int]) -> str:
     """Which of the suspects the others wait for, and where it stands, as a sentence."""
-    everyone = folder.states(attempt)
-    fewest = min(everyone[rank]["collectives"] for rank in suspects)
-    slowest = sorted(rank for rank in suspects if everyone[rank]["collectives"] == fewest)
-    waiting = any(state["collectives"] > fewest for state in everyone.values())
-    places = "\n".join(f"  rank {rank} at {everyone[rank]['where']}" for rank in slowest)
+    fewest = min(states[rank]["collectives"] for rank in suspects)
+    slowest = sorted(rank for rank in suspects if states[rank]["collectives"] == fewest)
+    waiting = any(state["collectives"] > fewest for state in states.values())
+    places = "\n".join(f"  rank {rank} at {states[rank]['where']}" for rank in slowest)
     if not waiting:
         return f"No rank waits for another; each is still at work:\n{places}"
     return f"{_names(slowest)} hung, and the others wait for it:\n{places}"
@@ -78,13 +76,6 @@ def _died(dead: Mapping[int, int | None]) -> str:
     if code >= 0:
         return f"rank {rank} ended with exit code {code} and raised nothing"
     return f"rank {rank} was killed by signal {-code} ({signal.Signals(-code).name})"
-
-
-def _too_early(failures: Iterable[int], finished: Iterable[int]) -> str:
-    return (
-        f"{_names(finished)} had already finished when {_names(failures)} asked for another "
-        "exchange: every rank must take the same number of steps"
-    )
 
 
 def _never_began(folder: Folder, world_size: int, attempt: int) -> str:

@@ -34,10 +34,7 @@ OTHERS = ("job", "log", "exit", "logs", "meeting", "store-*", "writing-*")
 
 
 class RankError(lab.LabError):
-    """A job failed: the sentence says which rank and what; a notebook shows no traceback.
-
-    `traceback` is the failing rank's own, in full, where there is one.
-    """
+    """A job failed: which rank, and how. `traceback`: the rank's own, in full, where it has one."""
 
     def __init__(self, sentence: str, traceback: str = "") -> None:
         super().__init__(sentence)
@@ -79,12 +76,6 @@ class Folder:
         self.job = self.path / "job"
         self.log = self.path / "log"
         self.exit = self.path / "exit"
-        self.logs = self.path / "logs"
-        self.meeting = self.path / "meeting"
-
-    def store(self, attempt: int, number: int) -> Path:
-        """Where the ranks of one attempt meet; a second meeting of theirs has another number."""
-        return self.path / f"store-{attempt}-{number}"
 
     def marks(self, mark: str, attempt: int) -> dict[int, Path]:
         """{rank: path} of the marks of one kind that the ranks of an attempt have left."""
@@ -112,10 +103,7 @@ class Folder:
         return {rank: json.loads(path.read_text()) for rank, path in marks}
 
     def results(self, attempt: int) -> dict[int, Any]:
-        """{rank: what its function returned}, for the ranks of this job that have finished.
-
-        A rank of an older job may have ended only now; its result does not count.
-        """
+        """{rank: what its function returned}; a late rank of an older job does not count."""
         identity = self._load_job()["identity"]
         marks = self.marks("result", attempt).items()
         loaded = {rank: pickle.loads(path.read_bytes()) for rank, path in marks}
@@ -138,16 +126,13 @@ class Folder:
         """Raise RankError where another user may write here: the pickles that lie here are run."""
         results = self.path.glob("result-*-*")
         there = [path.stat() for path in (self.path, self.job, *results) if path.exists()]
+        run = "and what lies there is run"
         if any(status.st_uid not in (0, os.geteuid()) for status in there):
-            raise RankError(
-                f"{self.path} or a file in it belongs to another user, and what lies there is run. "
-                "Choose a folder that you made yourself."
-            )
+            whose = f"{self.path} or a file in it belongs to another user"
+            raise RankError(f"{whose}, {run}. Choose a folder that you made yourself.")
         if any(status.st_mode & 0o022 for status in there):
-            raise RankError(
-                f"Others may write to {self.path}, and what lies there is run. Take that right "
-                f"away: chmod -R go-w {self.path}"
-            )
+            remedy = f"Take that right away: chmod -R go-w {self.path}"
+            raise RankError(f"Others may write to {self.path}, {run}. {remedy}")
 
     def save_job(self, job: dict[str, object]) -> None:
         """Write the job, for this user alone whatever the umask says."""
@@ -158,10 +143,7 @@ class Folder:
         return pickle.loads(self.job.read_bytes().removeprefix(MAGIC))
 
     def clear(self) -> None:
-        """Remove what an older job has left. Where there was none, nothing is touched.
-
-        Raises RankError where something else has the name of a job.
-        """
+        """Remove what an older job has left, if one was there; RankError if `job` is no job."""
         if not self.job.exists():
             return
         if not self.job.is_file() or not self.job.read_bytes().startswith(MAGIC):

@@ -37,7 +37,7 @@ def torchrun(
         *meeting,
         f"--rdzv-id={folder.path.name}",
         f"--max-restarts={restarts}",
-        f"--log-dir={folder.logs}",
+        f"--log-dir={folder.path}/logs",
         "-m",
         "scaletoolkit.machine.ranks.rank",
         str(folder.path),
@@ -47,8 +47,7 @@ def torchrun(
 def write(folder: Folder, function: Callable[..., object], arguments: Mapping[str, Any]) -> None:
     """Put the function by value, its arguments and the source of a notebook's cells in the folder.
 
-    What an older job has left there goes. RankError where others may write there, or where the
-    job cannot be pickled.
+    An older job goes. RankError where others may write there, or the job cannot be pickled.
     """
     cells = {name: entry[2] for name, entry in linecache.cache.items() if len(entry) == 4}
     sources = {name: lines for name, lines in cells.items() if not Path(name).exists()}
@@ -87,8 +86,7 @@ class Job:
     def follow(self, detail: str, timeout_s: float, check: Callable[[], None]) -> None:
         """Pass on the ranks' lines until torchrun has ended; RankError when it takes too long.
 
-        detail: what a line says beside the number of ranks. check: called every round; what it
-        raises ends the wait.
+        detail: what a line says beside the number of ranks. check: called in between; may raise.
         """
         begun_s = time.monotonic()
         with _live_line(f"{self._world_size} ranks, started by torchrun", detail) as show:
@@ -122,7 +120,7 @@ class Job:
     def _command(self) -> list[str]:
         meeting = [
             "--rdzv-conf=store_type=file",
-            f"--rdzv-endpoint={self.folder.meeting}",
+            f"--rdzv-endpoint={self.folder.path}/meeting",
             "--local-addr=127.0.0.1",
         ]
         words = torchrun(self.folder, 1, self._world_size, meeting, self._restarts)
@@ -149,11 +147,11 @@ class Job:
 
     def _too_late(self, timeout_s: float) -> RankError:
         finished = self.folder.marks("result", self._attempt)
-        suspects = set(self.folder.states(self._attempt)) - set(finished)
+        states = self.folder.states(self._attempt)
+        suspects = set(states) - set(finished)
         if not suspects:
             return failures.diagnose(self.folder, self._world_size, self._attempt)
-        reason = failures.held_up(self.folder, self._attempt, suspects)
-        return RankError(f"Not done after {timeout_s:g} s. {reason}")
+        return RankError(f"Not done after {timeout_s:g} s. {failures.held_up(states, suspects)}")
 
 
 def _environment() -> dict[str, str]:

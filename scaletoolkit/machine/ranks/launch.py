@@ -22,10 +22,9 @@ Result = TypeVar("Result")
 
 
 def setup_distributed(rank: int, world_size: int, timeout_s: float = 60) -> torch.device:
-    """Join the group of ranks and return this rank's torch device.
+    """Join the group of ranks, with `hardware.backend`, and return this rank's torch device.
 
-    NCCL where every rank of this machine has a GPU of its own, else gloo. `timeout_s` limits every
-    exchange; gloo's own limit is half an hour.
+    timeout_s: at most so long may an exchange take; gloo's own limit is half an hour.
     """
     import torch
     import torch.distributed as dist
@@ -53,10 +52,9 @@ def launch(
 ) -> list[Result]:
     """What function(rank, world_size, **arguments) returned on each rank: a list in rank order.
 
-    The function may stand in a notebook's cell; results travel as pickles, so return plain values
-    or CPU tensors. Lines that a rank prints appear while it runs. Each rank computes on one thread.
-    A failed rank ends the job or, with `restarts`, begins all ranks anew, that many times; after
-    `timeout_s` the job is stopped. RankError says which rank failed, and how.
+    Results travel as pickles: plain values or CPU tensors. Lines that a rank prints appear while it
+    runs, on one thread. A failed rank ends the job or, with `restarts`, begins all ranks anew, that
+    many times; after `timeout_s` the job is stopped. RankError says which rank failed, and how.
     """
     for name, value, least in (("world_size", world_size, 1), ("restarts", restarts, 0)):
         if not isinstance(value, Integral) or value < least:
@@ -82,11 +80,9 @@ def command(
 ) -> str:
     """What starts the same job on several nodes: a comment and a line, to be run on each of them.
 
-    Writes the job to `folder`, which all nodes must see; `results(folder, world_size)` reads what
-    comes back. host: "name:port" of the first node. world_size is a multiple of `nodes`.
-
-    Whoever reaches that port or the folder can run code as you: use it only in a network that you
-    trust. torchrun's store asks for no password, and its agents unpickle what they read there.
+    Writes the job to `folder`, which all nodes must see, for `results`. host: "name:port" of the
+    first node. world_size is a multiple of `nodes`, else ValueError. Whoever reaches that port or
+    the folder can run code as you: torchrun's agents unpickle what they read there.
     """
     if world_size % nodes:
         raise ValueError(f"{world_size} ranks cannot be spread evenly over {nodes} nodes")
@@ -100,8 +96,7 @@ def command(
 def results(folder: str | Path, world_size: int) -> list[Any]:
     """What the ranks of a finished job returned, in rank order.
 
-    RankError where a rank has not finished, where there is no job, or where others may write to
-    the folder: unpickling a stranger's result would run it.
+    RankError where a rank has not finished, there is no job, or others may write to the folder.
     """
     place = Folder(folder)
     if not place.job.exists():

@@ -1,8 +1,7 @@
 """Where the ranks of one machine find each other: a file in their job's folder.
 
 torch's own way (`env://`) lets rank 0 listen on every network of the machine, without a password,
-and a torchrun agent unpickles what it reads from such a store. A file in a folder that only this
-user may enter needs no port. What still listens, on loopback, is gloo, which carries tensors.
+and a torchrun agent unpickles what it reads there. What still listens, on loopback, is gloo.
 The way from here into torch is not public: `tests/machine/ranks/test_private_apis.py` watches it.
 """
 
@@ -25,11 +24,9 @@ Meeting = Iterator[tuple[object, int, int]]  # a store, this rank, world_size
 def in_files(folder: Folder, attempt: int) -> None:
     """From now on `init_process_group` meets in files of that folder, unless told otherwise.
 
-    A file serves one meeting only, since its entries outlive the ranks. torch is not imported
-    here: the change waits until the job imports it. Without MASTER_ADDR and MASTER_PORT a rank
-    that missed the change fails instead of opening a port.
+    The change waits until the job imports torch. A file serves one meeting: its entries stay.
     """
-    os.environ.pop("MASTER_ADDR", None)
+    os.environ.pop("MASTER_ADDR", None)  # a rank that missed the change fails and opens no port
     os.environ.pop("MASTER_PORT", None)
     number = itertools.count()
 
@@ -39,7 +36,7 @@ def in_files(folder: Folder, attempt: int) -> None:
         place = dict(os.environ) | {k.upper(): v for k, v in parse_qsl(urlparse(url).query)}
         rank = int(place["RANK"])
         world_size = int(place["WORLD_SIZE"])
-        store = FileStore(str(folder.store(attempt, next(number))), world_size)
+        store = FileStore(str(folder.path / f"store-{attempt}-{next(number)}"), world_size)
         yield store, rank, world_size
 
     sys.meta_path.insert(0, _Change(meet))

@@ -2,11 +2,12 @@
 
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any, Self, TypeVar
 
@@ -91,11 +92,33 @@ class Pool:
             raise
 
 
+_outside = threading.Lock()  # a worker holds it while it is not at work, but hears or answers
+
+
 def _call(pickled: bytes, item: object) -> Any:
-    return cloudpickle.loads(pickled)(item)
+    _outside.release()
+    try:
+        return cloudpickle.loads(pickled)(item)
+    finally:
+        _outside.acquire()
 
 
 def _begin(lives: Connection) -> None:
     """What a worker does first."""
     os.environ.pop(turns.VARIABLE, None)  # its parent waits for it, perhaps in its turn
-    processes.end_with(lives.fileno())
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    processes.end_with(parent.sentinel)
+    _outside.acquire()
+    threading.Thread(target=_end_at_work, args=(lives,), daemon=True).start()
+
+
+def _end_at_work(lives: Connection) -> None:
+    """End a worker whose pool is closed, but not in the middle of an answer: who hears would hang.
+
+    A worker that is not at work is told by the executor.
+    """
+    with suppress(EOFError):
+        lives.recv()
+    with _outside:
+        os._exit(1)

@@ -59,8 +59,7 @@ class Lines:
 def main(folder: Folder, launched: bool) -> None:
     """Run the job in `folder` as the rank that torchrun's environment names.
 
-    launched: by `launch`, on this machine alone. The rank then ends with the launcher, whose pipe
-    is its stdin, and meets the others in files.
+    launched: by `launch`; the rank ends with it, by its stdin, and meets the others in files.
     """
     rank = int(os.environ["RANK"])
     attempt = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
@@ -69,12 +68,13 @@ def main(folder: Folder, launched: bool) -> None:
         meeting.in_files(folder, attempt)
     marks = Marks(folder, attempt, rank)
     lock = marks.hold()
-    _say_where_it_ends(marks)
-    threading.Thread(target=_beat, args=(marks, threading.get_ident()), daemon=True).start()
+    _begin_signs(marks)
     lines = Lines(rank, os.dup(1))
     sys.stdout = cast("TextIO", lines)
     try:
-        _call(folder, marks, rank)
+        call = folder.read_job()
+        result = call.function(rank, int(os.environ["WORLD_SIZE"]), **call.arguments)
+        marks.save_result(call.identity, result)
     except BaseException as error:
         failure = describe(error)
         marks.save_json("failure", failure)
@@ -83,23 +83,19 @@ def main(folder: Folder, launched: bool) -> None:
         lines.end()
         os._exit(1)  # leaving a broken group politely may wait for ranks that are gone
     lines.end()
-    _leave_group()
+    if _in_group():
+        sys.modules["torch"].distributed.destroy_process_group()
     lock.close()
 
 
-def _say_where_it_ends(marks: Marks) -> None:
-    """Let a termination signal and stderr leave their marks."""
+def _begin_signs(marks: Marks) -> None:
+    """Let a heartbeat, a termination signal and stderr leave their marks."""
     marks.save_json("state", {"pid": os.getpid(), "collectives": -1, "where": "its start"})
     stopped = marks.path("stopped").open("w")
     faulthandler.register(signal.SIGTERM, stopped, all_threads=False, chain=True)
     with marks.path("stderr").open("w") as stderr:
         os.dup2(stderr.fileno(), 2)
-
-
-def _call(folder: Folder, marks: Marks, rank: int) -> None:
-    call = folder.read_job()
-    result = call.function(rank, int(os.environ["WORLD_SIZE"]), **call.arguments)
-    marks.save_result(call.identity, result)
+    threading.Thread(target=_beat, args=(marks, threading.get_ident()), daemon=True).start()
 
 
 def describe(error: BaseException) -> Failure:
@@ -141,21 +137,17 @@ def _beat(marks: Marks, thread: int) -> None:
 
 
 def _collectives() -> int:
-    """How many collectives this rank has begun, over all its groups; -1 before it joins one.
-
-    The rank that has begun fewest is the one that the others wait for.
-    """
-    torch = sys.modules.get("torch")
-    if torch is None or not hasattr(torch, "distributed") or not torch.distributed.is_initialized():
+    """How many collectives this rank has begun, over all its groups; -1 before it joins one."""
+    if not _in_group():
         return -1
-    groups = list(torch.distributed.distributed_c10d._world.pg_map)
+    groups = list(sys.modules["torch"].distributed.distributed_c10d._world.pg_map)
     return sum(group._get_sequence_number_for_group() for group in groups)
 
 
-def _leave_group() -> None:
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
+def _in_group() -> bool:
+    """Whether this rank has joined a group; without torch it has not."""
+    distributed = getattr(sys.modules.get("torch"), "distributed", None)
+    return distributed is not None and distributed.is_initialized()
 
 
 if __name__ == "__main__":

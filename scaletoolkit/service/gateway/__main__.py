@@ -7,7 +7,6 @@ and ends.
 """
 
 import asyncio
-import contextlib
 import gc
 import json
 import os
@@ -16,6 +15,7 @@ import sys
 import threading
 
 import uvicorn
+import uvloop
 
 from scaletoolkit.service.gateway import asgi, fleet
 from scaletoolkit.service.gateway.application import Gateway
@@ -82,15 +82,6 @@ def end_soon() -> None:
     timer.start()
 
 
-def new_loop() -> asyncio.AbstractEventLoop:
-    """uvloop's event loop where it is installed, else Python's own."""
-    with contextlib.suppress(ImportError):
-        import uvloop
-
-        return uvloop.new_event_loop()
-    return asyncio.new_event_loop()
-
-
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=new_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())

@@ -61,18 +61,20 @@ class Gateway:
             await self.pages(scope, receive, send)
 
     def _pages(self) -> Starlette:
-        name = self.model["name"]
+        model_page = f"/v2/models/{self.model['name']}"
+        ready_pages = ("/readyz", "/v2/health/ready", f"{model_page}/ready")
+        fixed_pages = {
+            "/healthz": {"live": True},
+            "/v2/health/live": {"live": True},
+            "/v2": {"name": "scaletoolkit", "version": "1", "extensions": []},
+            model_page: payloads.metadata(self.model),
+        }
         return Starlette(
             routes=[
                 # so that Starlette calls a GET of them a wrong method, not a wrong path
                 *(Route(path, answered_before, methods=["POST"]) for path in self.predictions),
-                Route(f"/v2/models/{name}", self.describe),
-                Route(f"/v2/models/{name}/ready", self.ready),
-                Route("/v2", self.server),
-                Route("/v2/health/live", self.healthy),
-                Route("/v2/health/ready", self.ready),
-                Route("/healthz", self.healthy),
-                Route("/readyz", self.ready),
+                *(Route(path, fixed(value)) for path, value in fixed_pages.items()),
+                *(Route(path, self.ready) for path in ready_pages),
                 Route("/metrics", self.page),
             ],
             exception_handlers={HTTPException: _http_error},
@@ -145,18 +147,6 @@ class Gateway:
                 if not future.cancel() and not future.cancelled():
                     future.exception()  # seen, so that asyncio does not complain
 
-    async def describe(self, request: Request) -> Response:
-        """GET /v2/models/{name}."""
-        return reply(payloads.metadata(self.model))
-
-    async def server(self, request: Request) -> Response:
-        """GET /v2."""
-        return reply({"name": "scaletoolkit", "version": "1", "extensions": []})
-
-    async def healthy(self, request: Request) -> Response:
-        """GET /healthz: this process works."""
-        return reply({"live": True})
-
     async def ready(self, request: Request) -> Response:
         """GET /readyz: a replica can answer."""
         count = len(self.fleet.ready)
@@ -166,6 +156,15 @@ class Gateway:
         """GET /metrics."""
         text = generate_latest(self.metrics)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def fixed(value: object) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint that always answers this JSON value."""
+
+    async def answer(request: Request) -> Response:
+        return reply(value)
+
+    return answer
 
 
 async def answered_before(request: Request) -> Response:

@@ -1,8 +1,7 @@
 """The little HTTP that the gateway needs between uvicorn and a batch. Lab 07.
 
-Starlette would build a Request, a Response and four layers of routing and exceptions for each
-prediction: as much processor time as all that the gateway does with it. So a POST of a prediction
-goes straight to its endpoint, and everything else through Starlette.
+Starlette takes as much processor time for a prediction as all that the gateway does with it. So a
+POST of a prediction goes straight to its endpoint, and everything else through Starlette.
 """
 
 import asyncio
@@ -27,8 +26,7 @@ class ClientGone(Exception):
 class JoiningTransport:
     """A transport that sends what is written in one turn of the event loop at the turn's end.
 
-    uvicorn writes the head of an answer and then its body. Sent one by one they cost two system
-    calls, and wake the client twice. All but `write` and `close` is the real transport's.
+    uvicorn writes an answer's head and body apart: two system calls, and the client wakes twice.
     """
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -47,9 +45,8 @@ class JoiningTransport:
 
     def _flush(self) -> None:
         if self._parts:
-            parts = self._parts
-            self._parts = []
-            self._transport.write(b"".join(parts))
+            self._transport.write(b"".join(self._parts))
+            self._parts.clear()
 
     def close(self) -> None:
         """Send what is left, then close."""
@@ -68,10 +65,7 @@ class JoiningProtocol(HttpToolsProtocol):
 
 
 async def body_of(receive: Receive) -> bytes:
-    """The whole body of a request.
-
-    Raises BadRequest when it is too long, ClientGone when the client has gone meanwhile.
-    """
+    """The whole body of a request; raises BadRequest when it is too long, or ClientGone."""
     body = b""
     more = True
     while more:

@@ -20,10 +20,7 @@ INTRODUCTION_S = 10.0
 
 
 class Door:
-    """A port on loopback that lets in the replicas that are expected, each once.
-
-    token: a secret that only they are told.
-    """
+    """A port on loopback that lets in expected replicas, each once; only they know `token`."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -59,10 +56,7 @@ async def opened() -> AsyncIterator[Door]:
 
 
 class Fleet:
-    """The replicas of one gateway.
-
-    ready_count: replicas that can take a batch, over time. deaths: of those not told to go.
-    """
+    """The replicas of one gateway. ready_count: over time. deaths: of those not told to go."""
 
     def __init__(self, settings: Settings, batcher: ItemBatcher, door: Door) -> None:
         self.settings = settings
@@ -130,10 +124,7 @@ class Fleet:
         task.add_done_callback(self._tasks.discard)
 
     async def _live(self, replica: Replica) -> None:
-        """A replica's whole life; when it died of itself another one takes its place.
-
-        Replicas that die before they are ready are replaced ever more slowly.
-        """
+        """A replica's whole life; one that dies is replaced, ever more slowly if never ready."""
         await replica.live(self._starter, self.batcher, lambda: self.ready_count.change(1))
         self.replicas.remove(replica)
         self._retired_cpu_s += replica.cpu_s

@@ -22,8 +22,7 @@ LOOKS = 10
 class Histogram:
     """How many values were at most each of the bounds, and their sum.
 
-    Counting is on the way of every request, so it is plain: only the page makes Prometheus'
-    classes of it.
+    Plain, because every request is counted: only the page makes Prometheus' classes of it.
     """
 
     def __init__(self, name: str, text: str, bounds: Sequence[float]) -> None:
@@ -102,16 +101,19 @@ class Metrics:
     def collect(self) -> Iterator[Metric]:
         """What prometheus_client writes down: every gauge and counter, as they are now."""
         counters = self.look()
-        yield from self._gauges(counters["time"])
-        yield from self._counters(counters)
+        for name, (text, value) in self._gauges(counters["time"]).items():
+            yield GaugeMetricFamily(name, text, value)
+        for name, (text, value) in self._sums(counters).items():
+            yield CounterMetricFamily(name, text, value)
         for histogram in (self.latency, self.wait, self.size):
             yield histogram.family()
         yield from self._labelled()
 
-    def _gauges(self, time_s: float) -> Iterator[Metric]:
+    def _gauges(self, time_s: float) -> dict[str, tuple[str, float]]:
         average = self.averages()
         over = f"averaged over the last {self.settings.period_s:g} s"
-        gauges = {
+        used = f"CPU used of what ready replicas ask for, {over}."
+        return {
             "gateway_clock_seconds": ("The clock that belongs to the counters.", time_s),
             "inference_queue_length": (f"Items that wait, {over}.", average["queue"]),
             "inference_queue_length_now": ("Items that wait.", self.batcher.waiting.value),
@@ -120,17 +122,12 @@ class Metrics:
             "replicas_wanted": ("Replicas asked for.", self.fleet.wanted),
             "replicas_ready": ("Replicas that can take a batch.", len(self.fleet.ready)),
             "prediction_cache_items": ("Items whose answers are kept.", len(self.kept.cache)),
-            "replica_cpu_utilization_percent": (
-                f"CPU used of what ready replicas ask for, {over}.",
-                average["utilization"],
-            ),
+            "replica_cpu_utilization_percent": (used, average["utilization"]),
         }
-        for name, (text, value) in gauges.items():
-            yield GaugeMetricFamily(name, text, value)
 
-    def _counters(self, counters: Page) -> Iterator[Metric]:
+    def _sums(self, counters: Page) -> dict[str, tuple[str, float]]:
         deaths = self.fleet.deaths
-        families = {
+        return {
             "inference_queue_length_seconds": ("Items that wait, over time.", counters["queue"]),
             "inference_in_flight_seconds": ("Items in replicas, over time.", counters["in_flight"]),
             "replicas_ready_seconds": ("Ready replicas, over time.", counters["ready"]),
@@ -142,18 +139,15 @@ class Metrics:
                 self.kept.flight.shared,
             ),
         }
-        for name, (text, value) in families.items():
-            yield CounterMetricFamily(name, text, value)
 
     def _labelled(self) -> Iterator[Metric]:
         answers = CounterMetricFamily("inference_requests", "Requests answered.", labels=["status"])
         for status, count in sorted(self.answers.items()):
             answers.add_metric([str(status)], count)
         yield answers
-        cpu = CounterMetricFamily(
-            "replica_cpu_seconds", "CPU used since it was ready.", labels=["replica"]
-        )
         labels = ["replica", "pid", "state", "provider"]
+        used = "CPU used since it was ready."
+        cpu = CounterMetricFamily("replica_cpu_seconds", used, labels=labels[:1])
         info = GaugeMetricFamily("replica_info", "What is known of a replica.", labels=labels)
         for replica in self.fleet.replicas:
             cpu.add_metric([replica.name], replica.cpu_s)

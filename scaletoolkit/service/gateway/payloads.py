@@ -1,7 +1,4 @@
-"""What a request must look like, and what an answer does. Lab 07.
-
-Every mistake raises BadRequest, with one sentence that names it.
-"""
+"""What a request must look like, and an answer; a mistake raises BadRequest, a sentence. Lab 07."""
 
 import math
 from typing import Any, TypeVar
@@ -84,10 +81,9 @@ def _field(value: object, name: str, kind: type[Kind], where: str) -> Kind:
 def _reshaped(data: np.ndarray, shape: list[Any]) -> np.ndarray:
     if not all(type(size) is int and 0 <= size < 2**31 for size in shape):
         raise BadRequest("inputs[0].shape must hold whole numbers of 0 or more")
-    if math.prod(shape) != data.size:
-        raise BadRequest(
-            f"inputs[0].data has {data.size} numbers, its shape asks for {math.prod(shape)}"
-        )
+    asked = math.prod(shape)
+    if asked != data.size:
+        raise BadRequest(f"inputs[0].data has {data.size} numbers, its shape asks for {asked}")
     return data.reshape(shape)
 
 
@@ -114,10 +110,8 @@ def answer(identity: str | None, rows: list[np.ndarray], model: ModelFacts) -> d
         "shape": list(array.shape),
         "data": array.ravel().tolist(),
     }
-    whole: dict[str, object] = {"model_name": model["name"], "model_version": "1"}
-    if identity is not None:
-        whole["id"] = identity
-    return whole | {"outputs": [output]}
+    identified = {} if identity is None else {"id": identity}
+    return {"model_name": model["name"], "model_version": "1", **identified, "outputs": [output]}
 
 
 def metadata(model: ModelFacts) -> dict[str, object]:

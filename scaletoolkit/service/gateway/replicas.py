@@ -24,10 +24,9 @@ class ModelError(Exception):
 
 
 class Replica:
-    """A replica: starting, ready, draining, ended.
+    """A replica. connected: the future of its connection. leaving: whether it was told to go.
 
-    connected: the future of its connection. leaving: whether it was told to go. cpu_s: CPU seconds
-    used since it was ready.
+    cpu_s: CPU seconds used since it was ready.
     """
 
     def __init__(
@@ -110,8 +109,7 @@ class Replica:
     async def call(self, items: list[np.ndarray]) -> list[np.ndarray | Exception]:
         """Results of a batch of float32 arrays, one an item; an item's own failure is a ModelError.
 
-        A replica that takes longer than `batch_timeout_s` is killed. Raises ReplicaLost when it
-        ends, ModelError when the whole call failed.
+        Raises ReplicaLost when it ends or takes too long, ModelError when the whole call failed.
         """
         reader, writer = self.connected.result()
         self._busy = True

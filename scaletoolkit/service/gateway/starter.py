@@ -1,10 +1,8 @@
 """Starts the processes of replicas: forked from a warm template, or from nothing. Lab 09.
 
-Starting Python and numpy takes most of a replica's start. On Linux a template does it once and then
-forks, so a new replica is there in a tenth of a second, and twenty of them do not fight for the
-cores. Every replica holds the read end of one pipe (`processes.end_with`) and ends when the pipe
-closes: when the gateway ends, however it ends. The processes are asyncio's, because the gateway
-must never wait for one.
+Starting Python and numpy takes most of a replica's start; on Linux a template does it once. Every
+replica holds the read end of one pipe (`processes.end_with`) and so ends with the gateway. The
+processes are asyncio's, because the gateway must never wait for one.
 """
 
 import asyncio

@@ -1,9 +1,8 @@
 """One replica: a process that runs the model, batch after batch. Lab 07.
 
-It gets its orders, connects back to the gateway's port and says when the model is loaded. It has
-no port of its own, and it ends with the gateway, however that ends: it holds the read end of a pipe
-from there. `python -m scaletoolkit.service.replica DESCRIPTOR` reads the orders from stdin, a line
-of JSON; DESCRIPTOR is the number of the pipe. A template's replicas need no Python of their own.
+It gets its orders, connects back to the gateway's port and says when the model is loaded.
+`python -m scaletoolkit.service.replica DESCRIPTOR` reads the orders from stdin, a line of JSON;
+DESCRIPTOR is the number of a pipe from the gateway, with which it ends.
 """
 
 from __future__ import annotations
@@ -23,6 +22,9 @@ from scaletoolkit.service.settings import ModelFacts, Settings
 
 if TYPE_CHECKING:  # imported with the model: a template has numpy already
     import numpy as np
+
+
+PERIOD_S = 0.1
 
 
 class Model:
@@ -66,13 +68,12 @@ class CpuBudget:
     """A token bucket: grants thousandths of a core, and saves up at most one period's worth.
 
     As Linux limits a container: a quota of CPU time for every period of 100 ms, and who has used it
-    up stands still. The limit is also the request, so utilization means what it means in
-    Kubernetes. Times are arguments: no clock inside.
+    up stands still. Times are arguments: no clock inside.
     """
 
-    def __init__(self, cpu_milli: int, now_s: float, period_s: float = 0.1) -> None:
+    def __init__(self, cpu_milli: int, now_s: float) -> None:
         self.rate = cpu_milli / 1000
-        self._most_s = self.rate * period_s
+        self._most_s = self.rate * PERIOD_S
         self._left_s = self._most_s
         self._now_s = now_s
 

@@ -1,9 +1,8 @@
 """The warm process from which replicas are forked: it has started Python and numpy once. Lab 09.
 
 `python -m scaletoolkit.service.replica.template DESCRIPTOR` reads orders from stdin, a line of JSON
-each, and answers each with the process id of a new replica, which ends when the pipe of that number
-closes. The template itself ends with its stdin. It stays single-threaded, as a process that forks
-must; ONNX Runtime, which starts threads, is imported by the replicas.
+each, and answers each with the process id of a new replica; it ends with its stdin. As a process
+that forks it has one thread; ONNX Runtime, which starts more, is imported by the replicas.
 """
 
 import json

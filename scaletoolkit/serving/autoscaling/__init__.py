@@ -17,45 +17,27 @@ simulator   a day of traffic through the same reconcile, on a virtual clock
 
 from scaletoolkit.serving.autoscaling.controller import Controller, live, time_scale
 from scaletoolkit.serving.autoscaling.decision import Decision, Memory, reconcile
-from scaletoolkit.serving.autoscaling.limits import Events, Recommendation, ScaleEvent
 from scaletoolkit.serving.autoscaling.manifest.document import ManifestError
 from scaletoolkit.serving.autoscaling.manifest.reader import parse
-from scaletoolkit.serving.autoscaling.manifest.spec import (
-    FLAGS,
-    Behavior,
-    Flags,
-    Metric,
-    Policy,
-    Rules,
-    Spec,
-)
-from scaletoolkit.serving.autoscaling.pods import Pod, Sample, Scale, Seen
-from scaletoolkit.serving.autoscaling.simulator import Replay, Setting, simulate
-from scaletoolkit.serving.autoscaling.workload import Capacity, Workload
+from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Metric, Spec
+from scaletoolkit.serving.autoscaling.pods import Pod, Sample, Seen
+from scaletoolkit.serving.autoscaling.simulator import Replay, simulate
+from scaletoolkit.serving.autoscaling.workload import Capacity
 
 __all__ = [
     "FLAGS",
-    "Behavior",
     "Capacity",
     "Controller",
     "Decision",
-    "Events",
     "Flags",
     "ManifestError",
     "Memory",
     "Metric",
     "Pod",
-    "Policy",
-    "Recommendation",
     "Replay",
-    "Rules",
     "Sample",
-    "Scale",
-    "ScaleEvent",
     "Seen",
-    "Setting",
     "Spec",
-    "Workload",
     "live",
     "parse",
     "reconcile",

@@ -167,10 +167,7 @@ def _with_guesses(usage: Usage, groups: PodGroups, ratio: float, metric: Metric)
 
 
 def _request(pod: Pod, metric: Metric) -> int:
-    """The pod's request of the metric's resource in milli-units; 0 where no target needs it.
-
-    Raises Unavailable where a container has none.
-    """
+    """The pod's request in milli-units, 0 where no target needs it; without one Unavailable."""
     if metric.target_type != "Utilization":
         return 0
     containers = pod.requests_milli or {}
@@ -182,9 +179,8 @@ def _request(pod: Pod, metric: Metric) -> int:
     for container, requests in containers.items():
         request_milli = requests.get(metric.name)
         if request_milli is None:
-            raise Unavailable(
-                f"missing request for {metric.name} in container {container} of Pod {pod.name}"
-            )
+            where = f"container {container} of Pod {pod.name}"
+            raise Unavailable(f"missing request for {metric.name} in {where}")
         total += request_milli
     return total
 
@@ -210,10 +206,8 @@ def _for_the_whole(
         replicas = _by_value(usage / metric.target, pods, scale.replicas, tolerances)
         return MetricStatus(metric.key, replicas, value_milli=usage)
     if metric.target_type != "AverageValue":
-        raise Unavailable(
-            f"invalid {metric.type.lower()} metric source: neither a value target nor an average "
-            "value target was set"
-        )
+        lacks = "neither a value target nor an average value target was set"
+        raise Unavailable(f"invalid {metric.type.lower()} metric source: {lacks}")
     replicas = scale.status_replicas
     average = math.ceil(usage / replicas) if replicas else 0
     if float(usage) >= float(INT64_MAX):

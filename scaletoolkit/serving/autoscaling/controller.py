@@ -5,11 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 
 from scaletoolkit.serving.autoscaling import limits
-from scaletoolkit.serving.autoscaling.calculator import MetricStatus, Tolerances, propose
 from scaletoolkit.serving.autoscaling.decision import Decision, Memory, reconcile
 from scaletoolkit.serving.autoscaling.limits import History
-from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Metric, Spec
-from scaletoolkit.serving.autoscaling.pods import Scale, Seen
+from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Spec
+from scaletoolkit.serving.autoscaling.pods import Seen
 
 
 class Controller:
@@ -20,46 +19,15 @@ class Controller:
         self.flags = flags
         self.memory = Memory()
         self._window_s = longest_window_s(spec, flags)
-        self._propose = Proposer()
 
     def sync(self, seen: Seen, now_s: float) -> Decision:
         """One Decision by `reconcile`, remembered. `now_s` is in the manifest's seconds."""
-        history, events, conditions = self.memory
+        history = self.memory.history
         history = history and prune(history, now_s - self._window_s)
-        memory = Memory(history, events, conditions)
-        decision = reconcile(self.spec, seen, memory, now_s, self.flags, self._propose)
+        memory = self.memory._replace(history=history)
+        decision = reconcile(self.spec, seen, memory, now_s, self.flags)
         self.memory = decision.memory
         return decision
-
-
-class Proposer:
-    """`propose` that remembers each metric's last answer, and gives it again for equal inputs.
-
-    Not for CPU: whether a pod is warm depends on the time.
-    """
-
-    def __init__(self) -> None:
-        self._answers: dict[Metric, tuple[tuple[object, ...], MetricStatus]] = {}
-
-    def __call__(
-        self,
-        metric: Metric,
-        seen: Seen,
-        scale: Scale,
-        tolerances: Tolerances,
-        now_s: float,
-        flags: Flags,
-    ) -> MetricStatus:
-        """What `propose` answers."""
-        reading = seen.metrics.get(metric.key)
-        if metric.name == "cpu" or not isinstance(reading, dict):
-            return propose(metric, seen, scale, tolerances, now_s, flags)
-        inputs = (*seen.pods, *reading.items(), scale, tolerances)
-        inputs_before, status = self._answers.get(metric, ((), None))
-        if status is None or inputs != inputs_before:
-            status = propose(metric, seen, scale, tolerances, now_s, flags)
-            self._answers[metric] = (inputs, status)
-        return status
 
 
 def longest_window_s(spec: Spec, flags: Flags) -> float:
@@ -72,9 +40,8 @@ def longest_window_s(spec: Spec, flags: Flags) -> float:
 def prune(history: History, oldest_s: float) -> History:
     """The recommendations that can still decide anything, of a history with the oldest first.
 
-    Pruned before every sync, a history stays in that order: `stabilize` finds nothing to overwrite.
-    A recommendation between two younger ones, one at least as large and one at most as large, is
-    never again the largest or the smallest of a window. Kubernetes keeps it; no decision differs.
+    One between two younger ones, of which one is at least and one at most as large, is never again
+    the largest or the smallest of a window. Kubernetes keeps it; no decision differs.
     """
     kept = []
     lowest = math.inf
@@ -83,8 +50,8 @@ def prune(history: History, oldest_s: float) -> History:
         time_s, replicas = recommendation
         if time_s >= oldest_s and (replicas < lowest or replicas > highest):
             kept.append(recommendation)
-            lowest = replicas if replicas < lowest else lowest
-            highest = replicas if replicas > highest else highest
+            lowest = min(replicas, lowest)
+            highest = max(replicas, highest)
     return tuple(kept[::-1])
 
 
@@ -98,10 +65,8 @@ def live(
 ) -> Iterator[Decision]:
     """Sync again and again with a running workload: yields every Decision.
 
-    read(now_s) gives what is Seen, where a metric that cannot be read is a sentence. resize
-    (replicas) is called when the size must change. wait(seconds) waits and says whether to stop:
-    `threading.Event().wait` fits. speed: how many of the manifest's seconds pass in one second of
-    the clock; all times handed over are in the manifest's seconds, counted from the start.
+    read(now_s) gives what is Seen; resize(replicas) changes the size; wait(seconds) says whether to
+    stop, as `threading.Event().wait`. speed: the manifest's seconds, as now_s, in one of the clock.
     """
     start_s = clock()
     period_s = controller.flags.sync_period_s / speed
@@ -117,16 +82,13 @@ def live(
             return
 
 
-def time_scale(spec: Spec, speed: float, flags: Flags = FLAGS) -> str:
-    """The sentence that says how fast time runs in a live run, and what that makes of the spec.
-
-    Raises ValueError for a speed that is not positive.
-    """
+def time_scale(spec: Spec, speed: float) -> str:
+    """How fast time runs in a live run, as a sentence; ValueError for a speed of 0 or less."""
     if not speed > 0 or not math.isfinite(speed):
         raise ValueError(f"speed must be a positive number, got {speed}")
-    window_s = longest_window_s(spec, flags)
+    window_s = longest_window_s(spec, FLAGS)
     return (
         f"Time runs {speed:g} times as fast as in the manifest: the sync period of "
-        f"{flags.sync_period_s:g} s takes {flags.sync_period_s / speed:g} s here, the longest "
+        f"{FLAGS.sync_period_s:g} s takes {FLAGS.sync_period_s / speed:g} s here, the longest "
         f"stabilization window of {window_s:g} s takes {window_s / speed:g} s."
     )

@@ -3,17 +3,16 @@
 The order of the steps is that of reconcileAutoscaler in Kubernetes' horizontal.go (2026).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from scaletoolkit.serving.autoscaling import calculator, limits
 from scaletoolkit.serving.autoscaling.calculator import MetricStatus, Tolerances
 from scaletoolkit.serving.autoscaling.limits import Events, History, Recommendation
-from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Metric, Spec
+from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Spec
 from scaletoolkit.serving.autoscaling.pods import Scale, Seen, active
 
 Conditions: TypeAlias = Mapping[str, str]
-Propose: TypeAlias = Callable[[Metric, Seen, Scale, Tolerances, float, Flags], MetricStatus]
 ABOVE_MAX = "Current number of replicas above Spec.MaxReplicas"
 BELOW_MIN = "Current number of replicas below Spec.MinReplicas"
 
@@ -29,12 +28,15 @@ class Memory(NamedTuple):
     events: Events = Events()
     conditions: Conditions = {}  # noqa: RUF012 - nothing ever changes it
 
+    def noting(self, **conditions: str) -> "Memory":
+        """The same with these conditions."""
+        return self._replace(conditions={**self.conditions, **conditions})
+
 
 class Decision(NamedTuple):
     """What one sync decided, and the `memory` that the next one must be given.
 
-    reason: why the size changes, "" when it does not. metrics: a MetricStatus for each metric that
-    was asked. `error` is set when a metric failed, also where the others sufficed.
+    reason: of a change. metrics: of each that was asked. error: of any that failed.
     """
 
     before: int
@@ -61,18 +63,12 @@ class Decision(NamedTuple):
 
 
 def reconcile(
-    spec: Spec,
-    seen: Seen,
-    memory: Memory,
-    now_s: float,
-    flags: Flags = FLAGS,
-    propose: Propose = calculator.propose,
+    spec: Spec, seen: Seen, memory: Memory, now_s: float, flags: Flags = FLAGS
 ) -> Decision:
     """What Kubernetes' HorizontalPodAutoscaler would decide at this moment: a Decision.
 
     spec: from `parse`. memory: of the Decision before, `Memory()` at the start. now_s: seconds on
-    the clock that all other times are on. Nothing that is passed in is changed, and the same
-    arguments always give the same decision. propose: asks one metric; see `Proposer`.
+    the clock that all other times are on. The same arguments always give the same decision.
     """
     scale = seen.scale
     if scale is None:
@@ -84,10 +80,11 @@ def reconcile(
     decision = _without_metrics(spec, current, memory, flags)
     if decision is None:
         tolerances = _tolerances(spec, flags)
-        statuses = []
-        for metric in spec.metrics:
-            statuses.append(propose(metric, seen, scale, tolerances, now_s, flags))
-        decision = _by_metrics(spec, tuple(statuses), current, memory, now_s, flags)
+        statuses = tuple(
+            calculator.propose(metric, seen, scale, tolerances, now_s, flags)
+            for metric in spec.metrics
+        )
+        decision = _by_metrics(spec, statuses, current, memory, now_s, flags)
     return decision if decision.replicas == current else _recorded(spec, decision, now_s, flags)
 
 
@@ -97,7 +94,7 @@ def _without_metrics(spec: Spec, current: int, memory: Memory, flags: Flags) -> 
         return _at_zero(spec, memory, flags)
     if spec.min_replicas <= current <= spec.max_replicas:
         return None
-    memory = memory._replace(conditions={**memory.conditions, "AbleToScale": "SucceededGetScale"})
+    memory = memory.noting(AbleToScale="SucceededGetScale")
     if current > spec.max_replicas:
         return Decision(current, spec.max_replicas, ABOVE_MAX, memory)
     return Decision(current, spec.min_replicas, BELOW_MIN, memory)
@@ -108,11 +105,15 @@ def _at_zero(spec: Spec, memory: Memory, flags: Flags) -> Decision | None:
     asleep = flags.scale_to_zero and memory.conditions.get("ScaledToZero") == "ScaledToZero"
     if asleep and (spec.min_replicas != 0 or _wakes_up(spec)):
         return None
-    reasons = {"AbleToScale": "SucceededGetScale", "ScalingActive": "ScalingDisabled"}
-    conditions = {**memory.conditions, **reasons}
-    if not flags.scale_to_zero:
-        conditions.pop("ScaledToZero", None)
-    return Decision(0, 0, "", memory._replace(conditions=conditions))
+    memory = memory.noting(AbleToScale="SucceededGetScale", ScalingActive="ScalingDisabled")
+    return Decision(0, 0, "", memory if flags.scale_to_zero else _never_asleep(memory))
+
+
+def _never_asleep(memory: Memory) -> Memory:
+    """The memory of a cluster that does not scale to zero."""
+    conditions = dict(memory.conditions)
+    conditions.pop("ScaledToZero", None)
+    return memory._replace(conditions=conditions)
 
 
 def _wakes_up(spec: Spec) -> bool:
@@ -143,8 +144,7 @@ def _by_metrics(
     if wanted is None:
         key = next(status.key for status in statuses if status.error)
         failed = f"FailedGet{key.split('/')[0]}Metric"
-        reasons = {"AbleToScale": "SucceededGetScale", "ScalingActive": failed}
-        memory = memory._replace(conditions={**memory.conditions, **reasons})
+        memory = memory.noting(AbleToScale="SucceededGetScale", ScalingActive=failed)
         return Decision(current, current, reason, memory, statuses, error)
     replicas, memory = _limited(spec, wanted, current, memory, now_s, flags)
     return Decision(current, replicas, reason, memory, statuses, error)
@@ -153,16 +153,13 @@ def _by_metrics(
 def _largest(statuses: Sequence[MetricStatus], current: int) -> tuple[int | None, str, str]:
     """(the largest wish of the metrics that work, its reason, the error of those that do not).
 
-    A metric that failed might have asked for more, so with one missing nothing is scaled down: the
-    wish is then None.
+    One that failed might have asked for more: the wish is None where it would scale down.
     """
+    failed = [status for status in statuses if status.error]
     wanted = 0
     key = ""
-    failed = []
     for status in statuses:
-        if status.error:
-            failed.append(status)
-        elif wanted == 0 or status.replicas > wanted:
+        if not status.error and (wanted == 0 or status.replicas > wanted):
             wanted = status.replicas
             key = status.key
     error = ""
@@ -180,8 +177,7 @@ def _limited(
     spec: Spec, wanted: int, current: int, memory: Memory, now_s: float, flags: Flags
 ) -> tuple[int, Memory]:
     """(the size that windows, rates, min and max leave, the memory with the wish in it)."""
-    history, events, conditions = memory
-    history = history or ()
+    history = memory.history or ()
     unsettled = "ScaleDownStabilized"
     if spec.behavior is None:
         window_s = flags.downscale_stabilization_s
@@ -192,34 +188,30 @@ def _limited(
         settled, history = limits.stabilize_with_behavior(
             history, wanted, current, windows_s, now_s
         )
-        replicas, limited = limits.limit_with_behavior(spec, current, settled, events, now_s)
+        replicas, limited = limits.limit_with_behavior(spec, current, settled, memory.events, now_s)
         if wanted >= current:
             unsettled = "ScaleUpStabilized"
-    conditions = {
-        **conditions,
-        "ScalingActive": "ValidMetricFound",
-        "AbleToScale": "ReadyForNewScale" if settled == wanted else unsettled,
-        "ScalingLimited": limited,
-    }
-    replicas = replicas if current else max(replicas, spec.min_replicas)
-    return replicas, Memory(history, events, conditions)
+    able = "ReadyForNewScale" if settled == wanted else unsettled
+    memory = memory._replace(history=history).noting(
+        ScalingActive="ValidMetricFound", AbleToScale=able, ScalingLimited=limited
+    )
+    return replicas if current else max(replicas, spec.min_replicas), memory
 
 
 def _recorded(spec: Spec, decision: Decision, now_s: float, flags: Flags) -> Decision:
     """The decision with its change of size in the memory."""
     before = decision.before
     after = decision.replicas
-    conditions = {**decision.conditions, "AbleToScale": "SucceededRescale"}
+    memory = decision.memory.noting(AbleToScale="SucceededRescale")
     if flags.scale_to_zero:
         asleep = before > after == spec.min_replicas == 0 and _wakes_up(spec)
-        conditions["ScaledToZero"] = "ScaledToZero" if asleep else "NotScaledToZero"
+        memory = memory.noting(ScaledToZero="ScaledToZero" if asleep else "NotScaledToZero")
     else:
-        conditions.pop("ScaledToZero", None)
-    history, (up, down), _ = decision.memory
+        memory = _never_asleep(memory)
+    up, down = memory.events
     if spec.behavior is not None and after > before:
         up = limits.record(up, after - before, spec.behavior.scale_up, now_s)
     elif spec.behavior is not None:
         down = limits.record(down, before - after, spec.behavior.scale_down, now_s)
-    memory = Memory(history, Events(up, down), conditions)
     reason = decision.reason or ("" if before else BELOW_MIN)
-    return decision._replace(memory=memory, reason=reason)
+    return decision._replace(memory=memory._replace(events=Events(up, down)), reason=reason)

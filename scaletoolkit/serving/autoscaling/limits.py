@@ -64,8 +64,7 @@ def stabilize_with_behavior(
 ) -> tuple[int, History]:
     """With behavior: (current, moved only as far as both windows agree, the new history).
 
-    windows_s: (up, down). Up goes to the smallest recommendation of the up window, down to the
-    largest of the down window.
+    windows_s: (up, down). Up goes to the smallest of the one, down to the largest of the other.
     """
     up_s, down_s = windows_s
     up_cutoff_s = now_s - up_s

@@ -16,8 +16,7 @@ class Pod(NamedTuple):
     """A pod, or as many `copies` of it as are alike in everything.
 
     ready: its Ready condition (None: not reported yet), which last changed at `ready_since_s`.
-    requests_milli: {container: {resource: milli-units}}. Times are seconds on the caller's clock;
-    the default start is long ago, None is not started.
+    requests_milli: {container: {resource: milli-units}}. Times are seconds; None: not started.
     """
 
     name: str
@@ -50,11 +49,10 @@ class Scale(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What one sync sees: the pods, {metric key: reading}, and the size.
+    """What one sync sees: the pods, {metric key: reading}, and the size (None: of active pods).
 
-    A reading is {pod name: milli-units or Sample} for Resource, ContainerResource and Pods metrics,
-    milli-units or a list of them for Object and External ones. A metric without a reading, or with
-    a sentence in its place, has failed. scale None: the number of active pods.
+    A reading is milli-units or a list of them for Object and External metrics, for the others
+    {pod name: milli-units or Sample}. None, or a sentence in its place: the metric has failed.
     """
 
     pods: Sequence[Pod]

@@ -1,9 +1,8 @@
 """Replicas that serve requests as a fluid: exact arithmetic instead of random events. Lab 09.
 
-Requests flow in at a rate, wait in one queue, and flow out at the rate of the replicas that are
-ready. So there is no noise, and below saturation nobody waits: real queues are longer near full
-load. New replicas serve after their start-up time; replicas that go stop at once, the ones that
-are still starting first; what they had in hand goes back to the queue.
+Requests flow in at a rate, wait in one queue, and flow out at the rate of the ready replicas: no
+noise, and below saturation nobody waits. Real queues are longer near full load. Replicas that go
+stop at once, those that still start first; what they had in hand goes back to the queue.
 """
 
 import math
@@ -15,6 +14,7 @@ from scaletoolkit.serving.autoscaling.manifest.document import ManifestError
 from scaletoolkit.serving.autoscaling.manifest.spec import Metric, Spec
 from scaletoolkit.serving.autoscaling.pods import Pod, Reading, Sample, Samples, Scale, Seen
 
+CORE_MILLI = 1000
 SIGNALS = {
     "in_flight": ("in_flight", "inflight", "concurren", "ongoing"),
     "queue_length": ("queue", "waiting", "backlog"),
@@ -24,18 +24,14 @@ SIGNALS = {
 
 @dataclass(frozen=True)
 class Capacity:
-    """What one replica can do, and what it takes to start one.
+    """What one replica can do, on one core. requests_per_s: its throughput when it never idles.
 
-    requests_per_s: its throughput when it never idles. service_s: how long a request takes that
-    does not wait. cpu_busy_milli: CPU that it uses at full load, of the `cpu_request_milli` that
-    it asked for.
+    service_s: how long a request takes that does not wait. start_up_s: until it serves.
     """
 
     requests_per_s: float = 50.0
     service_s: float = 0.16
     start_up_s: float = 30.0
-    cpu_request_milli: int = 1000
-    cpu_busy_milli: int = 1000
 
     def __repr__(self) -> str:
         return (
@@ -44,7 +40,7 @@ class Capacity:
         )
 
     def __post_init__(self) -> None:
-        for name in ("requests_per_s", "service_s", "cpu_request_milli", "cpu_busy_milli"):
+        for name in ("requests_per_s", "service_s"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
         if not 0 <= self.start_up_s < math.inf:
@@ -54,28 +50,18 @@ class Capacity:
 class Workload:
     """The queue and the replicas at a moment of a virtual clock, and what a sync sees of them.
 
-    replicas: asked for. ready: of these. settled: ready for the whole time since the last sync.
-    queue: requests that wait.
+    replicas: asked for. ready: of these. settled: since before the last sync. queue: who waits.
     """
 
     def __init__(
-        self,
-        capacity: Capacity,
-        replicas: int,
-        max_queue: float = math.inf,
-        containers: Sequence[str] = ("server",),
+        self, capacity: Capacity, replicas: int, containers: Sequence[str] = ("server",)
     ) -> None:
         self.capacity = capacity
-        self.max_queue = max_queue
-        each_milli = capacity.cpu_request_milli // len(containers)
-        self._requests = {name: {"cpu": each_milli} for name in containers}
-        self._cohort = Pod("ready", copies=0, requests_milli=self._requests)
+        self._requests = {name: {"cpu": CORE_MILLI // len(containers)} for name in containers}
         self.now_s = 0.0
         self.queue = 0.0
-        self.refused = 0.0
         self.replicas = replicas
         self.ready = replicas
-        self._scale = Scale(replicas, replicas)
         self.starting: deque[tuple[float, int]] = deque()  # (ready at second, replicas)
         self._begin_period()
 
@@ -88,17 +74,16 @@ class Workload:
         self.waited_s = 0.0
         self.could_serve = 0.0
 
-    def advance(self, rate_per_s: float, seconds: float) -> tuple[float, float]:
-        """Let requests arrive at a rate for so long: (requests served, requests refused)."""
+    def advance(self, rate_per_s: float, seconds: float) -> float:
+        """Let requests arrive at a rate for so long: how many were served."""
         end_s = self.now_s + seconds
         served = self.served
-        refused = self.refused
         while self.starting and self.starting[0][0] <= end_s:
             ready_at_s, replicas = self.starting.popleft()
             self._flow(rate_per_s, ready_at_s - self.now_s)
             self.ready += replicas
         self._flow(rate_per_s, end_s - self.now_s)
-        return self.served - served, self.refused - refused
+        return self.served - served
 
     def _flow(self, rate_per_s: float, seconds: float) -> None:
         """The same, while the number of ready replicas stays as it is."""
@@ -115,9 +100,6 @@ class Workload:
             if queue:
                 self.waited_s += queue * queue / (full_per_s - rate_per_s) / 2
             after = 0.0
-        if after > self.max_queue:
-            self.refused += after - self.max_queue
-            after = self.max_queue
         self.arrived += rate_per_s * seconds
         self.could_serve += full_per_s * seconds
         self.period_s += seconds
@@ -128,7 +110,6 @@ class Workload:
         """Start replicas, or stop some: the youngest that still start first."""
         change = replicas - self.replicas
         self.replicas = replicas
-        self._scale = Scale(replicas, replicas)
         if change > 0:
             self.starting.append((self.now_s + self.capacity.start_up_s, change))
         while change < 0 and self.starting:
@@ -150,7 +131,7 @@ class Workload:
             else:
                 each_milli = int(value_milli / self.ready) if self.ready else 0
                 metrics[metric.key] = self._each(each_milli, signal == "cpu")
-        seen = Seen(self._pods(), metrics, self._scale)
+        seen = Seen(self._pods(), metrics, Scale(self.replicas, self.replicas))
         self._begin_period()
         return seen
 
@@ -162,7 +143,7 @@ class Workload:
             "queue_length": self.waited_s / seconds,
             "in_flight": (self.waited_s + self.served * self.capacity.service_s) / seconds,
             "requests_per_s": self.arrived / seconds,
-            "cpu": busy * self.ready * self.capacity.cpu_busy_milli / 1000,
+            "cpu": busy * self.ready,
         }
 
     def _each(self, value_milli: int, windowed: bool) -> Samples:
@@ -179,25 +160,20 @@ class Workload:
         starting = self.replicas - self.ready
         requests = self._requests
         now_s = self.now_s
-        pods = []
-        if self.settled:
-            if self._cohort.copies != self.settled:
-                self._cohort = self._cohort._replace(copies=self.settled)
-            pods.append(self._cohort)
-        if fresh:
-            pods.append(Pod("fresh", "Running", True, now_s, now_s, False, requests, fresh))
-        if starting:
-            pods.append(Pod("starting", "Pending", False, None, now_s, False, requests, starting))
-        return pods
+        cohorts = [
+            Pod("ready", requests_milli=requests, copies=self.settled),
+            Pod("fresh", "Running", True, now_s, now_s, False, requests, fresh),
+            Pod("starting", "Pending", False, None, now_s, False, requests, starting),
+        ]
+        return [cohort for cohort in cohorts if cohort.copies]
 
 
 def wire(spec: Spec, signals: Mapping[str, str] | None = None) -> dict[Metric, str]:
     """{metric: the signal that feeds it}, for each metric of the spec, simulated or live.
 
     The signals: cpu, queue_length (requests that wait), in_flight (that wait or are worked on),
-    requests_per_s (that arrive). The name of a metric tells its signal, as in
-    "inference_queue_length", or `signals` does, {metric name: signal}. Raises ManifestError for a
-    metric that no signal can feed.
+    requests_per_s (that arrive). A metric's name tells its signal, or `signals` does, {metric name:
+    signal}. Raises ManifestError for a metric that no signal can feed.
     """
     return {metric: _signal(metric, signals or {}) for metric in spec.metrics}
 
@@ -212,10 +188,9 @@ def _signal(metric: Metric, chosen: Mapping[str, str]) -> str:
     signal = chosen.get(metric.name, guesses[0] if guesses else "")
     if signal in SIGNALS:
         return signal
-    raise ManifestError(
-        f"{metric.key}: say which signal feeds it, one of {', '.join(SIGNALS)}; "
-        f"for example {{{metric.name!r}: 'queue_length'}}."
-    )
+    example = f"for example {{{metric.name!r}: 'queue_length'}}"
+    known = ", ".join(SIGNALS)
+    raise ManifestError(f"{metric.key}: say which signal feeds it, one of {known}; {example}.")
 
 
 def containers(spec: Spec) -> tuple[str, ...]:

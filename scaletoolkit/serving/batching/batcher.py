@@ -1,9 +1,8 @@
 """The queue of a model server and the rule that forms batches from it. Lab 07.
 
 A replica that is free takes what waits, up to `max_batch_size`. With `max_queue_delay_microseconds`
-it first gives a batch that is not full so long to grow, counted from its first request (the names
-and the rule are those of Triton's dynamic batcher). The delay is as fine as the event loop's
-timers, which tick in milliseconds.
+it first gives a batch that is not full so long to grow, counted from its first request (names and
+rule are those of Triton's dynamic batcher). The event loop's timers tick in milliseconds.
 """
 
 import asyncio
@@ -68,8 +67,7 @@ Batch = list[Request[Item, Result]]
 class Batcher(Generic[Item, Result]):
     """A bounded queue from which any number of replicas take batches. Made in a running loop.
 
-    `waiting` and `in_flight` count requests over time. `on_batch(waits_s)` may be set: it is called
-    with every batch formed, with how long each of its requests waited.
+    `waiting`, `in_flight`: requests over time. `on_batch(waits_s)`, if set, hears of every batch.
     """
 
     def __init__(
@@ -100,8 +98,7 @@ class Batcher(Generic[Item, Result]):
     def submit(self, item: Item, timeout_s: float | None = None) -> asyncio.Future[Result]:
         """Queue an item: the future of its result. Raises QueueFull or QueueClosed.
 
-        Cancel the future and the item leaves the queue. After `timeout_s` it fails with
-        DeadlineExceeded, wherever the item is.
+        Cancel it and the item leaves the queue. After `timeout_s` it fails with DeadlineExceeded.
         """
         if self._closed:
             raise QueueClosed("the server is stopping")
@@ -127,12 +124,14 @@ class Batcher(Generic[Item, Result]):
         """One replica: form a batch, let `handle` answer it, again and again while `wanted()`.
 
         handle: a coroutine function, list of items to list of results of the same length; a result
-        that is an Exception fails its item only. When handle raises, the batch is halved until the
-        items that cause it are found. Cancelled, or on ReplicaLost, what is unanswered goes back to
-        the head of the queue, once; the second time it fails with ReplicaLost.
+        that is an Exception fails its item only. When it raises, the batch is halved until the
+        culprits are found. Cancelled, or on ReplicaLost, what is unanswered goes back to the head
+        of the queue, once; the second time it fails with ReplicaLost.
         """
         while wanted():
-            batch = await self._next_batch()
+            async with self._forming:  # batches form in the order in which replicas came free
+                while not (batch := self._take()):
+                    await self._until_due()
             self.in_flight.change(len(batch))
             try:
                 await self._answer(batch, handle)
@@ -141,12 +140,6 @@ class Batcher(Generic[Item, Result]):
                 raise
             finally:
                 self.in_flight.change(-len(batch))
-
-    async def _next_batch(self) -> Batch[Item, Result]:
-        async with self._forming:  # replicas form batches in the order in which they came free
-            while not (batch := self._take()):
-                await self._until_due()
-            return batch
 
     def _due_s(self) -> float | None:
         """When the batch that could be formed now is due; None while nobody waits."""

@@ -11,9 +11,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class BatchRun:
-    """What became of a list of requests.
+    """What became of a list of requests. batches: the numbers of the requests of each, in order.
 
-    batches: the numbers of the requests of each, in the order in which they were formed.
     starts_s: when each began. latencies_s: an array, one a request; nan where it was refused.
     """
 
@@ -44,9 +43,8 @@ def simulate(
 ) -> BatchRun:
     """The batches that `Batcher` would form, without waiting: a BatchRun. Simulated.
 
-    arrivals_s: rising times of one request each, in seconds; raises ValueError if they do not rise.
-    service_s: how long a batch takes, a function of its size. A request that comes at the very
-    moment of a decision is part of it.
+    arrivals_s: in seconds, ValueError if they do not rise; one at the moment of a decision is part
+    of it. service_s: how long a batch takes, a function of its size.
     """
     times_s = _rising(arrivals_s)
     queue = _Queue(times_s, max_batch_size, max_queue_delay_microseconds / 1e6, max_queue_size)
@@ -103,7 +101,6 @@ def _rising(arrivals_s: Iterable[float]) -> list[float]:
     if times_s != sorted(times_s):
         raise ValueError("arrivals_s must rise: every request comes after the one before it")
     if times_s and not (times_s[0] >= 0 and math.isfinite(times_s[-1])):
-        raise ValueError(
-            f"arrivals_s must be finite and not negative, got {times_s[0]} to {times_s[-1]}"
-        )
+        got = f"{times_s[0]} to {times_s[-1]}"
+        raise ValueError(f"arrivals_s must be finite and not negative, got {got}")
     return times_s

@@ -8,21 +8,12 @@ import selectors
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, TypedDict, TypeVar, TypeVarTuple, Unpack
+from typing import Any, TypeVar, TypeVarTuple
 
 import numpy as np
 
 from scaletoolkit.serving.batching.batcher import Batcher, QueueFull
 from scaletoolkit.serving.batching.simulation import BatchRun
-
-
-class Rule(TypedDict, total=False):
-    """What a Batcher is told."""
-
-    max_batch_size: int
-    max_queue_delay_microseconds: float
-    max_queue_size: float
-
 
 Outcome = TypeVar("Outcome")
 Given = TypeVarTuple("Given")
@@ -81,24 +72,24 @@ def run_on_virtual_clock(coroutine: Coroutine[Any, Any, Outcome]) -> Outcome:
 def replay(
     arrivals_s: Iterable[float],
     service_s: Callable[[int], float],
+    max_batch_size: int = 32,
+    max_queue_delay_microseconds: float = 0,
     servers: int = 1,
-    **options: Unpack[Rule],
+    max_queue_size: float = math.inf,
 ) -> BatchRun:
-    """What `simulate` computes, done by the real `Batcher` on a virtual clock: a BatchRun.
-
-    options: max_batch_size, max_queue_delay_microseconds, max_queue_size.
-    """
-    return run_on_virtual_clock(_replay(list(arrivals_s), service_s, servers, **options))
+    """What `simulate` computes, done by the real `Batcher` on a virtual clock: a BatchRun."""
+    rule = (max_batch_size, max_queue_delay_microseconds, max_queue_size)
+    return run_on_virtual_clock(_replay(list(arrivals_s), service_s, servers, rule))
 
 
 async def _replay(
     arrivals_s: list[float],
     service_s: Callable[[int], float],
     servers: int,
-    **options: Unpack[Rule],
+    rule: tuple[int, float, float],
 ) -> BatchRun:
     loop = asyncio.get_running_loop()
-    batcher: Batcher[int, int] = Batcher(**(Rule(max_queue_size=math.inf) | options))
+    batcher: Batcher[int, int] = Batcher(*rule)
     run = BatchRun([], [], np.full(len(arrivals_s), math.nan))
 
     async def handle(items: list[int]) -> list[int]:

@@ -9,21 +9,18 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 Step = tuple[float, float]
+PIECES = 96
+SWING = 0.8
 
 
-def diurnal(
-    mean: float, seconds: float = 86_400, swing: float = 0.8, pieces: int = 96
-) -> list[Step]:
-    """A day squeezed into `seconds`: a sine of so many flat pieces, lowest at the start.
+def diurnal(mean: float, seconds: float = 86_400) -> list[Step]:
+    """A day squeezed into `seconds`: a sine of 96 flat pieces, lowest at the start.
 
-    swing: how far it leaves the mean, as a fraction of it; at 0.8 the peak is 9 times the low.
-    Raises ValueError for a swing outside 0 to 1.
+    It leaves the mean by 0.8 of it, so the peak is 9 times the low.
     """
-    if not 0 <= swing <= 1:
-        raise ValueError(f"swing must lie between 0 and 1, got {swing}")
-    angles = 2 * math.pi * (np.arange(pieces) + 0.5) / pieces
-    levels = mean * (1 - swing * np.cos(angles))
-    return checked([(seconds / pieces, float(level)) for level in levels])
+    angles = 2 * math.pi * (np.arange(PIECES) + 0.5) / PIECES
+    levels = mean * (1 - SWING * np.cos(angles))
+    return checked([(seconds / PIECES, float(level)) for level in levels])
 
 
 def checked(steps: Iterable[Sequence[float]]) -> list[Step]:

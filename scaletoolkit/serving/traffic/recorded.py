@@ -19,9 +19,8 @@ class TrafficError(lab.LabError, ValueError):
 def read_traffic(source: str) -> NDArray[np.float64]:
     """Arrival rates from CSV text, one value for each second: an array of requests a second.
 
-    Two columns, with or without a heading: seconds from the start (rising) and requests a second
-    from then on. The last rate lasts as long as the one before it. Raises TrafficError with the
-    line that is wrong.
+    Two columns, with or without a heading: seconds (rising) and requests a second from then on. The
+    last rate lasts as long as the one before it. Raises TrafficError with the line that is wrong.
     """
     lines = enumerate(source.splitlines(), 1)
     rows = [(number, line.split(",")) for number, line in lines if line.strip()]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urljoin
 
 import numpy as np
@@ -26,10 +26,9 @@ class LoadError(lab.LabError):
 
 @dataclass(frozen=True)
 class LoadResult:
-    """Every request of a load test, and its summary a second.
+    """Every request of a load test. due_s: from the start. latency_ms: from then to the answer.
 
-    due_s: when each was due, from the start. latency_ms: from then to the answer. status: HTTP's,
-    0 where no answer came. rows: what happened in each second.
+    status: HTTP's, 0 where no answer came. rows: what happened in each second.
     """
 
     due_s: np.ndarray = field(repr=False)
@@ -48,8 +47,7 @@ class LoadResult:
     ) -> list[tuple[float, np.ndarray]]:
         """For each (seconds, level) of the load: (answers a second, an array of their latencies).
 
-        Latencies in ms, successes only, by the moment of the answer. The first `skip_s` seconds of
-        each step, in which the last one still echoes, are left out.
+        In ms, successes only, by the moment of the answer, without each step's first `skip_s`.
         """
         done_s = self.due_s + self.latency_ms / 1000
         start_s = 0.0
@@ -70,11 +68,7 @@ class LoadResult:
 
 
 class LoadRun:
-    """A load test that runs, as a process that ends with this one.
-
-    command: what follows `python -m`. plan: what its process reads, with the `steps` of the load;
-    it lies in `folder`.
-    """
+    """A load test in a process: `python -m` and the command. It ends with us, or with its block."""
 
     def __init__(self, command: Sequence[str], plan: Mapping[str, Any], folder: Path) -> None:
         self._seconds = math.ceil(sum(seconds for seconds, _ in plan["steps"]))
@@ -100,6 +94,12 @@ class LoadRun:
                     if not self._lines:
                         self._began_s = time.monotonic() - values.get("time_s", 0.0)
                     self._lines.append(values)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def rows(self) -> list[dict[str, Any]]:
         """The seconds so far, a list of dicts; safe to call while the test runs."""
@@ -165,9 +165,8 @@ def open_loop(
 ) -> LoadRun:
     """Send a POST at each of the random moments of `poisson(steps)`: a LoadRun.
 
-    url: the whole address. steps: (seconds, requests a second). payloads: values that are sent as
-    JSON, in turn. Requests that have no answer `patience_s` after the last one was sent are given
-    up and not counted. Raises ValueError for what cannot be sent.
+    steps: (seconds, requests a second). payloads: values to send as JSON, in turn. What has no
+    answer `patience_s` after the last one is given up. ValueError for what cannot be sent.
     """
     plan = _plan(url, steps, payloads, patience_s)
     due_s = poisson(plan["steps"], seed).tolist()
@@ -185,9 +184,8 @@ def closed_loop(
 ) -> LoadRun:
     """Let Locust's users post and wait, post and wait: a LoadRun.
 
-    steps: (seconds, users). rate_per_user: how often each posts in a second if the server keeps
-    up; None means at once after each answer. Locust's report.html and tables are kept in `folder`;
-    without one they go with this process. The rest as for `open_loop`.
+    steps: (seconds, users). rate_per_user: posts a second if the server keeps up; None: one after
+    each answer. folder: keeps Locust's report.html and tables. The rest as for `open_loop`.
     """
     plan = _plan(url, steps, payloads, patience_s) | {"rate_per_user": rate_per_user}
     home = Path(folder) if folder else processes.workspace("load")

@@ -1,8 +1,7 @@
 """Open loop: every request goes out at its moment, whatever became of those before it. Lab 07.
 
 A process of its own that writes lines of JSON to stdout and ends when its stdin does. Latency
-counts from the scheduled moment, so a request that had to wait for the sender or for a connection
-is not flattered (coordinated omission; G. Tene, 2013).
+counts from the scheduled moment, which flatters nobody (coordinated omission; G. Tene, 2013).
 """
 
 import asyncio

@@ -21,8 +21,7 @@ class Outcome(NamedTuple):
 class Tally:
     """Collects requests; writes a line of JSON for each second to the file, then one with them all.
 
-    Latencies are from the moment at which the request was due, in milliseconds; percentiles are
-    of successful requests only.
+    Latencies are from the moment at which a request was due; percentiles of successes only.
     """
 
     def __init__(self, file: IO[str]) -> None:

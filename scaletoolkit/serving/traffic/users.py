@@ -1,7 +1,6 @@
-"""Closed loop: users who post and wait, by Locust. Lab 07.
+"""Closed loop: users who post and wait, by Locust; its arguments are Locust's own. Lab 07.
 
-A process of its own: `python -m scaletoolkit.serving.traffic.users`, with Locust's own arguments.
-It ends when its stdin does, also while Locust, which takes seconds, is still being imported.
+A process that ends when its stdin does, also while Locust, which takes seconds, is imported.
 """
 
 import sys

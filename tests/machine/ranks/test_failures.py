@@ -82,7 +82,7 @@ def test_a_silent_rank_with_fewest_exchanges_hung(folder):
 def test_ranks_that_wait_for_nobody_are_still_at_work(folder):
     folder.state(0)
     folder.state(1)
-    said = failures.held_up(folder.job, 0, {0, 1})
+    said = failures.held_up(folder.job.states(0), {0, 1})
     assert said.startswith("No rank waits for another; each is still at work:\n  rank 0 at cell")
 
 

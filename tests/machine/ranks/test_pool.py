@@ -1,11 +1,13 @@
 """A pool of processes that runs functions defined in cells, and never outlives its parent."""
 
+import functools
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures.process import BrokenProcessPool
 
 import psutil
 import pytest
@@ -56,6 +58,34 @@ def test_an_interrupted_cell_leaves_a_pool_that_works(pool):
         pool.map(time.sleep, [1.0] * 100)
     assert pool.map(abs, [-1, -2]) == [1, 2]
     assert time.monotonic() - begun_s < 20, "what the cell no longer waits for is still worked on"
+
+
+@pytest.mark.parametrize("moment", range(5))
+def test_interrupted_in_the_middle_of_large_answers_it_works_again(moment, pool):
+    def large(_):
+        return dict.fromkeys(range(100_000))
+
+    interrupt = functools.partial(signal.pthread_kill, threading.get_ident(), signal.SIGINT)
+    threading.Timer(0.05 + 0.07 * moment, interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        pool.map(large, range(10_000))
+    assert pool.map(abs, [-1, -2]) == [1, 2]
+
+
+def test_a_pool_whose_worker_died_works_again(pool):
+    with pytest.raises(BrokenProcessPool):
+        pool.map(lambda _: os.kill(os.getpid(), signal.SIGKILL), [0])
+    assert pool.map(abs, [-1, -2]) == [1, 2]
+
+
+def test_a_closed_pool_ends_its_work_and_begins_anew_when_used():
+    pool = ranks.Pool(1)
+    next(pool.stream(lambda seconds: time.sleep(seconds), [0, 60]))
+    begun_s = time.monotonic()
+    pool.close()
+    assert time.monotonic() - begun_s < 30
+    assert pool.map(abs, [-1]) == [1]
+    pool.close()
 
 
 def test_a_pool_needs_a_worker():

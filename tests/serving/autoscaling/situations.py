@@ -4,20 +4,9 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from scaletoolkit.serving.autoscaling import (
-    Behavior,
-    Events,
-    Memory,
-    Metric,
-    Pod,
-    Policy,
-    Recommendation,
-    Rules,
-    Sample,
-    ScaleEvent,
-    Seen,
-    Spec,
-)
+from scaletoolkit.serving.autoscaling import Memory, Metric, Pod, Sample, Seen, Spec
+from scaletoolkit.serving.autoscaling.limits import Events, Recommendation, ScaleEvent
+from scaletoolkit.serving.autoscaling.manifest.spec import Behavior, Policy, Rules
 
 CPU = Metric("Resource/cpu", "Resource", "cpu", "Utilization", 70)
 QUEUE = Metric("Pods/queue", "Pods", "queue", "AverageValue", 10_000)

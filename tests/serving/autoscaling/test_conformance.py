@@ -7,26 +7,26 @@ import conformance
 import pytest
 
 from scaletoolkit.serving.autoscaling import (
-    Behavior,
-    Events,
     Flags,
     Memory,
     Metric,
     Pod,
-    Policy,
-    Recommendation,
-    Rules,
     Sample,
-    Scale,
-    ScaleEvent,
     Seen,
     Spec,
     limits,
     reconcile,
 )
 from scaletoolkit.serving.autoscaling.calculator import INT32_MAX as MAX
-from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN, DEFAULT_UP
-from scaletoolkit.serving.autoscaling.pods import group_pods
+from scaletoolkit.serving.autoscaling.limits import Events, Recommendation, ScaleEvent
+from scaletoolkit.serving.autoscaling.manifest.spec import (
+    DEFAULT_DOWN,
+    DEFAULT_UP,
+    Behavior,
+    Policy,
+    Rules,
+)
+from scaletoolkit.serving.autoscaling.pods import Scale, group_pods
 
 CASES = conformance.cases("hpa.json", "cases")
 T0 = 1_000_000.0

@@ -8,25 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from situations import OUTSIDE, QUEUE, SPEC, alike, specs
+from situations import OUTSIDE, SPEC, alike, specs
 
 from scaletoolkit.serving import autoscaling
-from scaletoolkit.serving.autoscaling import (
-    FLAGS,
-    Behavior,
-    Controller,
-    Memory,
-    Metric,
-    Pod,
-    Recommendation,
-    Scale,
-    Seen,
-    Spec,
-    reconcile,
-)
-from scaletoolkit.serving.autoscaling.calculator import propose
-from scaletoolkit.serving.autoscaling.controller import Proposer, prune
-from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN, DEFAULT_UP
+from scaletoolkit.serving.autoscaling import Controller, Memory, Metric, Pod, Seen, Spec, reconcile
+from scaletoolkit.serving.autoscaling.controller import prune
+from scaletoolkit.serving.autoscaling.limits import Recommendation
+from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN, DEFAULT_UP, Behavior
+from scaletoolkit.serving.autoscaling.pods import Scale
 
 
 @given(st.integers(2, 20), st.integers(0, 600))
@@ -94,30 +83,6 @@ def test_a_history_does_not_grow_for_ever():
     for sync in range(1000):
         controller.sync(alike(5), 15.0 * sync)
     assert len(controller.memory.history) < 50
-
-
-def ask(ask_metric, metric, readings, size, now_s):
-    pods = [Pod("a"), Pod("b")]
-    seen = Seen(pods, {metric.key: readings})
-    return ask_metric(metric, seen, Scale(size, size), (0.1, 0.1), now_s, FLAGS)
-
-
-def test_a_proposer_says_what_propose_says_also_when_its_arguments_are_changed_in_place():
-    proposer = Proposer()
-    readings = {"a": 1000, "b": 3000}
-    steps = [(3000, 2), (3000, 2), (90_000, 2), (90_000, 3), (0, 3)]
-    for sync, (value, size) in enumerate(steps):
-        readings["b"] = value
-        moment = (QUEUE, readings, size, 15.0 * sync)
-        assert ask(proposer, *moment) == ask(propose, *moment)
-
-
-def test_two_metrics_that_share_a_reading_are_two_metrics():
-    strict = replace(QUEUE, target=1_000)
-    proposer = Proposer()
-    for metric in (QUEUE, strict, QUEUE, strict):
-        moment = (metric, {"a": 10_000, "b": 10_000}, 2, 0.0)
-        assert ask(proposer, *moment) == ask(propose, *moment)
 
 
 def test_the_larger_wish_of_two_metrics_of_one_resource_decides():

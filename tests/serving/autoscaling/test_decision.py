@@ -7,16 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from situations import OUTSIDE, SPEC, alike, situations
 
-from scaletoolkit.serving.autoscaling import (
-    Controller,
-    Flags,
-    Memory,
-    Pod,
-    Scale,
-    Seen,
-    Spec,
-    reconcile,
-)
+from scaletoolkit.serving.autoscaling import Controller, Flags, Memory, Pod, Seen, Spec, reconcile
+from scaletoolkit.serving.autoscaling.pods import Scale
 
 
 @given(situations(), st.integers(1, 40))

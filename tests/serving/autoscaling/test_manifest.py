@@ -8,8 +8,9 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from scaletoolkit.serving.autoscaling import ManifestError, Policy, parse
+from scaletoolkit.serving.autoscaling import ManifestError, parse
 from scaletoolkit.serving.autoscaling.manifest.quantity import exact, milli, text
+from scaletoolkit.serving.autoscaling.manifest.spec import Policy
 
 ROOT = Path(__file__).parents[3]
 SHIPPED = sorted((ROOT / "labs").glob("*.yaml"))

@@ -9,20 +9,14 @@ from hypothesis import strategies as st
 from situations import SPEC, fixed
 
 from scaletoolkit.serving import autoscaling
-from scaletoolkit.serving.autoscaling import (
+from scaletoolkit.serving.autoscaling import Capacity, Flags, Memory, Metric, Spec, reconcile
+from scaletoolkit.serving.autoscaling.manifest.spec import (
+    DEFAULT_DOWN,
+    DEFAULT_UP,
     Behavior,
-    Capacity,
-    Flags,
-    Memory,
-    Metric,
     Policy,
-    Setting,
-    Spec,
-    Workload,
-    reconcile,
 )
-from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN, DEFAULT_UP
-from scaletoolkit.serving.autoscaling.workload import containers, wire
+from scaletoolkit.serving.autoscaling.workload import Workload, containers, wire
 
 SLOW_UP = DEFAULT_UP._replace(policies=(Policy("Pods", 2, 60),), stabilization_window_s=30)
 
@@ -54,13 +48,11 @@ def test_the_simulator_decides_as_reconcile_by_hand(behavior):
     assert max(sizes) > 10
 
 
-@given(st.lists(st.floats(0, 500), min_size=1, max_size=60), st.integers(0, 400))
-def test_every_request_is_served_refused_or_waiting(rates, max_queue):
-    setting = Setting(max_queue=max_queue)
-    replay = autoscaling.simulate(SPEC, rates, Capacity(start_up_s=7.5), setting=setting)
-    accounted = replay.served.sum() + replay.refused.sum() + replay.queue[-1]
+@given(st.lists(st.floats(0, 500), min_size=1, max_size=60))
+def test_every_request_is_served_or_waiting(rates):
+    replay = autoscaling.simulate(SPEC, rates, Capacity(start_up_s=7.5))
+    accounted = replay.served.sum() + replay.queue[-1]
     assert accounted == pytest.approx(replay.requests, abs=1e-6)
-    assert replay.queue.max() <= max_queue
     assert 0 <= replay.over_objective(0.5) <= replay.requests * (1 + 1e-9) + 1e-6
 
 
@@ -88,21 +80,16 @@ def test_a_worker_sleeps_at_night_and_wakes_up():
     assert (replay.replicas[880], replay.replicas[1790], replay.replicas[2690]) == (2, 0, 2)
 
 
-def test_ticks_may_be_shorter_than_a_second():
-    whole = autoscaling.simulate(SPEC, waves(600))
-    halves = autoscaling.simulate(SPEC, np.repeat(waves(600), 2), setting=Setting(tick_s=0.5))
-    assert halves.replicas[1::2].tolist() == whole.replicas.tolist()
-
-
 @pytest.mark.parametrize(
-    ("rates", "setting", "sentence"),
+    ("rates", "period_s", "sentence"),
     [
-        ([], Setting(), "list of rates"),
-        ([1, -1], Setting(), "0 or more, got -1"),
-        ([1, float("nan")], Setting(), "0 or more, got nan"),
-        ([1], Setting(tick_s=4), "whole number of ticks, got 15 s"),
+        ([], 15, "list of rates"),
+        ([1, -1], 15, "0 or more, got -1"),
+        ([1, float("nan")], 15, "0 or more, got nan"),
+        ([1], 0.5, "whole number of seconds, got 0.5"),
+        ([1], 2.5, "whole number of seconds, got 2.5"),
     ],
 )
-def test_what_cannot_be_simulated_is_said_in_one_sentence(rates, setting, sentence):
+def test_what_cannot_be_simulated_is_said_in_one_sentence(rates, period_s, sentence):
     with pytest.raises(ValueError, match=sentence):
-        autoscaling.simulate(SPEC, rates, setting=setting)
+        autoscaling.simulate(SPEC, rates, flags=Flags(sync_period_s=period_s))

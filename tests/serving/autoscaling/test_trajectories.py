@@ -7,18 +7,16 @@ import pytest
 
 from scaletoolkit.serving.autoscaling import (
     Controller,
-    Events,
     Flags,
     Memory,
     Pod,
-    Recommendation,
     Sample,
-    Scale,
-    ScaleEvent,
     Seen,
     parse,
     reconcile,
 )
+from scaletoolkit.serving.autoscaling.limits import Events, Recommendation, ScaleEvent
+from scaletoolkit.serving.autoscaling.pods import Scale
 
 TRAJECTORIES = conformance.cases("hpa_trajectories.json", "trajectories")
 POD = conformance.cases("hpa_trajectories.json", "pods")["default"]

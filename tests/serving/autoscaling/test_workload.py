@@ -3,15 +3,15 @@
 import pytest
 from situations import OUTSIDE, QUEUE
 
-from scaletoolkit.serving.autoscaling import Capacity, Spec, Workload
-from scaletoolkit.serving.autoscaling.workload import wire
+from scaletoolkit.serving.autoscaling import Capacity, Spec
+from scaletoolkit.serving.autoscaling.workload import Workload, wire
 
 
 def test_a_new_replica_serves_after_its_start_up_and_the_starting_ones_go_first():
     workload = Workload(Capacity(requests_per_s=100, start_up_s=2.5), 1)
     workload.resize(3)
-    assert workload.advance(300.0, 2.0) == pytest.approx((200, 0))
-    assert workload.advance(300.0, 1.0) == pytest.approx((50 + 150, 0))
+    assert workload.advance(300.0, 2.0) == pytest.approx(200)
+    assert workload.advance(300.0, 1.0) == pytest.approx(50 + 150)
     workload.resize(5)
     workload.resize(2)
     assert (workload.ready, workload.replicas, list(workload.starting)) == (2, 2, [])

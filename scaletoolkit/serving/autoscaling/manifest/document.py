@@ -1,10 +1,11 @@
 """YAML text to plain values (dict, list, str, int, float, bool, None), small and safe. Lab 09.
 
-A manifest comes from anywhere, so nothing in it is executed, aliases cannot blow up, and a key that
-stands twice is an error instead of a quiet choice.
+Nothing is executed, aliases cannot blow up, and a key that stands twice is an error.
 """
 
 import json
+from collections.abc import Iterator
+from itertools import count
 
 import yaml
 
@@ -14,7 +15,6 @@ MOST_BYTES = 65_536
 MOST_VALUES = 10_000
 MOST_DEPTH = 50
 TAG = "tag:yaml.org,2002:"
-OPEN = 0  # stands for the size of a node whose children are being counted
 
 
 class ManifestError(lab.LabError, ValueError):
@@ -28,15 +28,12 @@ class ManifestError(lab.LabError, ValueError):
 def documents(source: str | bytes) -> list[object]:
     """The documents of a YAML text (str or bytes) as plain values; those that are empty left out.
 
-    Raises ManifestError for text that is no YAML, larger than 64 KiB, or larger once its aliases
-    are written out.
+    ManifestError for no YAML, more than 64 KiB, or too much once its aliases are written out.
     """
     text = _text(source)
     try:
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
-        for node in nodes:
-            _size(node, {}, 0)
-        plain = [_plain(node, "") for node in nodes if node is not None]
+        plain = [_plain(node, "", (), count(1)) for node in nodes if node is not None]
     except RecursionError:
         raise ManifestError("The manifest is nested too deeply to be one.") from None
     except (yaml.YAMLError, ValueError) as error:
@@ -55,9 +52,8 @@ def _text(source: str | bytes) -> str:
     try:
         return source.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ManifestError(
-            f"The manifest is not UTF-8 text: its byte {error.start} does not fit."
-        ) from None
+        problem = f"its byte {error.start} does not fit"
+        raise ManifestError(f"The manifest is not UTF-8 text: {problem}.") from None
 
 
 def _where(error: Exception) -> str:
@@ -67,40 +63,22 @@ def _where(error: Exception) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
 
 
-def _size(node: yaml.Node | None, sizes: dict[int, int], depth: int) -> int:
-    """How many values the node stands for once every alias is written out.
-
-    sizes: of the nodes counted so far, by their id.
-    """
-    if node is None or isinstance(node, yaml.ScalarNode):
-        return 1
-    if sizes.get(id(node)) == OPEN:
+def _plain(
+    node: yaml.Node, path: str, above: tuple[yaml.Node, ...], numbers: Iterator[int]
+) -> object:
+    """The plain value of a node that lies in others, its aliases written out and counted."""
+    if next(numbers) > MOST_VALUES:
+        most = f"more than {MOST_VALUES:,} values"
+        raise ManifestError(f"The manifest stands for {most} once its aliases are written out.")
+    if node in above:
         raise ManifestError("The manifest holds an alias that contains itself.")
-    if depth > MOST_DEPTH:
+    if len(above) > MOST_DEPTH:
         raise ManifestError(f"The manifest is nested more than {MOST_DEPTH} levels deep.")
-    if id(node) not in sizes:
-        sizes[id(node)] = OPEN
-        children = node.value
-        if isinstance(node, yaml.MappingNode):
-            children = [child for pair in children for child in pair]
-        sizes[id(node)] = 1 + sum(_size(child, sizes, depth + 1) for child in children)
-        if sizes[id(node)] > MOST_VALUES:
-            raise ManifestError(
-                f"The manifest stands for more than {MOST_VALUES:,} values once its aliases are "
-                "written out."
-            )
-    return sizes[id(node)]
-
-
-def _plain(node: yaml.Node, path: str) -> object:
+    above = (*above, node)
+    if isinstance(node, yaml.ScalarNode):
+        return _scalar(node)
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(child, f"{path}[{i}]") for i, child in enumerate(node.value)]
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(node, path)
-    return _scalar(node)
-
-
-def _mapping(node: yaml.MappingNode, path: str) -> dict[str, object]:
+        return [_plain(child, f"{path}[{i}]", above, numbers) for i, child in enumerate(node.value)]
     result: dict[str, object] = {}
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
@@ -108,7 +86,7 @@ def _mapping(node: yaml.MappingNode, path: str) -> dict[str, object]:
         key = key_node.value
         if key in result:
             raise ManifestError(f"{_join(path, key)}: Duplicate key {short(key)}.")
-        result[key] = _plain(value_node, _join(path, key))
+        result[key] = _plain(value_node, _join(path, key), above, numbers)
     return result
 
 

@@ -10,21 +10,23 @@ from scaletoolkit.serving.autoscaling.manifest.document import ManifestError, sh
 
 INT32 = 2**31
 Number = TypeVar("Number")
+NAME_EXPECTED = (
+    "must consist of lower case letters, digits, '-' and '.', and start and end with a letter or "
+    "digit"
+)
 DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 
 
 class Fields:
-    """The fields of one mapping of a manifest, and the path that leads to it.
+    """The fields of one mapping of a manifest and the path to it; null counts as absent.
 
-    A field that is null counts as absent, as in Kubernetes. Every reader raises ManifestError with
-    the path, the value and what was expected.
+    Every reader raises ManifestError with the path, the value and what was expected.
     """
 
     def __init__(self, value: object, path: str, known: Collection[str]) -> None:
         if not isinstance(value, dict):
-            raise ManifestError(
-                f"{path}: Invalid value: {short(value)}: must be a mapping of fields."
-            )
+            problem = f"Invalid value: {short(value)}: must be a mapping of fields."
+            raise ManifestError(f"{path}: {problem}")
         self.path = path
         self.values = {name: item for name, item in value.items() if item is not None}
         for name in value:
@@ -42,6 +44,11 @@ class Fields:
 
     def __contains__(self, name: str) -> bool:
         return name in self.values
+
+    def check(self, name: str, holds: bool, expected: str) -> None:
+        """Raise ManifestError for a field whose value is not as expected."""
+        if not holds:
+            self.invalid(name, expected)
 
     def invalid(self, name: str, expected: str) -> NoReturn:
         """Raise ManifestError for a field whose value is not allowed."""
@@ -68,8 +75,8 @@ class Fields:
     def segment(self, name: str, missing: str) -> str:
         """A text that can stand in a URL: not ".", not "..", no "/" and no "%"."""
         value = self.text(name, missing)
-        if value in (".", "..") or "/" in value or "%" in value:
-            self.invalid(name, "may not be '.' or '..' and may not contain '/' or '%'")
+        allowed = value not in (".", "..") and "/" not in value and "%" not in value
+        self.check(name, allowed, "may not be '.' or '..' and may not contain '/' or '%'")
         return value
 
     def choice(
@@ -94,8 +101,8 @@ class Fields:
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
             self.invalid(name, "must be a whole number")
-        if not -INT32 <= value < INT32:
-            self.invalid(name, f"must be a whole number from {-INT32} to {INT32 - 1}")
+        within = -INT32 <= value < INT32
+        self.check(name, within, f"must be a whole number from {-INT32} to {INT32 - 1}")
         return value
 
     def quantity(self, name: str, convert: Callable[[object], Number]) -> Number | None:
@@ -128,10 +135,9 @@ class Fields:
             self.invalid(name, "must be a mapping of text to text")
         for key, text in value.items():
             if not isinstance(text, str):
-                raise ManifestError(
-                    f"{self.at(name)}.{key[:60]}: Invalid value: {short(text)}: must be text; "
-                    "write it in quotes."
-                )
+                path = f"{self.at(name)}.{key[:60]}"
+                problem = f"Invalid value: {short(text)}: must be text; write it in quotes."
+                raise ManifestError(f"{path}: {problem}")
         return value
 
     def reference(self, name: str) -> tuple[str, str]:
@@ -144,8 +150,6 @@ class Fields:
     def dns_name(self, name: str) -> str:
         """A text that Kubernetes allows as the name of an object; "" when absent."""
         value = self.text(name)
-        if value and (len(value) > 253 or not DNS_NAME.fullmatch(value)):
-            letters = "lower case letters, digits, '-' and '.'"
-            ends = "start and end with a letter or digit"
-            self.invalid(name, f"must consist of {letters}, and {ends}")
+        allowed = len(value) <= 253 and DNS_NAME.fullmatch(value) is not None
+        self.check(name, allowed or not value, NAME_EXPECTED)
         return value

@@ -6,13 +6,8 @@ from scaletoolkit.serving.autoscaling.manifest import quantity
 from scaletoolkit.serving.autoscaling.manifest.fields import Fields
 from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_METRICS, Metric
 
-SOURCES = {
-    "ContainerResource": "containerResource",
-    "External": "external",
-    "Object": "object",
-    "Pods": "pods",
-    "Resource": "resource",
-}
+KINDS = ("ContainerResource", "External", "Object", "Pods", "Resource")
+SOURCES = {kind: kind[0].lower() + kind[1:] for kind in KINDS}  # {type: the field beside it}
 TARGET = ("type", "averageUtilization", "averageValue", "value")
 RAW_OR_UTILIZATION = "must set either a target raw value or a target utilization"
 
@@ -72,8 +67,8 @@ def _object(entry: Fields, kind: str) -> Metric:
 def _external(entry: Fields, kind: str) -> Metric:
     fields = entry.mapping(SOURCES[kind], ("metric", "target"))
     name, selector = _identifier(fields)
-    target = _target(fields)
     key = f"{kind}/{name}{selector}"
+    target = _target(fields)
     both = "a target value for metric and a per-pod target"
     if target.average_milli is not None:
         if target.value_milli is not None:
@@ -86,20 +81,15 @@ def _external(entry: Fields, kind: str) -> Metric:
 
 
 def _identifier(fields: Fields) -> tuple[str, str]:
-    """(the metric's name, its selector as a suffix of the key)."""
+    """(the metric's name, its selector as a suffix of the key: "{queue=fast,zone In (a,b)}")."""
     metric = fields.mapping("metric", ("name", "selector"), "must specify a metric")
     name = metric.segment("name", "must specify a metric name")
     if "selector" not in metric:
         return name, ""
-    return name, _selector(metric)
-
-
-def _selector(metric: Fields) -> str:
-    """A label selector as a suffix of the key: "{queue=fast,zone in (a,b)}"."""
     selector = metric.mapping("selector", ("matchLabels", "matchExpressions"))
     wanted = [f"{key}={value}" for key, value in sorted(selector.texts("matchLabels").items())]
     wanted += [_expression(entry, path) for entry, path in selector.items("matchExpressions")]
-    return "{" + ",".join(wanted) + "}" if wanted else ""
+    return name, "{" + ",".join(wanted) + "}" if wanted else ""
 
 
 def _expression(entry: object, path: str) -> str:
@@ -108,10 +98,9 @@ def _expression(entry: object, path: str) -> str:
     operator = fields.choice("operator", operators, missing="must be set")
     values = [value for value, _ in fields.items("values")]
     texts = [value for value in values if isinstance(value, str)]
-    if len(texts) < len(values):
-        fields.invalid("values", "must be a list of texts")
-    if bool(texts) != (operator in ("In", "NotIn")):
-        fields.invalid("values", "In and NotIn need values, Exists and DoesNotExist take none")
+    fields.check("values", len(texts) == len(values), "must be a list of texts")
+    fits = bool(texts) == (operator in ("In", "NotIn"))
+    fields.check("values", fits, "In and NotIn need values, Exists and DoesNotExist take none")
     return f"{fields.text('key', 'must be set')} {operator} ({','.join(texts)})"
 
 
@@ -128,16 +117,14 @@ class Target(NamedTuple):
 def _target(metric: Fields) -> Target:
     fields = metric.mapping("target", TARGET, "must specify a metric target")
     kind = fields.text("type", "must specify a metric target type")
-    if kind not in ("Utilization", "Value", "AverageValue"):
-        fields.invalid("type", "must be either Utilization, Value, or AverageValue")
+    known = kind in ("Utilization", "Value", "AverageValue")
+    fields.check("type", known, "must be either Utilization, Value, or AverageValue")
     value_milli = fields.quantity("value", quantity.milli)
     average_milli = fields.quantity("averageValue", quantity.milli)
     for name, target_milli in (("value", value_milli), ("averageValue", average_milli)):
-        if target_milli is not None and target_milli <= 0:
-            fields.invalid(name, "must be positive")
+        fields.check(name, target_milli is None or target_milli > 0, "must be positive")
     percent = fields.integer("averageUtilization") if "averageUtilization" in fields else None
-    if percent is not None and percent < 1:
-        fields.invalid("averageUtilization", "must be greater than 0")
+    fields.check("averageUtilization", percent is None or percent >= 1, "must be greater than 0")
     return Target(fields, kind, percent, value_milli, average_milli)
 
 

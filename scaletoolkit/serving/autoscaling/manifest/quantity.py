@@ -11,10 +11,7 @@ INT64_MAX = 2**63 - 1
 
 
 def milli(text: object) -> int:
-    """The quantity in milli-units, rounded up and kept within 64 bits as Kubernetes does.
-
-    Raises ValueError for text that is no quantity.
-    """
+    """The quantity in milli-units, rounded up, within 64 bits, as Kubernetes; else ValueError."""
     value = exact(text) * 1000
     whole = min(math.ceil(abs(value)), INT64_MAX)
     return -whole if value < 0 else whole

@@ -33,14 +33,12 @@ LONGEST_PERIOD_S = 1800
 def parse(source: str | bytes) -> Spec:
     """The Spec that a manifest (YAML text or bytes) describes, with Kubernetes' defaults.
 
-    Other kinds may stand in the same file, as a Deployment often does; the status that `kubectl get
-    -o yaml` writes is passed over. Raises ManifestError, always with one sentence.
+    Other kinds, and the status of `kubectl get -o yaml`, are passed over. Raises ManifestError.
     """
     everything = documents(source)
     if not everything:
         raise ManifestError(f"The manifest is empty; expected a {KIND}.")
-    mappings = [document for document in everything if isinstance(document, dict)]
-    ours = [document for document in mappings if document.get("kind") == KIND]
+    ours = [d for d in everything if isinstance(d, dict) and d.get("kind") == KIND]
     if len(ours) > 1:
         raise ManifestError(f"The file holds {len(ours)} documents of kind {KIND}; expected one.")
     document = ours[0] if ours else everything[0]
@@ -75,13 +73,11 @@ def _name(metadata: Fields) -> str:
 
 def _range(spec: Fields) -> tuple[int, int]:
     least = spec.integer("minReplicas", 1)
-    if least < 0:
-        spec.invalid("minReplicas", "must be greater than or equal to 0")
+    spec.check("minReplicas", least >= 0, "must be greater than or equal to 0")
     most = spec.integer("maxReplicas")
-    if most < 1:
-        spec.invalid("maxReplicas", "must be greater than 0")
-    if most < least:
-        spec.invalid("maxReplicas", f"must be greater than or equal to `minReplicas`, here {least}")
+    spec.check("maxReplicas", most >= 1, "must be greater than 0")
+    expected = f"must be greater than or equal to `minReplicas`, here {least}"
+    spec.check("maxReplicas", most >= least, expected)
     return least, most
 
 
@@ -100,10 +96,9 @@ def _rules(behavior: Fields, name: str, default: Rules) -> Rules:
     window_s = default.stabilization_window_s
     if WINDOW in fields:
         window_s = fields.integer(WINDOW)
-        if window_s < 0:
-            fields.invalid(WINDOW, "must be greater than or equal to zero")
-        if window_s > LONGEST_WINDOW_S:
-            fields.invalid(WINDOW, f"must be less than or equal to {LONGEST_WINDOW_S}")
+        fields.check(WINDOW, window_s >= 0, "must be greater than or equal to zero")
+        most = f"must be less than or equal to {LONGEST_WINDOW_S}"
+        fields.check(WINDOW, window_s <= LONGEST_WINDOW_S, most)
     select = fields.choice("selectPolicy", ("Max", "Min", "Disabled"), default.select_policy)
     policies = default.policies
     if "policies" in fields:
@@ -116,26 +111,19 @@ def _rules(behavior: Fields, name: str, default: Rules) -> Rules:
 def _policy(entry: object, path: str) -> Policy:
     fields = Fields(entry, path, ("type", "value", "periodSeconds"))
     kind = fields.choice("type", ("Pods", "Percent"))
-    value = _positive(fields, "value")
-    period_s = _positive(fields, "periodSeconds")
-    if period_s > LONGEST_PERIOD_S:
-        fields.invalid("periodSeconds", f"must be less than or equal to {LONGEST_PERIOD_S}")
+    value = fields.integer("value")
+    fields.check("value", value > 0, "must be greater than zero")
+    period_s = fields.integer("periodSeconds")
+    fields.check("periodSeconds", period_s > 0, "must be greater than zero")
+    most = f"must be less than or equal to {LONGEST_PERIOD_S}"
+    fields.check("periodSeconds", period_s <= LONGEST_PERIOD_S, most)
     return Policy(kind, value, period_s)
-
-
-def _positive(fields: Fields, name: str) -> int:
-    value = fields.integer(name)
-    if value <= 0:
-        fields.invalid(name, "must be greater than zero")
-    return value
 
 
 def _tolerance(fields: Fields) -> float | None:
     tolerance = fields.quantity("tolerance", quantity.exact)
     if tolerance is None:
         return None
-    if tolerance < 0:
-        fields.invalid("tolerance", "must be greater than or equal to zero")
-    if tolerance > quantity.INT64_MAX:  # as Kubernetes caps every quantity
-        return float(quantity.INT64_MAX)
-    return float(tolerance)
+    fields.check("tolerance", tolerance >= 0, "must be greater than or equal to zero")
+    # as Kubernetes caps every quantity
+    return float(tolerance if tolerance < quantity.INT64_MAX else quantity.INT64_MAX)

@@ -39,9 +39,8 @@ DEFAULT_DOWN = Rules(None, "Max", (Policy("Percent", 100, 15),))
 class Metric:
     """One entry of `spec.metrics`. The target is a percentage for "Utilization", else milli-units.
 
-    `key` names the metric's reading: "Resource/cpu", "ContainerResource/server/cpu",
-    "Pods/inference_queue_length", "Object/Service/web/requests", "External/queue". A label
-    selector stands behind it in braces: "External/queue{queue=fast}".
+    `key` names the metric's reading: "Resource/cpu", "ContainerResource/server/cpu", "Pods/queue",
+    "Object/Service/web/requests", "External/queue{queue=fast}", with its label selector.
     """
 
     key: str
@@ -62,11 +61,7 @@ DEFAULT_METRICS = (Metric("Resource/cpu", "Resource", "cpu", "Utilization", 80),
 
 @dataclass(frozen=True)
 class Spec:
-    """A HorizontalPodAutoscaler.
-
-    behavior: None where the manifest has no such section; other limits hold then than for an empty
-    one, see `limits`.
-    """
+    """A HorizontalPodAutoscaler. behavior None: no such section, for which other `limits` hold."""
 
     name: str
     target: str
@@ -77,17 +72,14 @@ class Spec:
 
     def __repr__(self) -> str:
         metrics = ", ".join(map(repr, self.metrics))
-        return (
-            f"Spec: {self.name} keeps {self.target} between {self.min_replicas} and "
-            f"{self.max_replicas} replicas: {metrics}"
-        )
+        size = f"between {self.min_replicas} and {self.max_replicas} replicas"
+        return f"Spec: {self.name} keeps {self.target} {size}: {metrics}"
 
 
 class Flags(NamedTuple):
     """The flags and feature gates of kube-controller-manager that an autoscaler feels.
 
-    `scale_to_zero` (the gate HPAScaleToZero) is off on most clusters, which then refuse
-    `minReplicas: 0`; with minReplicas of 1 or more it changes nothing.
+    scale_to_zero: the gate HPAScaleToZero, off on most clusters, which refuse `minReplicas: 0`.
     """
 
     sync_period_s: float = 15
