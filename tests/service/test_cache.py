@@ -116,12 +116,49 @@ def test_thirty_at_once_are_one_call_and_the_first_may_go(versions):
 
 def test_a_call_that_nobody_waits_for_leaves_the_queue(versions):
     with service.start(versions[0][0], cache_items=50, replicas=0) as server:
-        # without a replica there is no version yet; so the first call goes straight to the queue
         gone = http.client.HTTPConnection("127.0.0.1", server.port)
         gone.request("POST", "/v1/predict", BODIES[0])
         until(lambda: server.metrics()["inference_queue_length_now"] == 1, "it waits")
         gone.close()
         until(lambda: server.metrics()["inference_queue_length_now"] == 0, "it has left")
+
+
+def test_who_joins_late_has_his_whole_time(versions):
+    options = {"cache_items": 50, "timeout_s": 2, "accelerator_ms": (2500, 0)}
+    with service.start(versions[0][0], **options) as server, ThreadPoolExecutor(2) as pool:
+        first = pool.submit(server.predict, ITEMS[:1].tolist())
+        until(lambda: counts(server)[1] == 1, "the first one's call")
+        time.sleep(1.2)
+        second = pool.submit(server.predict, ITEMS[:1].tolist())
+        with pytest.raises(service.ServerError, match="not answered within 2 s") as caught:
+            first.result()
+        assert caught.value.status == 504
+        assert close(second.result()[0], versions[0][1][0])
+        assert counts(server)[1:] == [1, 1]
+
+
+def test_while_two_models_answer_the_newer_ones_answers_are_kept(versions, tmp_path):
+    folder = shutil.copytree(versions[0][0], tmp_path / "model")
+    with service.start(folder, cache_items=200, replicas=2, max_batch_size=1) as server:
+        server.predict(ITEMS.tolist())
+        shutil.copy(versions[1][0] / "model.onnx", folder / "new")
+        (folder / "new").replace(folder / "model.onnx")
+        kill_one(server, 1)
+        hits = counts(server)[0]
+
+        def half_are_hits():
+            server.predict(ITEMS.tolist())
+            return counts(server)[0] >= hits + 50
+
+        until(half_are_hits, "answers of the new model are kept")
+        answers = []
+        for item in ITEMS.tolist():
+            before = counts(server)[0]
+            answers.append((server.predict([item])[0], counts(server)[0] > before))
+    assert all(
+        close(row, new) or (not hit and close(row, old))
+        for (row, hit), old, new in zip(answers, versions[0][1], versions[1][1], strict=True)
+    )
 
 
 class Askers:

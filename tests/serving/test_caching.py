@@ -238,6 +238,34 @@ def test_who_gives_up_takes_nobody_along(leaving):
     asyncio.run(main())
 
 
+def test_who_comes_after_the_last_has_given_up_makes_a_call_of_his_own():
+    async def main():
+        calls = []
+
+        async def slow_to_stop():
+            calls.append("call")
+            number = len(calls)
+            try:
+                await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                await asyncio.sleep(0.02)
+                raise
+            return number
+
+        flight = caching.SingleFlight()
+        (first,) = join(flight, "a", slow_to_stop, 1)
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.sleep(0)
+        second, third = join(flight, "a", slow_to_stop, 2)
+        assert await asyncio.gather(second, third) == [2, 2]
+        assert calls == ["call", "call"]
+        await asyncio.sleep(0.05)
+        assert not flight._flights
+
+    asyncio.run(main())
+
+
 def rows(keys):
     return np.stack([keys, -keys], axis=1).astype(np.int32)
 
@@ -273,6 +301,25 @@ def test_a_kill_in_the_middle_leaves_the_old_table_whole(tmp_path):
         writer.send_signal(signal.SIGKILL)
     table = caching.Table(path)
     assert all(table.get(key)[0] == key for key in range(1000))
+
+    assert len(list(tmp_path.glob("table.*.new"))) == 1
+    caching.precompute(path, range(10), rows)
+    assert [path.name for path in tmp_path.iterdir()] == ["table"]
+
+
+def test_a_failure_in_the_middle_leaves_nothing_but_the_old_table(tmp_path):
+    def fails(keys):
+        if keys[0] >= 500:
+            raise ValueError("no answer")
+        return rows(keys)
+
+    path = tmp_path / "table"
+    caching.precompute(path, range(1000), rows)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="no answer"):
+        caching.precompute(path, range(1000), fails, batch_size=100)
+    assert path.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["table"]
 
 
 def test_distinct_keys_follow_the_law():

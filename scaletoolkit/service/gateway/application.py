@@ -15,7 +15,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from scaletoolkit.service.gateway import asgi, payloads
-from scaletoolkit.service.gateway.answers import Answers
+from scaletoolkit.service.gateway.answers import Answers, Waiting
 from scaletoolkit.service.gateway.fleet import Door, Fleet
 from scaletoolkit.service.gateway.metrics import Metrics
 from scaletoolkit.service.gateway.replicas import ItemBatcher, ModelError
@@ -133,14 +133,14 @@ class Gateway:
         most = self.settings.max_queue_size
         if len(items) > most:
             raise payloads.BadRequest(f"{len(items)} items in one request; at most {most}", 413)
-        futures: list[asyncio.Future[np.ndarray]] = []
+        futures: list[Waiting] = []
         watch = asyncio.get_running_loop().call_later(
             GRACE_S, asgi.cancel_when_gone, receive, futures
         )
         try:
             for item in items:
                 futures.append(self.answers.submit(item, self.settings.timeout_s))
-            return [await future for future in futures]
+            return [(await future)[0] for future in futures]
         finally:
             watch.cancel()
             for future in futures:

@@ -71,17 +71,17 @@ class Fleet:
         self._started = 0
         self._pause_s = 0.0
         self._retired_cpu_s = 0.0
-        self._version: str | None = None
+        self._version = ""
 
     @property
-    def version(self) -> str | None:
-        """The sha256 of the model that all replicas answer with; None while they have several.
+    def version(self) -> str:
+        """The sha256 of the model of the newest replica that was ready; "" before there is one.
 
-        While no replica can answer, it is that of the last ones.
+        While no replica can answer, it is that of the last one.
         """
-        versions = {replica.version for replica in self.replicas if replica.was_ready}
-        if versions:
-            self._version = versions.pop() if len(versions) == 1 else None
+        for replica in self.replicas:
+            if replica.was_ready:
+                self._version = replica.version
         return self._version
 
     @property

@@ -57,11 +57,14 @@ class Model:
 
 
 def fingerprint(settings: Settings) -> str:
-    """The sha256 of the model's file where answers are kept by it, else nothing: it takes time."""
+    """The sha256 of the model's files where answers are kept by it, else nothing: it takes time."""
     if not settings.cache_items:
         return ""
-    with (Path(settings.folder) / "model.onnx").open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for name in ("model.json", "model.onnx"):
+        with (Path(settings.folder) / name).open("rb") as file:
+            hashlib.file_digest(file, lambda: digest)
+    return digest.hexdigest()
 
 
 class CpuBudget:

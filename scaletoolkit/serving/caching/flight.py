@@ -19,7 +19,7 @@ class SingleFlight(Generic[Result]):
 
     def __init__(self) -> None:
         self.shared = 0
-        self._flights: dict[Hashable, tuple[asyncio.Future[Result], list[object]]] = {}
+        self._flights: dict[Hashable, tuple[asyncio.Future[Result], set[object]]] = {}
 
     def join(
         self, key: Hashable, work: Callable[[], Awaitable[Result]]
@@ -32,19 +32,25 @@ class SingleFlight(Generic[Result]):
             self.shared += 1
         else:
             flight: asyncio.Future[Result] = asyncio.ensure_future(work())
-            self._flights[key] = (flight, [])
-            flight.add_done_callback(lambda _: self._flights.pop(key))
+            self._flights[key] = (flight, set())
+            flight.add_done_callback(lambda done: self._forget(key, done))
         flight, waiting = self._flights[key]
         mine: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        waiting.append(mine)
-        mine.add_done_callback(lambda _: self._leave(flight, waiting, mine))
+        waiting.add(mine)
+
+        def leave(_: object) -> None:
+            waiting.discard(mine)
+            if not waiting and not flight.done():
+                self._forget(key, flight)  # first: nobody may join what is being cancelled
+                flight.cancel()
+
+        mine.add_done_callback(leave)
         flight.add_done_callback(lambda _: _hand_on(flight, mine))
         return mine
 
-    def _leave(self, flight: "asyncio.Future[Result]", waiting: list[object], mine: object) -> None:
-        waiting.remove(mine)
-        if not waiting and not flight.done():
-            flight.cancel()
+    def _forget(self, key: Hashable, flight: "asyncio.Future[Result]") -> None:
+        if key in self._flights and self._flights[key][0] is flight:
+            del self._flights[key]
 
 
 def _hand_on(source: "asyncio.Future[Result]", target: "asyncio.Future[Result]") -> None:

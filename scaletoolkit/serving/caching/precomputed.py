@@ -1,5 +1,7 @@
 """Answers made in batches before anyone asks, in one file that is replaced whole. Lab 08."""
 
+import contextlib
+import glob
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +17,30 @@ def precompute(path: str | Path, keys: ArrayLike, make: Make, batch_size: int = 
     """Put make(keys) of every batch of keys into a file for `Table`; its last step publishes it.
 
     Whoever opens `path` gets the whole old file or the whole new one. make: keys in, one row of
-    int32 a key out.
+    int32 a key out. What killed writers have left beside `path` is removed.
     """
     path = Path(path)
     ordered = np.unique(np.asarray(keys, np.int64))
-    width = make(ordered[:1]).shape[1]
+    _tidy(path)
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    try:
+        _write(new, ordered, make, batch_size)
+        os.replace(new, path)  # noqa: PTH105 - the one step that publishes; its name is known
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _tidy(path: Path) -> None:
+    for left in path.parent.glob(f"{glob.escape(path.name)}.*.new"):
+        with contextlib.suppress(ValueError, PermissionError):  # no writer's, or another user's
+            try:
+                os.kill(int(left.name.split(".")[-2]), 0)
+            except ProcessLookupError:
+                left.unlink(missing_ok=True)
+
+
+def _write(new: Path, ordered: Integers, make: Make, batch_size: int) -> None:
+    width = make(ordered[:1]).shape[1]
     row = np.dtype([("key", np.int64), ("value", np.int32, (width,))])
     table = np.lib.format.open_memmap(new, "w+", row, ordered.shape)
     for start in range(0, len(ordered), batch_size):
@@ -28,7 +48,6 @@ def precompute(path: str | Path, keys: ArrayLike, make: Make, batch_size: int = 
         table["key"][start : start + batch_size] = batch
         table["value"][start : start + batch_size] = make(batch)
     table.flush()
-    os.replace(new, path)  # noqa: PTH105 - the one step that publishes; its name is known
 
 
 class Table:

@@ -14,7 +14,8 @@ class Cache(Generic[Value]):
 
     ttl_s: how long a value is handed out at most, from the moment it was put in; None: no end.
     jitter: each value's own time is shorter by up to this share of ttl_s, so that what came
-    together does not end together. `hits` and `misses` count.
+    together does not end together; seed: of those lots, None: others in every cache.
+    `hits` and `misses` count.
     """
 
     def __init__(
@@ -23,7 +24,7 @@ class Cache(Generic[Value]):
         ttl_s: float | None = None,
         jitter: float = 0.1,
         clock: Callable[[], float] = time.monotonic,
-        seed: int = 0,
+        seed: int | None = None,
     ) -> None:
         if items < 1:
             raise ValueError(f"a cache must have room for at least one item, got {items}")
