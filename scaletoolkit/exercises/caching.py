@@ -17,9 +17,13 @@ def cache_key(body, model_version):
 
 def _draw_body(dice):
     numbers = [dice.choice(["0", "-0.0", "1", "2.50", f"{dice.uniform(-9, 9):.3f}"])]
+    numbers += ["-0.0", "-0.05", "1e-6", "12345.678"]
     numbers += [f"{dice.uniform(-9, 9):.4f}" for _ in range(dice.randint(1, 4))]
     dice.shuffle(numbers)
-    return f"[{dice.choice([',', ', ']).join(numbers)}]", f"v{dice.randint(1, 99)}"
+    return (
+        f"[{dice.choice([',', ', ']).join(numbers)}]",
+        f"{dice.choice(['v', 'vé'])}{dice.randint(1, 99)}",
+    )
 
 
 A_KEY = cache_key("[0, 1]", "v1")
@@ -100,6 +104,7 @@ def _draw_callers(dice):
         key = dice.choice(["a", "b", "bad"])
         callers += [(comes_s, key, dice.choice([0.3, None])) for _ in range(dice.randint(1, 3))]
         callers.append((comes_s, key, None))
+    callers.append((callers[0][0] + 0.91, callers[0][1], None))  # just after the end of a call
     return (sorted(callers, key=lambda caller: caller[0]),)
 
 
