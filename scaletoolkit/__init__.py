@@ -10,7 +10,7 @@ on top      service    the model server, by process: in the notebook, gateway/, 
             commands   a file a command; `__main__` finds it
 axes        data       events, partitions, sampling, increments (labs 01, 02)
             training   models, gradients, a loader (lab 03)
-            serving    traffic, batching, autoscaling (labs 07, 09)
+            serving    traffic, batching, caching, autoscaling (labs 07 to 09)
 ground      laws       Amdahl, USL, Little, M/M/c and others: formula, source, fit
             machine    measuring, hardware, processes, ranks
             lab        predict, claim, summary: how a lab speaks to its learner

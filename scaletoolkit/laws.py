@@ -221,7 +221,7 @@ def che_lru(probabilities: ArrayLike, cache_items: int) -> tuple[float, float]:
 
 
 def best_static_hit_ratio(probabilities: ArrayLike, cache_items: int) -> float:
-    """Hit ratio of a cache that always holds the most wanted items: no policy does better."""
+    """Hit ratio of a cache of the most wanted items: the best, where requests are independent."""
     return float(np.sort(np.asarray(probabilities, dtype=float))[::-1][:cache_items].sum())
 
 

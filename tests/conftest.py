@@ -29,6 +29,7 @@ SLOW = (
     "machine/ranks/",
     "machine/test_interrupts.py",
     "service/test_autoscaler.py::test_the_size_follows",
+    "service/test_cache.py::test_kills",
     "service/test_faults.py",
     "service/test_interrupted.py",
     "service/test_kernel_kills.py",

@@ -107,6 +107,10 @@ class Server:
             raise ValueError(f"replicas must be a whole number of 0 or more, got {replicas!r}")
         self._gateway.tell(json.dumps({"replicas": replicas}))
 
+    def forget(self) -> None:
+        """Forget all answers that are kept (`cache_items`); returns at once."""
+        self._gateway.tell(json.dumps({"forget": True}))
+
     def metrics(self) -> observation.Page:
         """The page /metrics: {name: value}, where there are labels {(name, label value, …): value}.
 

@@ -30,6 +30,8 @@ class Options(TypedDict, total=False):
     start_up_s: float
     warm: bool
     period_s: float
+    cache_items: int
+    cache_ttl_s: float | None
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Settings:
     accelerator_ms: (for a call, for an item) emulates an accelerator: the model's real answers
     after so many milliseconds. start_up_s: emulates a wait until a replica is ready. warm: fork
     replicas from a process that has started Python (Linux). period_s: over how long the averages
-    on /metrics go; the autoscaler's sync period.
+    on /metrics go; the autoscaler's sync period. cache_items: how many items' answers the gateway
+    keeps, cache_ttl_s: for how long at most.
     """
 
     folder: str
@@ -55,15 +58,19 @@ class Settings:
     start_up_s: float = 0.0
     warm: bool = True
     period_s: float = 15.0
+    cache_items: int = 0
+    cache_ttl_s: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("max_batch_size", "max_queue_size", "timeout_s", "batch_timeout_s"):
             _at_least(name, getattr(self, name), 1 if name.startswith("max") else 1e-3)
-        for name in ("replicas", "max_queue_delay_microseconds", "start_up_s"):
+        for name in ("replicas", "max_queue_delay_microseconds", "start_up_s", "cache_items"):
             _at_least(name, getattr(self, name), 0)
         _at_least("period_s", self.period_s, 0.1)
         if self.cpu_milli is not None:
             _at_least("cpu_milli", self.cpu_milli, 1)
+        if self.cache_ttl_s is not None:
+            _at_least("cache_ttl_s", self.cache_ttl_s, 1e-3)
         for value in self.accelerator_ms or ():
             _at_least("accelerator_ms", value, 0)
         got = self.accelerator_ms

@@ -29,7 +29,7 @@ class Place:
     def function(self, source):
         """The asked function of this source, run with what the cells import, and nothing else."""
         trees = [ast.parse(cell) for cell in self.cells]
-        body = [node for tree in trees for node in tree.body if isinstance(node, IMPORTS)]
+        body = [node for tree in trees for node in ast.walk(tree) if isinstance(node, IMPORTS)]
         names = {}
         exec(compile(ast.Module(body, []), "imports", "exec"), names)
         exec(source, names)

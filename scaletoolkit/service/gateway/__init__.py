@@ -2,6 +2,7 @@
 
 __main__     its settings, its orders, its end
 application  queue, batches, answers
+answers      asks the model once for each item, and keeps what it said
 asgi         the little HTTP between uvicorn and a batch
 payloads     what a request must look like; every mistake is one sentence
 metrics      what /metrics says, in Prometheus' format

@@ -1,7 +1,9 @@
 """The process that speaks HTTP: its settings, its orders, its end. Lab 07.
 
 `python -m scaletoolkit.service.gateway` reads its settings as a line of JSON from stdin, prints its
-port as one, then takes orders ({"replicas": 5}). When stdin ends, it answers what is in flight.
+port as one, then takes orders from stdin: {"replicas": 5}, or {"forget": true} for the answers that
+it keeps. When stdin ends, which the end of its parent brings about, it answers what is in flight
+and ends.
 """
 
 import asyncio
@@ -66,7 +68,11 @@ async def serve(gateway: Gateway, orders: asyncio.StreamReader, listening: socke
 async def follow(orders: asyncio.StreamReader, gateway: Gateway) -> None:
     """Do what the lines say, until there are no more."""
     while line := await orders.readline():
-        gateway.fleet.resize(json.loads(line)["replicas"])
+        order = json.loads(line)
+        if "replicas" in order:
+            gateway.fleet.resize(order["replicas"])
+        else:
+            gateway.answers.cache.clear()
 
 
 def end_soon() -> None:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from scaletoolkit.service.gateway import asgi, payloads
+from scaletoolkit.service.gateway.answers import Answers, Waiting
 from scaletoolkit.service.gateway.fleet import Door, Fleet
 from scaletoolkit.service.gateway.metrics import Metrics
 from scaletoolkit.service.gateway.replicas import ItemBatcher, ModelError
@@ -43,7 +44,8 @@ class Gateway:
             settings.max_batch_size, settings.max_queue_delay_microseconds, settings.max_queue_size
         )
         self.fleet = Fleet(settings, self.batcher, door)
-        self.metrics = Metrics(settings, self.fleet)
+        self.answers = Answers(settings, self.fleet)
+        self.metrics = Metrics(settings, self.fleet, self.answers)
         self.predictions = {
             "/v1/predict": self.timed(self.predict),
             f"/v2/models/{self.model['name']}/infer": self.timed(self.infer),
@@ -131,14 +133,14 @@ class Gateway:
         most = self.settings.max_queue_size
         if len(items) > most:
             raise payloads.BadRequest(f"{len(items)} items in one request; at most {most}", 413)
-        futures: list[asyncio.Future[np.ndarray]] = []
+        futures: list[Waiting] = []
         watch = asyncio.get_running_loop().call_later(
             GRACE_S, asgi.cancel_when_gone, receive, futures
         )
         try:
             for item in items:
-                futures.append(self.batcher.submit(item, self.settings.timeout_s))
-            return [await future for future in futures]
+                futures.append(self.answers.submit(item, self.settings.timeout_s))
+            return [(await future)[0] for future in futures]
         finally:
             watch.cancel()
             for future in futures:

@@ -71,6 +71,18 @@ class Fleet:
         self._started = 0
         self._pause_s = 0.0
         self._retired_cpu_s = 0.0
+        self._version = ""
+
+    @property
+    def version(self) -> str:
+        """The sha256 of the model of the newest replica that was ready; "" before there is one.
+
+        While no replica can answer, it is that of the last one.
+        """
+        for replica in self.replicas:
+            if replica.was_ready:
+                self._version = replica.version
+        return self._version
 
     @property
     def ready(self) -> list[Replica]:

@@ -10,6 +10,7 @@ from itertools import accumulate
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
+from scaletoolkit.service.gateway.answers import Answers
 from scaletoolkit.service.gateway.fleet import Fleet
 from scaletoolkit.service.observation import Page, rates
 from scaletoolkit.service.settings import Settings
@@ -47,9 +48,10 @@ class Histogram:
 class Metrics:
     """Counts for one gateway. `watch` must run for the averages to move."""
 
-    def __init__(self, settings: Settings, fleet: Fleet) -> None:
+    def __init__(self, settings: Settings, fleet: Fleet, kept: Answers) -> None:
         self.settings = settings
         self.fleet = fleet
+        self.kept = kept
         self.batcher = fleet.batcher
         self.batcher.on_batch = self.on_batch
         self.answers: Counter[int] = Counter()
@@ -120,6 +122,7 @@ class Metrics:
             "inference_in_flight_now": ("Items in replicas.", self.batcher.in_flight.value),
             "replicas_wanted": ("Replicas asked for.", self.fleet.wanted),
             "replicas_ready": ("Replicas that can take a batch.", len(self.fleet.ready)),
+            "prediction_cache_items": ("Items whose answers are kept.", len(self.kept.cache)),
             "replica_cpu_utilization_percent": (used, average["utilization"]),
         }
 
@@ -131,6 +134,12 @@ class Metrics:
             "replicas_ready_seconds": ("Ready replicas, over time.", counters["ready"]),
             "gateway_cpu_seconds": ("CPU that the gateway has used.", time.process_time()),
             "replica_deaths": ("Replicas that ended without being asked.", deaths),
+            "prediction_cache_hits": ("Items answered from the cache.", self.kept.cache.hits),
+            "prediction_cache_misses": ("Items that the model was asked for.", self.kept.misses),
+            "prediction_cache_shared": (
+                "Items that waited for another's.",
+                self.kept.flight.shared,
+            ),
         }
 
     def _labelled(self) -> Iterator[Metric]:

@@ -14,7 +14,8 @@ from scaletoolkit.serving.batching import Batcher, ReplicaLost
 
 PATIENCE_S = 2.0
 
-ItemBatcher = Batcher[np.ndarray, np.ndarray]
+Answer = tuple[np.ndarray, str]  # a row, and the version of the model that made it
+ItemBatcher = Batcher[np.ndarray, Answer]
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Outcome = TypeVar("Outcome")
 
@@ -38,6 +39,7 @@ class Replica:
         self.batch_timeout_s = batch_timeout_s
         self.state: Literal["starting", "ready", "draining", "ended"] = "starting"
         self.provider = ""
+        self.version = ""
         self.was_ready = False
         self.leaving = False
         self.cpu_s = 0.0
@@ -88,6 +90,7 @@ class Replica:
         if "error" in ready:
             raise ReplicaLost(f"the model cannot be loaded: {ready['error']}")
         self.provider = ready["provider"]
+        self.version = ready["version"]
         self._cpu_before_s = ready["cpu_s"]
 
     async def _serve(self, process: ReplicaProcess, batcher: ItemBatcher) -> None:
@@ -104,8 +107,8 @@ class Replica:
         if not self.leaving:
             raise ReplicaLost(f"its process {self.pid} ended")
 
-    async def call(self, items: list[np.ndarray]) -> list[np.ndarray | Exception]:
-        """Results of a batch of float32 arrays, one an item; an item's own failure is a ModelError.
+    async def call(self, items: list[np.ndarray]) -> list[Answer | Exception]:
+        """Answers to a batch of float32 arrays, one an item; an item's own failure: ModelError.
 
         Raises ReplicaLost when it ends or takes too long, ModelError when the whole call failed.
         """
@@ -124,7 +127,7 @@ class Replica:
         self.cpu_s = header["cpu_s"] - self._cpu_before_s
         if "error" in header:
             raise ModelError(f"the model failed: {header['error']}")
-        return _results(header, answer)
+        return _results(header, answer, self.version)
 
     def _kill(self) -> None:
         if self._process:
@@ -160,10 +163,10 @@ async def _or_lost(awaitable: Awaitable[Outcome], process: ReplicaProcess) -> Ou
         ended.cancel()
 
 
-def _results(header: frames.Header, body: bytes) -> list[np.ndarray | Exception]:
-    """One array an item; an item whose numbers are not finite has a ModelError instead."""
+def _results(header: frames.Header, body: bytes, version: str) -> list[Answer | Exception]:
+    """One answer an item; an item whose numbers are not finite has a ModelError instead."""
     rows = np.frombuffer(body, header["dtype"]).reshape(header["size"], *header["shape"])
     if np.isfinite(rows).all():
-        return list(rows)
+        return [(row, version) for row in rows]
     wrong = ModelError("the model's answer is not a finite number")
-    return [row if np.isfinite(row).all() else wrong for row in rows]
+    return [(row, version) if np.isfinite(row).all() else wrong for row in rows]

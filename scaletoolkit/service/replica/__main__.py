@@ -8,6 +8,7 @@ DESCRIPTOR is the number of a pipe from the gateway, with which it ends.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import socket
 import sys
@@ -53,6 +54,17 @@ class Model:
         """float32 bytes of a batch in, an array of its results out."""
         batch = self._np.frombuffer(body, self._np.float32).reshape(-1, *self._facts["shape"])
         return self._session.run([self._facts["output"]], {self._facts["input"]: batch})[0]
+
+
+def fingerprint(settings: Settings) -> str:
+    """The sha256 of the model's files where answers are kept by it, else nothing: it takes time."""
+    if not settings.cache_items:
+        return ""
+    digest = hashlib.sha256()
+    for name in ("model.json", "model.onnx"):
+        with (Path(settings.folder) / name).open("rb") as file:
+            hashlib.file_digest(file, lambda: digest)
+    return digest.hexdigest()
 
 
 class CpuBudget:
@@ -120,13 +132,17 @@ def run(orders: frames.Orders, gateway: int) -> None:
         connection.sendall(frames.pack({"name": orders["name"], "token": orders["token"]}))
         try:
             settings = Settings(**orders["settings"])
+            version = fingerprint(settings)
             model = Model(settings.folder, settings.model)
+            if fingerprint(settings) != version:
+                raise RuntimeError("the model's file was replaced while it was loaded")
         except Exception as error:  # whatever ONNX Runtime raises; the gateway says it
             connection.sendall(frames.pack({"error": str(error)}))
             return
         time.sleep(settings.start_up_s)
         provider = "emulated accelerator" if settings.accelerator_ms else model.provider
-        connection.sendall(frames.pack({"provider": provider, "cpu_s": time.process_time()}))
+        ready = {"provider": provider, "cpu_s": time.process_time(), "version": version}
+        connection.sendall(frames.pack(ready))
         serve(connection, model, settings)
 
 

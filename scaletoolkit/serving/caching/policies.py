@@ -1,0 +1,113 @@
+"""Which item a full cache gives up: four policies, counted. Lab 08.
+
+Each is a class that takes the number of items and has `access(key)`: whether the key was in the
+cache, where it is afterwards in any case. Every item counts one, whatever its size. The counts are
+those of libCacheSim.
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Hashable, Iterable
+from itertools import islice
+
+
+class Fifo:
+    """Gives up what came first."""
+
+    def __init__(self, items: int) -> None:
+        self._items = items
+        self._queue: OrderedDict[Hashable, None] = OrderedDict()
+
+    def access(self, key: Hashable) -> bool:
+        """Whether the key was in the cache."""
+        if key in self._queue:
+            return True
+        if len(self._queue) == self._items:
+            self._queue.popitem(last=False)
+        self._queue[key] = None
+        return False
+
+
+class Lru(Fifo):
+    """Gives up what was not asked for the longest."""
+
+    def access(self, key: Hashable) -> bool:
+        """Whether the key was in the cache."""
+        hit = super().access(key)
+        self._queue.move_to_end(key)
+        return hit
+
+
+class Lfu:
+    """Gives up what was asked for least often; of several, what was asked for least recently.
+
+    An item that is given up is forgotten, its count too.
+    """
+
+    def __init__(self, items: int) -> None:
+        self._items = items
+        self._counts: dict[Hashable, int] = {}
+        self._with_count: defaultdict[int, OrderedDict[Hashable, None]] = defaultdict(OrderedDict)
+        self._least = 1
+
+    def access(self, key: Hashable) -> bool:
+        """Whether the key was in the cache."""
+        count = self._counts.get(key, 0)
+        if count:
+            del self._with_count[count][key]
+            if self._least == count and not self._with_count[count]:
+                self._least = count + 1
+        else:
+            if len(self._counts) == self._items:
+                victim, _ = self._with_count[self._least].popitem(last=False)
+                del self._counts[victim]
+            self._least = 1
+        self._counts[key] = count + 1
+        self._with_count[count + 1][key] = None
+        return count > 0
+
+
+class Sieve:
+    """Gives up the oldest that was not asked for again since the hand last passed it.
+
+    The hand goes from old to new and takes a mark from each item that it spares; an item that is
+    asked for gets a mark, and nothing moves. Source: Y. Zhang and others, NSDI 2024.
+    """
+
+    def __init__(self, items: int) -> None:
+        self._items = items
+        self._behind: OrderedDict[Hashable, bool] = OrderedDict()  # spared, older than the hand
+        self._ahead: OrderedDict[Hashable, bool] = OrderedDict()  # {key: whether it has a mark}
+
+    def access(self, key: Hashable) -> bool:
+        """Whether the key was in the cache."""
+        for part in (self._behind, self._ahead):
+            if key in part:
+                part[key] = True
+                return True
+        if len(self._behind) + len(self._ahead) == self._items:
+            self._give_up_one()
+        self._ahead[key] = False
+        return False
+
+    def _give_up_one(self) -> None:
+        spared = True
+        while spared:
+            key, spared = self._ahead.popitem(last=False)
+            if spared:
+                self._behind[key] = False
+            if not self._ahead:  # the hand has passed the newest: it begins again with the oldest
+                self._ahead = self._behind
+                self._behind = OrderedDict()
+
+
+Policy = Fifo | Lfu | Sieve
+POLICIES: dict[str, type[Policy]] = {"FIFO": Fifo, "LRU": Lru, "LFU": Lfu, "SIEVE": Sieve}
+
+
+def hit_ratio(policy: Policy, trace: Iterable[Hashable], skip: int = 0) -> float:
+    """The share of a trace's requests that the policy answers, its first `skip` not counted."""
+    requests = iter(trace)
+    for key in islice(requests, skip):
+        policy.access(key)
+    hits = [policy.access(key) for key in requests]
+    return sum(hits) / len(hits)
