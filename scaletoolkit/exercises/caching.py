@@ -201,8 +201,7 @@ STALE_SHARE = Exercise(
 
 
 def gain_ahead(rate, period, cost_batch, cost_single):
-    asked_for = 1 - np.exp(-rate * period)
-    return asked_for * cost_single - cost_batch
+    return (1 - np.exp(-rate * period)) * cost_single - cost_batch
 
 
 def _draw_costs(dice):
