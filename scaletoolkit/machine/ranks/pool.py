@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
@@ -17,6 +17,7 @@ from scaletoolkit.machine import interrupts, processes, turns
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+LOOK_EVERY_S = 0.1
 
 
 class Pool:
@@ -67,9 +68,12 @@ class Pool:
     def stream(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """The same as `map`, one result at a time as they come due."""
         pickled = cloudpickle.dumps(function)
-        with self._closed_by_failure():
+        futures = []
+        with self._closed_by_failure(), interrupts.held_back() as check:
             executor = self._executor or self._start()
-            futures = [executor.submit(_call, pickled, item) for item in items]
+            for item in items:
+                futures.append(executor.submit(_call, pickled, item))
+                check()
         return self._results(futures)
 
     def _results(self, futures: list[Future[Result]]) -> Iterator[Result]:
@@ -77,10 +81,11 @@ class Pool:
         with self._closed_by_failure():
             try:
                 for future in futures:
-                    yield future.result()
+                    yield _result(future)
             finally:
-                for future in futures:
-                    future.cancel()
+                with interrupts.held_back():
+                    for future in futures:
+                        future.cancel()
 
     @contextmanager
     def _closed_by_failure(self) -> Iterator[None]:
@@ -90,6 +95,19 @@ class Pool:
         except (KeyboardInterrupt, BrokenProcessPool):
             self.close()
             raise
+
+
+def _result(future: Future[Result]) -> Result:
+    """The result of a future, and an interrupt only between two looks at it.
+
+    One that comes while a future or a queue takes its lock would leave it taken, and the executor
+    would wait for it for ever.
+    """
+    with interrupts.held_back() as check:
+        while not future.done():
+            wait([future], LOOK_EVERY_S)
+            check()
+        return future.result()
 
 
 _outside = threading.Lock()  # a worker holds it while it is not at work, but hears or answers
