@@ -36,6 +36,9 @@ def test_everything_else_is_byte_for_byte_as_in_the_lab(path):
         assert (copy["id"], copy["metadata"]) == (cell["id"], cell["metadata"])
 
 
+FRAME = {"async def share(flights, key, work):", "return caching.play(share, callers)"}  # of 8.2
+
+
 @each_lab
 def test_no_answer_stands_in_a_copy(path):
     sources = [cell["source"] for cell in edition.newest(path).notebook["cells"]]
@@ -43,8 +46,8 @@ def test_no_answer_stands_in_a_copy(path):
     for name, exercise in book.exercises.items():
         place = next(i for i, text in enumerate(sources) if f'exercise.check("{name}"' in text)
         lines = [line.strip() for line in inspect.getsource(exercise.solution).splitlines()[1:]]
-        given = [line for line in lines if len(line) > 8 and line in sources[place]]
-        assert given == []
+        given = {line for line in lines if len(line) > 8 and line in sources[place]}
+        assert given <= FRAME
 
 
 @each_lab
