@@ -227,15 +227,3 @@ def only(old: Answers, new: Answers, truth: Answers) -> tuple[int, int]:
     was_right = old == truth
     is_right = new == truth
     return int((was_right & ~is_right).sum()), int((is_right & ~was_right).sum())
-
-
-def mcnemar(only_first: int, only_second: int) -> float:
-    """How likely two equally good models differ at least so much: the exact two-sided p-value.
-
-    only_first, only_second: images that only that model labels right. Source: Q. McNemar, Note on
-    the Sampling Error of the Difference Between Correlated Proportions, 1947, in its exact form.
-    """
-    differ = only_first + only_second
-    fewer = min(only_first, only_second)
-    tail = sum(math.comb(differ, count) for count in range(fewer + 1))
-    return min(1.0, 2 * tail / 2**differ)
