@@ -8,8 +8,6 @@ import json
 import os
 import random
 import shutil
-import signal
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,6 +15,7 @@ import numpy as np
 import onnxruntime
 import psutil
 import pytest
+from tools.under_load import Asking, close, kill_one, until
 
 from scaletoolkit import service
 from scaletoolkit.training import export
@@ -24,7 +23,6 @@ from scaletoolkit.training import export
 KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "3"))
 REQUESTS = int(os.environ.get("SCALETOOLKIT_REQUESTS", "3000"))
 FLUSHES = 5
-PATIENCE_S = 90
 ITEMS = np.random.default_rng(2).random((100, 64), dtype=np.float32)
 BODIES = [json.dumps([item]) for item in ITEMS.tolist()]
 
@@ -44,17 +42,6 @@ def counts(server):
     """(hits, misses, shared) so far."""
     page = server.metrics()
     return [int(page[f"prediction_cache_{what}_total"]) for what in ("hits", "misses", "shared")]
-
-
-def close(row, expected):
-    return np.allclose(row, expected, rtol=1e-4, atol=1e-5)
-
-
-def until(condition, what):
-    end_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end_s, f"never happened: {what}"
-        time.sleep(0.02)
 
 
 def test_the_same_item_is_computed_once_however_it_is_written(versions):
@@ -141,9 +128,8 @@ def test_while_two_models_answer_the_newer_ones_answers_are_kept(versions, tmp_p
     folder = shutil.copytree(versions[0][0], tmp_path / "model")
     with service.start(folder, cache_items=200, replicas=2, max_batch_size=1) as server:
         server.predict(ITEMS.tolist())
-        shutil.copy(versions[1][0] / "model.onnx", folder / "new")
-        (folder / "new").replace(folder / "model.onnx")
-        kill_one(server, 1)
+        put(versions[1][0], folder)
+        kill_one(server, 1, replicas=2)
         hits = counts(server)[0]
 
         def half_are_hits():
@@ -161,7 +147,7 @@ def test_while_two_models_answer_the_newer_ones_answers_are_kept(versions, tmp_p
     )
 
 
-class Askers:
+class Askers(Asking):
     """Threads that ask for item after item on kept connections, and check every answer.
 
     period: (number, the model that must answer, or None while it changes).
@@ -171,10 +157,9 @@ class Askers:
         self.server = server
         self.expected = [expected for _, expected in versions]
         self.period = (0, 0)
-        self.stopped = False
         self.counts = [0] * count
         self.problems = []
-        self.threads = [threading.Thread(target=self.ask, args=[n]) for n in range(count)]
+        super().__init__(count)
 
     def ask(self, number):
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
@@ -207,29 +192,16 @@ class Askers:
         goal = self.count + more
         until(lambda: self.count >= goal or self.problems, f"{more} more answers")
 
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
 
-    def __exit__(self, *_):
-        self.stopped = True
-        for thread in self.threads:
-            thread.join()
-
-
-def kill_one(server, number):
-    """Kill a replica, and wait until another one is in its place."""
-    victim = random.Random(number).choice(server.replicas())
-    os.kill(victim["pid"], signal.SIGKILL)
-    until(lambda: server.metrics()["replica_deaths_total"] == number, "its death is noticed")
-    server.wait_ready(2, PATIENCE_S)
+def put(model, folder):
+    """Put another model's file into a folder at once, as a careful release does."""
+    shutil.copy(model / "model.onnx", folder / "new")
+    (folder / "new").replace(folder / "model.onnx")
 
 
 def replace(server, model, folder):
     """Put another model into the server's folder, and let replicas that have it take over."""
-    shutil.copy(model / "model.onnx", folder / "new")
-    (folder / "new").replace(folder / "model.onnx")
+    put(model, folder)
     names = {replica["name"] for replica in server.replicas()}
     server.resize(0)
     server.resize(2)
@@ -254,7 +226,7 @@ def test_kills_and_flushes_lose_no_request_and_no_answer_is_stale(versions, tmp_
             size_bytes = gateway.memory_info().rss
             for step in range(max(KILLS, FLUSHES)):
                 if step < KILLS:
-                    kill_one(server, step + 1)
+                    kill_one(server, step + 1, replicas=2)
                     askers.wait_for(pause)
                 if step < FLUSHES:
                     server.forget()

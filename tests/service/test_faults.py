@@ -7,13 +7,9 @@ import asyncio
 import itertools
 import json
 import os
-import random
-import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,6 +18,7 @@ import onnxruntime
 import psutil
 import pytest
 from tools.listeners import listeners
+from tools.under_load import PATIENCE_S, Asking, close, kill_one, until
 
 from scaletoolkit import service
 from scaletoolkit.service import frames
@@ -29,7 +26,6 @@ from scaletoolkit.service.gateway import fleet
 from scaletoolkit.service.gateway.starter import CAN_FORK
 
 KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "3"))
-PATIENCE_S = 90
 ITEMS = np.random.default_rng(1).random((100, 64), dtype=np.float32)
 
 
@@ -39,29 +35,21 @@ def expected(digits_model):
     return session.run(None, {"input": ITEMS})[0]
 
 
-def until(condition, what):
-    end_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end_s, f"never happened: {what}"
-        time.sleep(0.02)
-
-
 def processes_of(server):
     """The gateway and its replicas."""
     gateway = psutil.Process(server.pid)
     return [gateway, *gateway.children(recursive=True)]
 
 
-class Clients:
+class Clients(Asking):
     """Threads that ask again and again, check every answer, and count."""
 
     def __init__(self, server, expected, count=6):
         self.server = server
         self.expected = expected
-        self.stopped = False
         self.answered = [0] * count
         self.wrong = []
-        self.threads = [threading.Thread(target=self.ask, args=[n]) for n in range(count)]
+        super().__init__(count)
 
     def ask(self, number):
         for k in itertools.cycle(range(len(ITEMS))):
@@ -69,7 +57,7 @@ class Clients:
                 return
             try:
                 row = self.server.predict([ITEMS[k].tolist()])[0]
-                if not np.allclose(row, self.expected[k], rtol=1e-4, atol=1e-5):
+                if not close(row, self.expected[k]):
                     self.wrong.append(f"item {k} has another item's answer")
             except Exception as error:
                 self.wrong.append(repr(error))
@@ -80,16 +68,6 @@ class Clients:
         goal = [count + 2 for count in self.answered]
         until(lambda: all(map(int.__ge__, self.answered, goal)), "every client was answered")
 
-    def __enter__(self):
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopped = True
-        for thread in self.threads:
-            thread.join()
-
 
 def test_random_kills_under_load_lose_no_request_and_answer_none_twice(digits_model, expected):
     options = {"replicas": 3, "max_batch_size": 2, "accelerator_ms": (20, 0)}
@@ -97,10 +75,7 @@ def test_random_kills_under_load_lose_no_request_and_answer_none_twice(digits_mo
         with Clients(server, expected) as clients:
             for kill in range(1, KILLS + 1):
                 clients.turn()  # so that no request meets two kills: it is tried twice, not thrice
-                victim = random.Random(kill).choice(server.replicas())
-                os.kill(victim["pid"], signal.SIGKILL)
-                until(lambda n=kill: server.metrics()["replica_deaths_total"] == n, "noticed")
-                server.wait_ready(3, PATIENCE_S)
+                kill_one(server, kill, replicas=3)
             clients.turn()
         assert clients.wrong == []
         assert server.metrics()["inference_requests_total", "200"] == sum(clients.answered)
