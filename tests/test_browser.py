@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from tools import driver
+from tools import driver, strict
 from tools.listeners import beyond_loopback, watched
 
 CONTENT = [[".jp-Notebook .jp-RenderedMarkdown"], [".jp-Notebook .jp-OutputArea-output"]]
@@ -68,7 +68,7 @@ def test_a_lab_runs_in_jupyterlab_and_its_slider_moves_the_picture():
 def jupyterlab_pid():
     """The process id of the JupyterLab that this process has started."""
     children = psutil.Process().children()
-    return next(child.pid for child in children if "jupyter" in " ".join(child.cmdline()))
+    return next(child.pid for child in children if "jupyter" in strict.command_line(child))
 
 
 @pytest.mark.parametrize("name", ["03_data_parallel", "07_batching"])

@@ -96,7 +96,7 @@ class Kernel:
         """
         end_s = time.monotonic() + (GRACE_S if patience_s is None else patience_s)
         while True:
-            commands = [" ".join(process.cmdline()) for process in strict.marked(self.token)]
+            commands = [strict.command_line(process) for process in strict.marked(self.token)]
             others = [c for c in commands if c and not any(helper in c for helper in HELPERS)]
             if not others or time.monotonic() > end_s:
                 return others

@@ -135,6 +135,14 @@ def _survivors(token, folder):
     return folders + [sentence for process in marked(token) for sentence in _describe(process)]
 
 
+def command_line(process):
+    """A process's command line; empty when it has ended, also if nobody has waited for it yet."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:  # psutil.ZombieProcess is one of these
+        return ""
+
+
 def _describe(process):
     try:
         yield f"the process {' '.join(process.cmdline())[:120]}"

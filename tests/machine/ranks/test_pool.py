@@ -11,6 +11,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import psutil
 import pytest
+from tools import strict
 
 from scaletoolkit.machine import ranks
 
@@ -96,7 +97,7 @@ def test_a_pool_needs_a_worker():
 def workers():
     """The running workers of all pools of this process."""
     children = psutil.Process().children(recursive=True)
-    return {child for child in children if "spawn_main" in " ".join(child.cmdline())}
+    return {child for child in children if "spawn_main" in strict.command_line(child)}
 
 
 def test_all_workers_start_with_the_pool_and_none_is_left_when_it_closes():
