@@ -2,7 +2,6 @@
 
 events       the seeded events of a shop, any number of rows: generator, files
 own          a learner's own files in the same form
-folders      folders that are there whole or not at all, one writer at a time
 partitions   what a query must read (01)
 sampling     estimates that know their error (02): draws, formulas
 sketches     how many different numbers, from two kilobytes (02)

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from scaletoolkit import lab
-from scaletoolkit.data import folders, sketches
+from scaletoolkit.data import sketches
+from scaletoolkit.machine import folders
 
 COLUMNS = ["event_time", "country", "user_id", "price_cents"]
 BATCH_ROWS = 500_000

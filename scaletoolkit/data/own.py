@@ -11,9 +11,9 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from scaletoolkit import lab
-from scaletoolkit.data import folders
 from scaletoolkit.data.events.files import DESCRIPTION
 from scaletoolkit.data.events.generator import CHUNK_ROWS
+from scaletoolkit.machine import folders
 
 
 class Roles(NamedTuple):

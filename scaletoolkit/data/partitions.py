@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pyarrow import acero, fs
 
 from scaletoolkit import lab
-from scaletoolkit.data import folders
+from scaletoolkit.machine import folders
 from scaletoolkit.machine.disk import Reads
 
 BUCKETS = 32

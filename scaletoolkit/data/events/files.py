@@ -13,10 +13,9 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from scaletoolkit import lab
-from scaletoolkit.data import folders
 from scaletoolkit.data.events.generator import CHUNK_ROWS, KEYS, SCHEMA, chunk
 from scaletoolkit.lab import profile
-from scaletoolkit.machine import ranks
+from scaletoolkit.machine import folders, ranks
 
 FILES = 10
 NAMES = [f"events-{number:05}.parquet" for number in range(FILES)]

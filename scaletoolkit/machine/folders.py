@@ -1,4 +1,4 @@
-"""Folders that are there whole or not at all, and one writer at a time. Labs 01 and 02."""
+"""Folders that are there whole or not at all, and one writer at a time. Labs 01, 02 and 05."""
 
 import contextlib
 import fcntl

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from scaletoolkit.data import folders
+from scaletoolkit.machine import folders
 
 
 def test_only_one_at_a_time_is_inside_and_no_lock_is_left(tmp_path):
