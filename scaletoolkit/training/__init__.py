@@ -1,8 +1,12 @@
-"""Model scale: one model, trained by several ranks (03), saved (05), or made smaller (06).
+"""Model scale: one model, trained by several ranks (03), cut (04), saved (05), smaller (06).
 
 models       small models, digits, one training step
 gradients    averaged by hand, by DDP, over a slow link; where the time goes
 loader       Parquet rows for training, shared among ranks
+tensor_parallel  each layer cut among ranks
+pipeline     layers cut into stages: schedules on a virtual clock
+sharded      each rank keeps a part of every weight, and borrows the rest
+counting     bytes of state, activations and messages, one tensor after the other
 checkpoint   all that training needs to go on: saved whole, verified, found again
 interruptions  what failures and saving cost a long job, on a virtual clock
 compression  fewer bits, fewer weights, students; how sure a difference is

@@ -207,3 +207,22 @@ def flat(model: nn.Module) -> Tensor:
 def distance(first: Tensor, second: Tensor) -> float:
     """The largest difference between two vectors of weights."""
     return (first - second).abs().max().item()
+
+
+class Block(nn.Module):
+    """A transformer's feed-forward block: four times as wide inside, added to what came in."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(width, 4 * width)
+        self.down = nn.Linear(4 * width, width)
+
+    def forward(self, numbers: Tensor) -> Tensor:
+        """The same shape as what comes in: (…, width)."""
+        inside: Tensor = self.down(torch.relu(self.up(numbers)))
+        return numbers + inside
+
+
+def blocks(width: int = 32, depth: int = 4) -> nn.Sequential:
+    """So many feed-forward blocks, one after the other."""
+    return nn.Sequential(*(Block(width) for _ in range(depth)))

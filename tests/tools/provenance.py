@@ -10,9 +10,9 @@ import ast
 from collections import defaultdict
 
 FITS = ("polyfit", "nnls", "curve_fit", "lstsq", "linregress", "minimize")
-SIMULATIONS = ("simulate", "replay", "finish_time", "simulate_expiry", "play")
+SIMULATIONS = ("simulate", "replay", "bubble", "makespan", "finish_time", "simulate_expiry", "play")
 FORMULAS = ("standard_error", "sample_size", "stratified_error", "row_group_error", "ring_seconds")
-FORMULAS += ("lost_time", "best_interval")
+FORMULAS += ("lost_time", "best_interval", "pipeline_bubble", "rank_bytes")
 FORMULAS += ("che_lru", "best_static_hit_ratio", "ttl_hit_ratio", "stale_share", "distinct")
 ORIGINS = dict.fromkeys(FITS, "fitted") | dict.fromkeys(SIMULATIONS, "simulated")
 ORIGINS |= dict.fromkeys(FORMULAS, "computed")

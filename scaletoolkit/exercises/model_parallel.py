@@ -1,0 +1,227 @@
+"""Exercises of lab 04: bytes of training, a pipeline's order, what sharding leaves, fair stages."""
+
+from itertools import combinations, pairwise
+
+from scaletoolkit.lab.exercises import Book, Case, Exercise
+
+
+def training_bytes(width, depth, number_bytes):
+    up = width * 4 * width + 4 * width
+    down = 4 * width * width + width
+    return 4 * depth * (up + down) * number_bytes
+
+
+def _draw_model(dice):
+    return dice.choice([8, 16, 32, 64, 100]), dice.randint(1, 12), dice.choice([2, 4, 8])
+
+
+TRAINING_BYTES = Exercise(
+    name="4.1",
+    story="How many bytes does training such a model keep, whatever the batch?",
+    hints=(
+        "A layer from a to b numbers has a × b weights, and b more for what it adds.",
+        "A block has two layers: width to 4 × width, and back.",
+        "Each weight is kept four times: itself, its gradient, and Adam's two moments.",
+    ),
+    solution=training_bytes,
+    why="A block has 8 width² + 5 width weights. Each has a gradient, and Adam remembers two "
+    "moments of it: four numbers a weight.",
+    wrong={
+        "what the layers add (the biases) is left out": lambda width, depth, number_bytes: (
+            32 * width * width * depth * number_bytes
+        ),
+        "only the weights are counted": lambda width, depth, number_bytes: (
+            training_bytes(width, depth, number_bytes) // 4
+        ),
+        "Adam is taken to remember one number a weight": lambda width, depth, number_bytes: (
+            training_bytes(width, depth, number_bytes) // 4 * 3
+        ),
+        "the gradients are left out": lambda width, depth, number_bytes: (
+            depth * (8 * width**2 + 5 * width) * 3 * number_bytes + depth
+        ),
+    },
+    cases=(
+        Case("one block of width 1, one byte a number", (1, 1, 1), 4 * 13),
+        Case("two blocks of width 10, four bytes a number", (10, 2, 4), 4 * 2 * 850 * 4),
+        Case("the same with eight bytes a number", (10, 2, 8), 4 * 2 * 850 * 8),
+    ),
+    draw=_draw_model,
+)
+
+
+def order_of(rank, stages, microbatches):
+    ahead = min(stages - rank, microbatches)
+    order = [("F", number) for number in range(ahead)]
+    for number in range(microbatches):
+        order.append(("B", number))
+        if number + ahead < microbatches:
+            order.append(("F", number + ahead))
+    return order
+
+
+def _draw_place(dice):
+    stages = dice.randint(2, 6)
+    return dice.randrange(stages), stages, dice.randint(1, 8)
+
+
+def _as_text(ahead_of):
+    """The order of a rank that goes so many microbatches ahead."""
+
+    def order(rank, stages, microbatches):
+        ahead = max(1, min(ahead_of(rank, stages), microbatches))
+        operations = [("F", number) for number in range(ahead)]
+        for number in range(microbatches):
+            operations.append(("B", number))
+            if number + ahead < microbatches:
+                operations.append(("F", number + ahead))
+        return operations
+
+    return order
+
+
+ORDER_OF = Exercise(
+    name="4.2",
+    story="What does a rank do, one after the other, if it remembers as little as it can?",
+    hints=(
+        "Rank r begins with stages - r forwards: so long until the first gradient is back.",
+        "Then one backward, one forward, in turn, until no forward is left; then the backwards.",
+        "ahead = min(stages - rank, microbatches); after ('B', n) comes ('F', n + ahead).",
+    ),
+    solution=order_of,
+    why="The first gradient reaches rank r when its microbatch has been through the stages after "
+    "it. Until then it may go stages - r ahead; each backward then makes room for one forward.",
+    wrong={
+        "all forwards come first": _as_text(lambda rank, stages: 10**9),
+        "every rank goes as far ahead as the first one": _as_text(lambda rank, stages: stages),
+        "each rank goes one less ahead, and waits": _as_text(
+            lambda rank, stages: stages - rank - 1
+        ),
+        "the last rank is taken to be the first": _as_text(lambda rank, stages: rank + 1),
+    },
+    cases=(
+        Case("the last of 3 ranks, 2 microbatches", (2, 3, 2), order_of(2, 3, 2)),
+        Case("the first of 2 ranks, 3 microbatches", (0, 2, 3), order_of(0, 2, 3)),
+        Case("fewer microbatches than stages", (0, 4, 2), order_of(0, 4, 2)),
+    ),
+    draw=_draw_place,
+)
+
+
+def bytes_of_rank(parameters, world_size, stage):
+    optimizer = 12 / world_size if stage >= 1 else 12
+    gradients = 2 / world_size if stage >= 2 else 2
+    weights = 2 / world_size if stage >= 3 else 2
+    return parameters * (weights + gradients + optimizer)
+
+
+def _draw_stage(dice):
+    return dice.randint(1, 100) * 10**6, dice.choice([2, 3, 4, 8, 64]), dice.randint(0, 3)
+
+
+BYTES_OF_RANK = Exercise(
+    name="4.3",
+    story="How many bytes of state does a rank keep, when so much of it is sharded?",
+    hints=(
+        "Stage 1 divides the 12, stage 2 the gradients' 2 as well, stage 3 the weights' 2 as well.",
+        "What is not sharded is there whole on every rank.",
+        "12 / world_size if stage >= 1 else 12, and so on; add the three, times parameters.",
+    ),
+    solution=bytes_of_rank,
+    why="Each stage shards one thing more: first the optimizer, which is three quarters of all, "
+    "then the gradients, then the weights.",
+    wrong={
+        "stage 1 is taken to shard everything": lambda parameters, world_size, stage: (
+            parameters * (16 / world_size if stage else 16)
+        ),
+        "the weights are sharded before the gradients": lambda parameters, world_size, stage: (
+            bytes_of_rank(parameters, world_size, stage) if stage != 2 else parameters * 16 / 4
+        ),
+        "the optimizer's own weights (4 of the 12) are left out": (
+            lambda parameters, world_size, stage: (
+                bytes_of_rank(parameters, world_size, stage)
+                - parameters * 4 / (world_size if stage else 1)
+            )
+        ),
+        "gradients stay whole in stage 2": lambda parameters, world_size, stage: (
+            bytes_of_rank(parameters, world_size, min(stage, 1))
+            if stage == 2
+            else bytes_of_rank(parameters, world_size, stage)
+        ),
+    },
+    cases=(
+        Case("nothing sharded", (1000, 4, 0), 16_000),
+        Case("stage 1 on 4 ranks", (1000, 4, 1), 7000),
+        Case("stage 2 on 4 ranks", (1000, 4, 2), 5500),
+        Case("stage 3 on 4 ranks", (1000, 4, 3), 4000),
+    ),
+    draw=_draw_stage,
+)
+
+
+def slowest_stage(costs, stages):
+    best = sum(costs)
+    for cuts in combinations(range(1, len(costs)), stages - 1):
+        edges = [0, *cuts, len(costs)]
+        sums = [sum(costs[a:b]) for a, b in pairwise(edges)]
+        best = min(best, max(sums))
+    return best
+
+
+def _equal_counts(costs, stages):
+    size = -(-len(costs) // stages)
+    return max(sum(costs[i : i + size]) for i in range(0, len(costs), size))
+
+
+def _filled(costs, stages):
+    average = sum(costs) / stages
+    sums = [0]
+    for cost in costs:
+        if sums[-1] + cost > average and len(sums) < stages and sums[-1]:
+            sums.append(0)
+        sums[-1] += cost
+    return max(sums)
+
+
+def _any_place(costs, stages):
+    sums = [0] * stages
+    for cost in sorted(costs, reverse=True):
+        sums[sums.index(min(sums))] += cost
+    return max(sums)
+
+
+def _draw_costs(dice):
+    count = dice.randint(5, 9)
+    return [dice.randint(1, 12) for _ in range(count)], dice.randint(2, 4)
+
+
+SLOWEST_STAGE = Exercise(
+    name="4.4",
+    story="Layers of unlike cost: how long does the slowest stage take, if cut as well as can be?",
+    hints=(
+        "Layers stay in their order: a stage is a run of neighbours.",
+        "Try every way to cut: itertools.combinations(range(1, len(costs)), stages - 1).",
+        "For each, take the largest sum between two cuts; of these, the smallest.",
+    ),
+    solution=slowest_stage,
+    why="Neither the same number of layers nor filling up to the average is best in general. "
+    "There are few ways to cut a model, so all of them can be tried.",
+    wrong={
+        "each stage gets the same number of layers": _equal_counts,
+        "the average of the stages is taken": lambda costs, stages: sum(costs) / stages,
+        "stages are filled one after the other up to the average": _filled,
+        "layers may lie anywhere, not only beside each other": _any_place,
+    },
+    cases=(
+        Case("four equal layers, two stages", ([2, 2, 2, 2], 2), 4),
+        Case("one dear layer at the end", ([1, 1, 1, 5], 2), 5),
+        Case("the dear ones in the middle", ([1, 4, 4, 1], 2), 5),
+        Case("three stages", ([5, 1, 1, 1, 4], 3), 5),
+    ),
+    draw=_draw_costs,
+)
+
+BOOK = Book(TRAINING_BYTES, ORDER_OF, BYTES_OF_RANK, SLOWEST_STAGE)
+check = BOOK.check
+hint = BOOK.hint
+solution = BOOK.solution
+use = BOOK.use

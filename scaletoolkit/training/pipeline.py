@@ -1,0 +1,142 @@
+"""Who computes what when, in a pipeline: schedules on a virtual clock. Lab 04.
+
+A model's layers are cut into stages, a stage a rank; a batch is cut into microbatches. A rank's
+order is a list of operations: ("F", 3) is the forward pass of microbatch 3, ("B", 3) its backward.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from scaletoolkit import lab
+
+Operation = tuple[str, int]
+Order = list[Operation]
+
+SIGNS = {"F": "0123456789", "B": "abcdefghij"}
+
+
+class PipelineError(lab.LabError, ValueError):
+    """Orders of operations that no pipeline can follow."""
+
+
+class Piece(NamedTuple):
+    """One operation of one rank, and when it begins and ends, in units of the virtual clock."""
+
+    rank: int
+    operation: Operation
+    begin: float
+    end: float
+
+
+def gpipe(stages: int, microbatches: int) -> list[Order]:
+    """All forwards, then all backwards; an order for each rank. Source: GPipe, NeurIPS 2019."""
+    forwards = [("F", number) for number in range(microbatches)]
+    backwards = [("B", number) for number in range(microbatches)]
+    return [forwards + backwards for _ in range(stages)]
+
+
+def one_forward_one_backward(stages: int, microbatches: int) -> list[Order]:
+    """Backward as soon as it can; an order for each rank. Source: PipeDream, SOSP 2019.
+
+    Rank r of p has at most p - r microbatches in flight.
+    """
+    orders = []
+    for rank in range(stages):
+        ahead = min(stages - rank, microbatches)
+        order = [("F", number) for number in range(ahead)]
+        for number in range(microbatches):
+            order.append(("B", number))
+            if number + ahead < microbatches:
+                order.append(("F", number + ahead))
+        orders.append(order)
+    return orders
+
+
+def play(
+    orders: Sequence[Order], forward: float | Sequence[float] = 1, backward: float = 2
+) -> list[Piece]:
+    """When each operation runs, if each rank follows its order and starts as soon as it can.
+
+    forward: how long a forward pass takes, for all stages or for each; a backward pass takes
+    `backward` times as long. PipelineError where ranks would wait for each other for ever.
+    """
+    times = [forward] * len(orders) if isinstance(forward, int | float) else list(forward)
+    ends: dict[tuple[int, Operation], float] = {}
+    free = [0.0] * len(orders)
+    waiting = [list(order) for order in orders]
+    pieces: list[Piece] = []
+    while any(waiting):
+        before = len(pieces)
+        for rank, order in enumerate(waiting):
+            needs = _needs(order[0], rank, len(orders)) if order else []
+            if order and all(need in ends for need in needs):
+                operation = order.pop(0)
+                begin = max([free[rank], *(ends[need] for need in needs)])
+                free[rank] = begin + times[rank] * (1 if operation[0] == "F" else backward)
+                ends[rank, operation] = free[rank]
+                pieces.append(Piece(rank, operation, begin, free[rank]))
+        if len(pieces) == before:
+            raise PipelineError(_stuck(waiting))
+    return pieces
+
+
+def _needs(operation: Operation, rank: int, stages: int) -> list[tuple[int, Operation]]:
+    """(rank, operation) that must have ended before this one can begin."""
+    kind, number = operation
+    if kind == "F":
+        return [(rank - 1, operation)] if rank > 0 else []
+    needs = [(rank, ("F", number))]
+    if rank < stages - 1:
+        needs.append((rank + 1, operation))
+    return needs
+
+
+def _stuck(waiting: list[Order]) -> str:
+    heads = []
+    for rank, order in enumerate(waiting):
+        if order:
+            kind, number = order[0]
+            heads.append(f"rank {rank} for {kind}{number}")
+    return f"these orders wait for ever: {', '.join(heads)}"
+
+
+def makespan(pieces: Sequence[Piece]) -> float:
+    """When the last operation ends."""
+    return max(piece.end for piece in pieces)
+
+
+def bubble(pieces: Sequence[Piece]) -> float:
+    """The share of the ranks' time in which they compute nothing."""
+    ranks = {piece.rank for piece in pieces}
+    busy = sum(piece.end - piece.begin for piece in pieces)
+    return 1 - busy / (len(ranks) * makespan(pieces))
+
+
+def in_flight(order: Order) -> int:
+    """How many microbatches a rank remembers at most: forward has run, backward has not."""
+    most = 0
+    now = 0
+    for kind, _ in order:
+        now += 1 if kind == "F" else -1
+        most = max(most, now)
+    return most
+
+
+def drawn(pieces: Sequence[Piece]) -> str:
+    """The schedule as text: a line a rank, a column a unit of time, a dot where it is idle.
+
+    A forward pass is a digit, the backward pass of 0 is an a, that of 1 a b, and so on. For whole
+    units of time and at most ten microbatches.
+    """
+    lines = []
+    for rank in sorted({piece.rank for piece in pieces}):
+        line = ["·"] * round(makespan(pieces))
+        for piece in pieces:
+            if piece.rank == rank:
+                kind, number = piece.operation
+                begin = round(piece.begin)
+                width = round(piece.end) - begin
+                sign = SIGNS[kind][number]
+                line[begin : begin + width] = sign * width
+        lines.append(f"rank {rank} │{''.join(line)}│")
+    return "\n".join(lines)
