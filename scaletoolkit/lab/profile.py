@@ -5,6 +5,7 @@ from pathlib import Path
 
 from scaletoolkit.lab.errors import LabError
 
+CHECKOUT = Path(__file__).parents[2]
 PROFILES = {"ci": 1_000_000, "laptop": 10_000_000, "workstation": 100_000_000}
 
 
@@ -34,10 +35,20 @@ def records_folder() -> Path:
     return _folder("SCALETOOLKIT_RECORDS", "my/records", "XDG_DATA_HOME", ".local/share")
 
 
+def own_events() -> Path | None:
+    """The folder that `SCALETOOLKIT_EVENTS` names, of a learner's own data; None where unset."""
+    named = os.environ.get("SCALETOOLKIT_EVENTS")
+    return _from_checkout(named) if named else None
+
+
 def _folder(variable: str, in_checkout: str, of_user: str, in_home: str) -> Path:
-    checkout = Path(__file__).parents[2]
-    if os.environ.get(variable):  # from the checkout on, wherever the notebook lies
-        return checkout / Path(os.environ[variable]).expanduser()
-    if (checkout / "pyproject.toml").exists():
-        return checkout / in_checkout
+    if os.environ.get(variable):
+        return _from_checkout(os.environ[variable])
+    if (CHECKOUT / "pyproject.toml").exists():
+        return CHECKOUT / in_checkout
     return Path(os.environ.get(of_user) or Path.home() / in_home) / "scaletoolkit"
+
+
+def _from_checkout(named: str) -> Path:
+    """A folder that a variable names: from the checkout on, wherever the notebook lies."""
+    return CHECKOUT / Path(named).expanduser()

@@ -4,6 +4,7 @@ A killed process cannot clean up after itself. So whatever must not outlive it h
 a pipe from it, and ends when that pipe closes: the system closes it, also after a SIGKILL.
 """
 
+import atexit
 import os
 import secrets
 import shutil
@@ -37,6 +38,8 @@ def clean_up() -> None:
     for folder, keeper in lab.record().pop("workspaces", {}).items():
         keeper.communicate()  # closes its stdin and waits
         shutil.rmtree(folder, ignore_errors=True)
+        # a cell that is run after this may make the folder again
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
 
 
 def temporary_path(name: str) -> Path:

@@ -206,7 +206,14 @@ def truncate(folder):
     file.write_bytes(file.read_bytes()[:-100])
 
 
+def overwrite(folder):
+    with (folder / "events-00004.parquet").open("r+b") as file:
+        file.seek(2000)
+        file.write(bytes(100))
+
+
 DAMAGES = {
+    "a page holds zeros": overwrite,
     "a file is missing": lambda folder: (folder / "events-00003.parquet").unlink(),
     "a file is there twice": lambda folder: shutil.copy(
         folder / "events-00003.parquet", folder / "events-00003 (copy).parquet"

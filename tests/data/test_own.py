@@ -1,6 +1,8 @@
 """A learner's own data in the place of the events."""
 
+import shutil
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +14,7 @@ import pytest
 
 from scaletoolkit import lab
 from scaletoolkit.data import events, own
+from scaletoolkit.lab import profile
 
 TRIPS = {"time": "tpep_pickup_datetime", "geography": "PULocationID", "entity": "VendorID"}
 
@@ -73,14 +76,17 @@ def test_entities_that_are_text_become_the_same_number_each_time(tmp_path):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"geography": "zone"}, "The geography column 'zone' is not in trips; its columns are Ven"),
-        ({"value": "fare"}, "The value column 'fare' is not in trips"),
+        (
+            {"geography": "zone"},
+            "The geography column 'zone' is not in trips.parquet; its columns are Ven",
+        ),
+        ({"value": "fare"}, "The value column 'fare' is not in trips.parquet"),
         ({"time": "trip_distance"}, "'trip_distance' should hold a date and time; it holds double"),
         (
             {"value": "store_and_fwd_flag"},
             "'store_and_fwd_flag' should hold a number; it holds str",
         ),
-        ({"time": "dropoff"}, "'dropoff' should hold a date and time; all its values are missing"),
+        ({"time": "dropoff"}, "No row of the files has all of dropoff, PULocationID, VendorID"),
     ],
 )
 def test_a_bad_schema_is_a_sentence_that_names_the_column(tmp_path, change, sentence):
@@ -124,10 +130,13 @@ def test_adopting_again_replaces_what_was_adopted(tmp_path):
 def test_an_adoption_that_fails_leaves_what_was_adopted(tmp_path):
     good = write_trips(tmp_path / "good", "parquet", trips(200))
     bad = write_trips(tmp_path / "bad", "parquet", trips(100))
-    pq.write_table(trips(100).drop_columns("VendorID"), bad / "z.parquet")
+    pq.write_table(trips(100), bad / "z.parquet")
+    with (bad / "z.parquet").open("r+b") as file:
+        file.seek(4)
+        file.write(bytes(1000))  # seen only when its pages are read
     adopt(good, tmp_path / "own")
-    with pytest.raises(lab.LabError, match="'VendorID' should hold text; all its values are m"):
-        own.adopt(bad, tmp_path / "own", **TRIPS | {"geography": "VendorID"})
+    with pytest.raises(lab.LabError, match=r"z.parquet cannot be read"):
+        adopt(bad, tmp_path / "own")
     assert ds.dataset(tmp_path / "own").count_rows() == 200
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad", "good", "own"]
 
@@ -147,3 +156,37 @@ def test_a_folder_of_other_files_is_never_replaced(tmp_path):
     with pytest.raises(lab.LabError, match="home holds other files"):
         adopt(source, tmp_path / "home")
     assert (tmp_path / "home" / "thesis.txt").exists()
+
+
+def test_the_folder_is_named_from_the_checkout_on_or_from_home(tmp_path, monkeypatch):
+    for named, expected in (
+        ("data/trips", profile.CHECKOUT / "data" / "trips"),
+        ("~/trips", tmp_path / "trips"),
+        ("/data/trips", Path("/data/trips")),
+    ):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("SCALETOOLKIT_EVENTS", named)
+        assert profile.own_events() == expected
+    monkeypatch.setenv("SCALETOOLKIT_EVENTS", "")
+    assert profile.own_events() is None
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda folder: (folder / "_events.json").write_text("half"), "holds no events"),
+        (lambda folder: (folder / "_events.json").write_text("[]"), "holds no events"),
+        (lambda folder: (folder / "events-00000.parquet").unlink(), "0 rows, not 300; adopt it ag"),
+        (lambda folder: pq.write_table(trips(7), folder / "copy.parquet"), "307 rows, not 300"),
+        (lambda folder: (folder / "copy.parquet").touch(), r"cannot be read \(.*adopt it again"),
+        (shutil.rmtree, "holds no events"),
+    ],
+)
+def test_adopted_data_that_is_no_longer_whole_is_a_sentence(
+    tmp_path, monkeypatch, damage, sentence
+):
+    source = write_trips(tmp_path / "trips", "parquet", trips(300))
+    monkeypatch.setenv("SCALETOOLKIT_EVENTS", str(adopt(source, tmp_path / "own")))
+    damage(tmp_path / "own")
+    with pytest.raises(lab.LabError, match=sentence):
+        events.prepare()

@@ -71,6 +71,15 @@ def test_clean_up_removes_the_workspace_and_ends_its_keeper(new_record):
     processes.clean_up()
 
 
+def test_a_workspace_that_is_made_again_after_clean_up_goes_with_the_process():
+    code = (
+        "from scaletoolkit.machine import processes; folder = processes.workspace('test'); "
+        "processes.clean_up(); folder.mkdir(); (folder / 'file').touch(); print(folder)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not Path(run.stdout.strip()).exists()
+
+
 @ENDINGS
 @pytest.mark.parametrize("child", [OBEDIENT, WATCHING])
 def test_workspace_and_child_end_with_their_parent_however_it_ends(ending, child):

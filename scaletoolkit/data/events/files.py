@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,10 +32,11 @@ def prepare(workers: int = 1) -> tuple[Path, dict[str, str | int]]:
 
     Where `SCALETOOLKIT_EVENTS` names a folder that `own.adopt` wrote, that folder stands in.
     """
-    own = os.environ.get("SCALETOOLKIT_EVENTS")
+    own = profile.own_events()
     if own:
-        lab.own_data(f"your own data in {Path(own).name}")
-        return Path(own), keys(own)
+        _check_rows(own)
+        lab.own_data(f"your own data in {own.name}")
+        return own, keys(own)
     name, rows = profile.current()
     folder = ensure(profile.data_folder() / f"events-{name}", rows, workers=workers)
     return folder, keys(folder)
@@ -41,11 +44,29 @@ def prepare(workers: int = 1) -> tuple[Path, dict[str, str | int]]:
 
 def keys(folder: str | Path) -> dict[str, str | int]:
     """What the labs ask a folder about: day, country, user. LabError if it holds no events."""
-    path = Path(folder) / DESCRIPTION
-    if not path.exists():
-        lacks = f"it has no {DESCRIPTION}, which prepare and adopt leave"
-        raise lab.LabError(f"{folder} holds no events: {lacks}.")
-    return json.loads(path.read_text())["keys"]
+    return _described(Path(folder))["keys"]
+
+
+def _described(folder: Path) -> dict[str, Any]:
+    """What the description says of the rows and the keys."""
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text())
+        return {name: description[name] for name in ("rows", "keys")}
+    except (OSError, ValueError, KeyError, TypeError):
+        lacks = f"it has no {DESCRIPTION} as prepare and adopt leave it"
+        raise lab.LabError(f"{folder} holds no events: {lacks}.") from None
+
+
+def _check_rows(folder: Path) -> None:
+    """Raise LabError where an adopted folder no longer holds just the rows that were adopted."""
+    files = sorted(folder.glob("*.parquet"))
+    expected = _described(folder)["rows"]
+    try:
+        there = sum(pq.read_metadata(file).num_rows for file in files)
+    except (OSError, ValueError) as error:
+        raise lab.LabError(f"{folder} cannot be read ({error}); adopt it again.") from None
+    if there != expected:
+        raise lab.LabError(f"{folder} holds {there:,} rows, not {expected:,}; adopt it again.")
 
 
 def ensure(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Path:
@@ -90,26 +111,33 @@ def _write(folder: Path, rows: int, seed: int, workers: int) -> None:
         written = _each(partial(_write_file, new, rows, seed), workers)
         for _ in lab.progress(written, FILES, f"writing {rows:,} events"):
             pass
-        (new / DESCRIPTION).write_text(json.dumps(_description(rows, seed)))
+        (new / DESCRIPTION).write_text(json.dumps(_description(new, rows, seed)))
 
 
-def _description(rows: int, seed: int) -> dict[str, object]:
-    return {"rows": rows, "seed": seed, "generator": GENERATOR, "keys": KEYS}
+def _description(folder: Path, rows: int, seed: int) -> dict[str, object]:
+    """What the events are, and a checksum of each of their files as it lies there."""
+    sums = {name: _checksum(folder / name) for name in NAMES}
+    return {"rows": rows, "seed": seed, "generator": GENERATOR, "keys": KEYS, "checksums": sums}
+
+
+def _checksum(file: Path) -> int:
+    checksum = 0
+    with file.open("rb") as content:
+        while block := content.read(1 << 20):
+            checksum = zlib.crc32(block, checksum)
+    return checksum
 
 
 def _is_whole(folder: Path, rows: int, seed: int) -> bool:
-    """Whether the folder holds these events and no other, by its names and its files' footers."""
+    """Whether the folder holds these events and no other, by its files' names and checksums."""
     try:
         description = json.loads((folder / DESCRIPTION).read_text())
         names = sorted(path.name for path in folder.iterdir() if path.name[0] not in "._")
-        if names != NAMES:
-            return False
-        rows_there = sum(pq.read_metadata(folder / name).num_rows for name in names)
+        return names == NAMES and description == _description(folder, rows, seed)
     except PermissionError:
         raise
-    except (OSError, ValueError):  # not there, not JSON, not Parquet
+    except (OSError, ValueError):  # not there, not JSON
         return False
-    return description == _description(rows, seed) and rows_there == rows
 
 
 def _each(write_file: Callable[[int], None], workers: int) -> Iterator[None]:
