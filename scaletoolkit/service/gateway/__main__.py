@@ -30,7 +30,8 @@ async def main() -> None:
     protocol = asyncio.StreamReaderProtocol(orders)
     await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
     settings = Settings(**json.loads(await orders.readline()))
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
+    asgi.JoiningProtocol.most_connections = asgi.most_connections()
+    with socket.create_server(("127.0.0.1", settings.port), backlog=2048) as listening:
         async with fleet.opened() as door:
             gateway = Gateway(settings, door)
             gc.freeze()  # what is here now stays; looking through it again and again costs a tenth
@@ -47,7 +48,7 @@ async def serve(gateway: Gateway, orders: asyncio.StreamReader, listening: socke
             gateway,
             http=asgi.JoiningProtocol,
             lifespan="off",
-            log_level="warning",
+            log_level="error",
             access_log=False,
             proxy_headers=False,
             timeout_graceful_shutdown=2,

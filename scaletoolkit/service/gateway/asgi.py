@@ -5,15 +5,24 @@ POST of a prediction goes straight to its endpoint, and everything else through 
 """
 
 import asyncio
+import resource
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
+import orjson
 from starlette.types import Receive, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from scaletoolkit.service.gateway.payloads import BadRequest
 
-MOST_BODY_BYTES = 16 << 20
+MOST_HEAD_BYTES = 32 << 10
+HEAD_S = 10.0  # from the first byte of a request, or a connection, to the end of its head
+BODY_S = 30.0  # from there to the end of its body
+HELD_BYTES = 64 << 20  # of bodies whose end has not come
+SPARE_DESCRIPTORS = 64  # for replicas, files, pipes
+LOCAL_HOSTS = (b"127.0.0.1", b"localhost")
+CLOSE = (b"connection", b"close")
 JSON = (b"content-type", b"application/json")
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -54,37 +63,151 @@ class JoiningTransport:
         self._transport.close()
 
 
+def most_connections() -> int:
+    """How many clients fit: as many as there are descriptors, but for a few; raises the limit.
+
+    A server that has no descriptor left cannot start a replica, nor read a file.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 1 << 16
+    most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))
+    return max(soft, most) - SPARE_DESCRIPTORS
+
+
 class JoiningProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, on a transport that writes once a turn."""
+    """uvicorn's HTTP protocol, on a transport that writes once a turn, with limits.
+
+    A head has at most MOST_HEAD_BYTES and comes within HEAD_S; there are at most `most_connections`
+    clients. Whoever breaks the protocol or a limit has a sentence as JSON, and the connection ends.
+    """
+
+    most_connections = 1 << 16
 
     # As uvicorn's own: asyncio hands transports that can be written to protocols of streams.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
         # What JoiningTransport does not have itself, it takes from the transport.
         super().connection_made(JoiningTransport(transport))  # type: ignore[arg-type]
+        self._in_head = True
+        self._head_bytes = 0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._expect_head()
+        if len(self.connections) > self.most_connections:
+            self._refuse(503, f"{self.most_connections} clients are connected; no more are let in")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client has gone."""
+        self._calm()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """The next bytes of the client."""
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if not self._in_head:
+            self._head_bytes = 0
+        elif self._head_bytes > MOST_HEAD_BYTES:
+            self._refuse(431, f"the head of a request has more than {MOST_HEAD_BYTES} bytes")
+        else:
+            self._expect_head()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """A head has ended."""
+        self._in_head = False
+        self._calm()
+        size_bytes = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
+        if size_bytes > MOST_HEAD_BYTES:
+            raise ValueError("uvicorn calls send_400_response")
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What uvicorn calls when httptools cannot go on."""
+        self._refuse(400, "this is not HTTP/1.1, or its head is too long")
+
+    def _expect_head(self) -> None:
+        if not self._alarm:
+            late = f"the head of a request was not here within {HEAD_S:g} s"
+            self._alarm = self.loop.call_later(HEAD_S, self._refuse, 408, late)
+
+    def _calm(self) -> None:
+        if self._alarm:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _refuse(self, status: int, sentence: str) -> None:
+        """Answer, and end the connection; nothing more of it is read."""
+        if self.transport.is_closing():
+            return
+        body = orjson.dumps({"error": sentence})
+        phrase = HTTPStatus(status).phrase.encode()
+        head = b"HTTP/1.1 %d %s\r\n%s: %s\r\ncontent-length: %d\r\n%s: %s\r\n\r\n"
+        self.transport.write(head % (status, phrase, *JSON, len(body), *CLOSE) + body)
+        self.transport.close()
 
 
-async def body_of(receive: Receive) -> bytes:
-    """The whole body of a request; raises BadRequest when it is too long, or ClientGone."""
-    body = b""
-    more = True
-    while more:
+class Bodies:
+    """Reads bodies of requests: each of at most `most_bytes`, and not too many at once."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.most_bytes = most_bytes
+        self._held_bytes = 0
+
+    async def read(self, receive: Receive) -> bytes:
+        """A whole body; raises BadRequest when it is too long or too slow, or ClientGone."""
+        body, more = await self._next(receive)
+        if not more and len(body) <= self.most_bytes:
+            return body
+        parts = [body]
+        held_bytes = 0
+        try:
+            async with asyncio.timeout(BODY_S):
+                while more:
+                    self._held_bytes += len(parts[-1])
+                    held_bytes += len(parts[-1])
+                    self._check(held_bytes)
+                    part, more = await self._next(receive)
+                    parts.append(part)
+        except TimeoutError:
+            raise BadRequest(f"the body was not here within {BODY_S:g} s", 408) from None
+        finally:
+            self._held_bytes -= held_bytes
+        self._check(held_bytes + len(parts[-1]))
+        return b"".join(parts)
+
+    def _check(self, size_bytes: int) -> None:
+        if size_bytes > self.most_bytes:
+            raise BadRequest(f"the body has more than {self.most_bytes:,} bytes", 413)
+        if self._held_bytes > HELD_BYTES:
+            raise BadRequest("too many long bodies are on their way; come back later", 503)
+
+    async def _next(self, receive: Receive) -> tuple[bytes, bool]:
+        """(some bytes, whether more come)."""
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        piece = message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) + len(piece) > MOST_BODY_BYTES:
-            raise BadRequest(f"the body has more than {MOST_BODY_BYTES:,} bytes", 413)
-        body = body + piece if body else piece
-    return body
+        return message.get("body", b""), message.get("more_body", False)
+
+
+def check_caller(headers: dict[bytes, bytes]) -> None:
+    """Refuse what a page of somebody else's makes a browser on this machine send."""
+    host = headers.get(b"host", LOCAL_HOSTS[0]).partition(b":")[0]
+    origin = headers.get(b"origin", b"http://localhost").partition(b"://")[2].partition(b":")[0]
+    if host not in LOCAL_HOSTS or origin not in LOCAL_HOSTS:
+        raise BadRequest("this server is for programs of this machine: Host must be 127.0.0.1", 403)
 
 
 async def reply(send: Send, body: bytes, status: int = 200, headers: Headers = ()) -> None:
-    """Send one answer, its body bytes of JSON; headers: pairs of bytes."""
+    """Send one answer, its body bytes of JSON unless `headers`, pairs of bytes, say otherwise."""
+    kind = () if any(name == JSON[0] for name, _ in headers) else (JSON,)
     length = (b"content-length", b"%d" % len(body))
-    start = {"type": "http.response.start", "status": status, "headers": [JSON, length, *headers]}
-    await send(start)
+    told = [*kind, length, *headers]
+    await send({"type": "http.response.start", "status": status, "headers": told})
     await send({"type": "http.response.body", "body": body})
 
 

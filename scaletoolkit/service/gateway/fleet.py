@@ -36,8 +36,10 @@ class Door:
 
     async def welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Somebody connects: who is it? Anybody who does not know the token is sent away."""
-        with contextlib.suppress(EOFError, ValueError, TimeoutError, OSError, AttributeError):
-            said, _ = await asyncio.wait_for(frames.read(reader), INTRODUCTION_S)
+        strange = (EOFError, ValueError, TimeoutError, OSError, AttributeError, RecursionError)
+        with contextlib.suppress(*strange):
+            frame = frames.read(reader, frames.INTRODUCTION_BYTES)
+            said, _ = await asyncio.wait_for(frame, INTRODUCTION_S)
             known = hmac.compare_digest(str(said.get("token")).encode(), self.token.encode())
             connected = self._expected.get(str(said.get("name")))
             if known and connected and not connected.done():
@@ -56,7 +58,10 @@ async def opened() -> AsyncIterator[Door]:
 
 
 class Fleet:
-    """The replicas of one gateway. ready_count: over time. deaths: of those not told to go."""
+    """The replicas of one gateway. ready_count: over time. deaths: of those not told to go.
+
+    trouble: why the model could not be loaded; "" again once a replica was ready.
+    """
 
     def __init__(self, settings: Settings, batcher: ItemBatcher, door: Door) -> None:
         self.settings = settings
@@ -72,6 +77,7 @@ class Fleet:
         self._pause_s = 0.0
         self._retired_cpu_s = 0.0
         self._version = ""
+        self.trouble = ""
 
     @property
     def version(self) -> str:
@@ -116,6 +122,7 @@ class Fleet:
             "port": self._door.port,
             "token": self._door.token,
             "settings": asdict(self.settings),
+            "model": self.settings.model,
         }
         replica = Replica(orders, self._door.expect(name), self.settings.batch_timeout_s)
         self.replicas.append(replica)
@@ -125,7 +132,8 @@ class Fleet:
 
     async def _live(self, replica: Replica) -> None:
         """A replica's whole life; one that dies is replaced, ever more slowly if never ready."""
-        await replica.live(self._starter, self.batcher, lambda: self.ready_count.change(1))
+        await replica.live(self._starter, self.batcher, self._on_ready)
+        self.trouble = replica.trouble or self.trouble
         self.replicas.remove(replica)
         self._retired_cpu_s += replica.cpu_s
         if replica.was_ready:
@@ -137,8 +145,13 @@ class Fleet:
         self._pause_s = 0.0 if replica.was_ready else longer_s
         asyncio.get_running_loop().call_later(self._pause_s, self._adjust)
 
+    def _on_ready(self) -> None:
+        self.trouble = ""
+        self.ready_count.change(1)
+
     async def close(self) -> None:
         """Drain every replica, wait for the batches in flight, end every process."""
         self.resize(0)
+        await self._starter.begin_to_close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._starter.close()
+        self._starter.close()
