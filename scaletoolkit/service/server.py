@@ -3,7 +3,7 @@
 import http.client
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from email.message import Message
 from pathlib import Path
@@ -96,7 +96,11 @@ class Server:
         return answer
 
     def request(
-        self, method: str, path: str, body: str | bytes | None = None
+        self,
+        method: str,
+        path: str,
+        body: str | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[int, Message, bytes]:
         """One HTTP request on a connection of its own: (status, headers, body).
 
@@ -104,7 +108,7 @@ class Server:
         """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
-            connection.request(method, path, body)
+            connection.request(method, path, body, headers or {})
             response = connection.getresponse()
             return response.status, response.headers, response.read()
         except TimeoutError:

@@ -31,6 +31,7 @@ async def main() -> None:
     await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
     settings = Settings(**json.loads(await orders.readline()))
     asgi.JoiningProtocol.most_connections = asgi.most_connections()
+    asgi.JoiningProtocol.head_s = min(asgi.JoiningProtocol.head_s, settings.timeout_s)
     with socket.create_server(("127.0.0.1", settings.port), backlog=2048) as listening:
         async with fleet.opened() as door:
             gateway = Gateway(settings, door)

@@ -42,7 +42,7 @@ class Gateway:
     def __init__(self, settings: Settings, door: Door) -> None:
         self.settings = settings
         self.format = Format(settings.model, settings.max_queue_size)
-        self.bodies = asgi.Bodies(self.format.most_bytes)
+        self.bodies = asgi.Bodies(self.format.most_bytes, settings.timeout_s)
         self.batcher: ItemBatcher = batching.Batcher(
             settings.max_batch_size, settings.max_queue_delay_microseconds, settings.max_queue_size
         )

@@ -17,8 +17,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from scaletoolkit.service.gateway.payloads import BadRequest
 
 MOST_HEAD_BYTES = 32 << 10
-HEAD_S = 10.0  # from the first byte of a request, or a connection, to the end of its head
-BODY_S = 30.0  # from there to the end of its body
 HELD_BYTES = 64 << 20  # of bodies whose end has not come
 SPARE_DESCRIPTORS = 64  # for replicas, files, pipes
 LOCAL_HOSTS = (b"127.0.0.1", b"localhost")
@@ -78,11 +76,13 @@ def most_connections() -> int:
 class JoiningProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol, on a transport that writes once a turn, with limits.
 
-    A head has at most MOST_HEAD_BYTES and comes within HEAD_S; there are at most `most_connections`
-    clients. Whoever breaks the protocol or a limit has a sentence as JSON, and the connection ends.
+    A head has at most MOST_HEAD_BYTES and comes within `head_s` of its first byte, or of the
+    connection; there are at most `most_connections` clients. Whoever breaks the protocol or a limit
+    has a sentence as JSON, and the connection ends.
     """
 
     most_connections = 1 << 16
+    head_s = 10.0
 
     # As uvicorn's own: asyncio hands transports that can be written to protocols of streams.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -132,8 +132,8 @@ class JoiningProtocol(HttpToolsProtocol):
 
     def _expect_head(self) -> None:
         if not self._alarm:
-            late = f"the head of a request was not here within {HEAD_S:g} s"
-            self._alarm = self.loop.call_later(HEAD_S, self._refuse, 408, late)
+            late = f"the head of a request was not here within {self.head_s:g} s"
+            self._alarm = self.loop.call_later(self.head_s, self._refuse, 408, late)
 
     def _calm(self) -> None:
         if self._alarm:
@@ -152,10 +152,14 @@ class JoiningProtocol(HttpToolsProtocol):
 
 
 class Bodies:
-    """Reads bodies of requests: each of at most `most_bytes`, and not too many at once."""
+    """Reads bodies of requests: each of at most `most_bytes`, whole within `most_s`.
 
-    def __init__(self, most_bytes: int) -> None:
+    Those whose end has not come have HELD_BYTES together.
+    """
+
+    def __init__(self, most_bytes: int, most_s: float) -> None:
         self.most_bytes = most_bytes
+        self.most_s = most_s
         self._held_bytes = 0
 
     async def read(self, receive: Receive) -> bytes:
@@ -166,7 +170,7 @@ class Bodies:
         parts = [body]
         held_bytes = 0
         try:
-            async with asyncio.timeout(BODY_S):
+            async with asyncio.timeout(self.most_s):
                 while more:
                     self._held_bytes += len(parts[-1])
                     held_bytes += len(parts[-1])
@@ -174,7 +178,7 @@ class Bodies:
                     part, more = await self._next(receive)
                     parts.append(part)
         except TimeoutError:
-            raise BadRequest(f"the body was not here within {BODY_S:g} s", 408) from None
+            raise BadRequest(f"the body was not here within {self.most_s:g} s", 408) from None
         finally:
             self._held_bytes -= held_bytes
         self._check(held_bytes + len(parts[-1]))

@@ -19,7 +19,6 @@ from scaletoolkit.machine import interrupts, processes, turns
 from scaletoolkit.serving.traffic.arrivals import checked, poisson
 from scaletoolkit.serving.traffic.tally import Outcome, summary
 
-
 SILENCE_S = 60.0  # it writes a line a second, once it has begun
 
 
