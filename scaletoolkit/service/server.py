@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from email.message import Message
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, NoReturn, Unpack
 
 from scaletoolkit import lab
 from scaletoolkit.machine import processes
@@ -176,6 +176,12 @@ class Server:
                     f"{replicas} replicas were not ready in {timeout_s:g} s. {reason}"
                 )
             time.sleep(0.05)
+
+    def wait(self) -> NoReturn:
+        """Wait until the server ends, and raise the ServerError that says why."""
+        while not self._gateway.over(ENDING_S):
+            pass
+        raise self._ended()
 
     def observe(self) -> observation.Observation:
         """What happened since the last call; the first time, since the start."""

@@ -28,14 +28,19 @@ TYPES = {
 }
 NUMPY = dict(TYPES.values())  # {datatype: numpy's name}
 GRAPH = 7  # in a model
-INITIALIZER, INPUT, OUTPUT = 5, 11, 12  # in a graph
-NAME, TYPE = 1, 2  # of an input or output
+INITIALIZER = 5  # in a graph
+INPUT = 11
+OUTPUT = 12
+NAME = 1  # of an input or output
+TYPE = 2
 TENSOR_NAME = 8  # of an initializer
 TENSOR = 1  # in a type: what is no tensor is a sequence, a map …
-ELEMENT, SHAPE = 1, 2  # of a tensor's type
+ELEMENT = 1  # of a tensor's type
+SHAPE = 2
 SIZE = 1  # of a dimension; what has none may vary
 
-VARINT, LENGTH = 0, 2  # how a field's value is written
+VARINT = 0  # how a field's value is written
+LENGTH = 2
 FIXED_BYTES = {1: 8, 5: 4}
 
 Value = int | memoryview
@@ -174,7 +179,10 @@ def _fields(message: Value) -> Iterator[tuple[int, Value]]:
     while at < len(message):
         key, at = _varint(message, at)
         kind = key & 7
-        value, at = (0, at + FIXED_BYTES[kind]) if kind in FIXED_BYTES else _varint(message, at)
+        if kind in FIXED_BYTES:
+            at += FIXED_BYTES[kind]
+        else:
+            value, at = _varint(message, at)
         if kind == LENGTH:
             at += value
             yield key >> 3, message[at - value : at]

@@ -17,8 +17,9 @@ import threading
 import uvicorn
 import uvloop
 
-from scaletoolkit.service.gateway import asgi, fleet
+from scaletoolkit.service.gateway import connections, fleet
 from scaletoolkit.service.gateway.application import Gateway
+from scaletoolkit.service.gateway.connections import JoiningProtocol
 from scaletoolkit.service.settings import Settings
 
 LAST_RESORT_S = 4.0
@@ -30,8 +31,8 @@ async def main() -> None:
     protocol = asyncio.StreamReaderProtocol(orders)
     await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
     settings = Settings(**json.loads(await orders.readline()))
-    asgi.JoiningProtocol.most_connections = asgi.most_connections()
-    asgi.JoiningProtocol.head_s = min(asgi.JoiningProtocol.head_s, settings.timeout_s)
+    JoiningProtocol.most_connections = connections.most_connections()
+    JoiningProtocol.head_s = min(JoiningProtocol.head_s, settings.timeout_s)
     with socket.create_server(("127.0.0.1", settings.port), backlog=2048) as listening:
         async with fleet.opened() as door:
             gateway = Gateway(settings, door)
@@ -47,7 +48,7 @@ async def serve(gateway: Gateway, orders: asyncio.StreamReader, listening: socke
     server = uvicorn.Server(
         uvicorn.Config(
             gateway,
-            http=asgi.JoiningProtocol,
+            http=JoiningProtocol,
             lifespan="off",
             log_level="error",
             access_log=False,

@@ -48,9 +48,9 @@ class Format:
         columns = {}
         for tensor in self.model["inputs"] if value else ():
             name = tensor["name"]
-            column, what = value, "the body"
-            if len(self.model["inputs"]) > 1:
-                column, what = _column(value, name), f"{name!r} in the body"
+            several = len(self.model["inputs"]) > 1
+            column = _column(value, name) if several else value
+            what = f"{name!r} in the body" if several else "the body"
             columns[name] = shaped(numbers(column, tensor, what), tensor, what)
         return self.records(columns, len(value))
 
