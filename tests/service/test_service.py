@@ -156,6 +156,40 @@ def test_whatever_tensor_is_sent_is_answered_with_a_sentence(server, request_):
     assert "outputs" in answer or "\n" not in answer["error"]
 
 
+@given(st.binary(max_size=300), st.integers(0, 400) | st.text("0123456789-x ", max_size=4))
+@settings(max_examples=40, deadline=None)
+def test_whatever_bytes_follow_the_json_are_answered_with_a_sentence(server, rest, length):
+    tensor = {"name": "input", "shape": [1, 64], "datatype": "FP32"}
+    head = json.dumps({"inputs": [tensor | {"parameters": {"binary_data_size": 256}}]}).encode()
+    path = f"/v2/models/{server.settings.model['name']}/infer"
+    headers = {"inference-header-content-length": str(length).strip() or str(len(head))}
+    status, _, answer = server.request("POST", path, head + rest, headers)
+    assert status == (200 if answer.startswith(b'{"model_name"') else 400)
+    assert status == 200 or "\n" not in json.loads(answer)["error"]
+
+
+def test_a_wrong_path_is_counted_with_the_answers(server):
+    before = server.metrics().get(("inference_requests_total", "404"), 0)
+    server.request("POST", "/v2/models/x/infer", "{}")
+    assert server.metrics()["inference_requests_total", "404"] == before + 1
+
+
+def test_a_long_body_does_not_keep_others_waiting_while_it_is_read(digits_model):
+    long = json.dumps([[0.5] * 64] * 20_000)
+    with (
+        service.start(digits_model, max_queue_size=20_000, max_batch_size=512) as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        reading = pool.submit(server.request, "POST", "/v1/predict", long)
+        count = 0
+        while not reading.done():
+            server.ask("GET", "/healthz")
+            count += 1
+        status, _, rows = reading.result()
+    assert (status, len(json.loads(rows))) == (200, 20_000)
+    assert count >= 5
+
+
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [

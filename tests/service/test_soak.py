@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections import Counter
 from contextlib import suppress
 
@@ -159,18 +160,17 @@ EVERY = list(itertools.product(KINDS, SIGNALS))
 FIRST = [("gateway", signal.SIGSTOP), ("template", signal.SIGSTOP), ("parent", signal.SIGHUP)]
 
 
-def chosen(number):
-    """(whom, with what) the numberth test hits: a few that are hard first, then any."""
-    if number < len(FIRST) and FIRST[number][0] in KINDS:
-        return FIRST[number]
-    kind, what = random.Random(number).choice(EVERY)
-    return kind, signal.SIGKILL if (kind, what) == ("parent", signal.SIGSTOP) else what
+def chosen(count):
+    """(whom, with what), so many: a few that are hard first, then any, each time the same."""
+    draw = random.Random(9)
+    possible = [pair for pair in EVERY if pair != ("parent", signal.SIGSTOP)]  # that one just waits
+    first = [pair for pair in FIRST if pair[0] in KINDS]
+    return [*first, *draw.choices(possible, k=count)][:count]
 
 
-@pytest.mark.parametrize("number", range(KILLS))
-def test_whatever_is_killed_is_said_and_nothing_is_left(number, digits_model, tmp_path):
-    kind, what = chosen(number)
-    token = f"soak-{os.getpid()}-{number}"
+@pytest.mark.parametrize(("kind", "what"), chosen(KILLS))
+def test_whatever_is_killed_is_said_and_nothing_is_left(kind, what, digits_model, tmp_path):
+    token = f"soak-{uuid.uuid4().hex}"
     command = [sys.executable, "-c", PARENT, str(digits_model), kind]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     environment = strict.environment(tmp_path, token)

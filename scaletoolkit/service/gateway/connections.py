@@ -65,6 +65,7 @@ class JoiningProtocol(HttpToolsProtocol):
     has a sentence as JSON, and the connection ends.
     """
 
+    refused = 0  # so far
     most_connections = 1 << 16
     head_s = 10.0
 
@@ -128,6 +129,7 @@ class JoiningProtocol(HttpToolsProtocol):
         """Answer, and end the connection; nothing more of it is read."""
         if self.transport.is_closing():
             return
+        JoiningProtocol.refused += 1
         body = orjson.dumps({"error": sentence})
         phrase = HTTPStatus(status).phrase.encode()
         head = b"HTTP/1.1 %d %s\r\n%s: %s\r\ncontent-length: %d\r\n%s: %s\r\n\r\n"

@@ -12,6 +12,7 @@ from scaletoolkit.service.signature import ModelFacts, Tensor
 
 Kind = TypeVar("Kind", str, bool, list[Any], dict[str, Any])
 EXPECTED = {str: "text", bool: "true or false", list: "a list", dict: "an object"}
+ROWS = 1000  # that numpy takes at once: no other thread runs meanwhile
 NUMBER_BYTES = 32  # that a number takes as JSON, with a comma and blanks around it
 LEAST_BYTES = 64 << 10
 MOST_BYTES = 16 << 20
@@ -92,7 +93,7 @@ def numbers(value: list[Any], tensor: Tensor, what: str) -> np.ndarray:
         if not _holds_only(value, {bool} if logical else {int, float}):
             thing = EXPECTED[bool] if logical else "a number"
             raise BadRequest(f"{what} holds something that is not {thing}")
-        array = np.array(value, np.float64 if wanted.kind == "f" else None)
+        array = _array(value, np.float64 if wanted.kind == "f" else None)
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise BadRequest(f"{what} is not a regular list of numbers") from None
     return finite(array, wanted, what) if wanted.kind == "f" else _whole(array, wanted, what)
@@ -104,6 +105,11 @@ def _holds_only(value: list[Any], kinds: set[type]) -> bool:
     if here == {list}:
         return all(_holds_only(inner, kinds) for inner in value)
     return here <= kinds
+
+
+def _array(value: list[Any], dtype: type | None) -> np.ndarray:
+    pieces = [np.array(value[at : at + ROWS], dtype) for at in range(0, len(value) or 1, ROWS)]
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
 def finite(array: np.ndarray, wanted: np.dtype, what: str) -> np.ndarray:

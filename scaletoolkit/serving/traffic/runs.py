@@ -151,8 +151,8 @@ class LoadRun:
             raise LoadError(f"The load test {after if time.monotonic() > end_s else silent}.")
         said = self.stop()
         if not self._lines or "latency_ms" not in self._lines[-1]:
-            cause = said[-500:] or self._child.cause()
-            raise LoadError(f"The load test ended without a result: {cause}.")
+            cause = self._child.cause()
+            raise LoadError(f"The load test ended without a result ({cause}). {said[-500:]}")
         columns = {name: np.array(values) for name, values in self._lines[-1].items()}
         return LoadResult(**columns, rows=self.rows())
 
