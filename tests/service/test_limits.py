@@ -30,7 +30,7 @@ def unharmed(server):
     before = gateway.memory_info().rss
     yield
     assert len(server.predict(ITEM)) == 1
-    assert gateway.memory_info().rss - before < 60e6
+    assert gateway.memory_info().rss - before < 2 * asgi.HELD_BYTES
     assert "Traceback" not in server._gateway.said()
 
 

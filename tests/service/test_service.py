@@ -157,7 +157,7 @@ def test_whatever_tensor_is_sent_is_answered_with_a_sentence(server, request_):
 
 
 @given(st.binary(max_size=300), st.integers(0, 400) | st.text("0123456789-x ", max_size=4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_whatever_bytes_follow_the_json_are_answered_with_a_sentence(server, rest, length):
     tensor = {"name": "input", "shape": [1, 64], "datatype": "FP32"}
     head = json.dumps({"inputs": [tensor | {"parameters": {"binary_data_size": 256}}]}).encode()

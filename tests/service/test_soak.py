@@ -28,8 +28,8 @@ from tools.under_load import Asking, close
 from scaletoolkit import service
 from scaletoolkit.service.gateway.starter import CAN_FORK
 
-SOAK_S = float(os.environ.get("SCALETOOLKIT_SOAK_S", "5"))
-KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "3"))
+SOAK_S = float(os.environ.get("SCALETOOLKIT_SOAK_S", "4"))
+KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "2"))
 CLIENTS = 12
 ITEMS = np.random.default_rng(4).random((100, 64), dtype=np.float32)
 BODIES = [json.dumps([item]) for item in ITEMS.tolist()]
@@ -157,7 +157,7 @@ processes.clean_up()
 KINDS = ["replica", "gateway", "open_loop", "closed_loop", "parent", *["template"] * CAN_FORK]
 SIGNALS = [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGSTOP]
 EVERY = list(itertools.product(KINDS, SIGNALS))
-FIRST = [("gateway", signal.SIGSTOP), ("template", signal.SIGSTOP), ("parent", signal.SIGHUP)]
+FIRST = [("template", signal.SIGSTOP), ("parent", signal.SIGHUP), ("gateway", signal.SIGSTOP)]
 
 
 def chosen(count):

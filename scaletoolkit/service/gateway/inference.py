@@ -16,12 +16,12 @@ from scaletoolkit.service.gateway.payloads import (
     BadRequest,
     Format,
     field,
-    finite,
+    infinite,
     numbers,
     parse,
     shaped,
 )
-from scaletoolkit.service.gateway.replicas import Item, Row
+from scaletoolkit.service.gateway.replicas import Item, Row, all_finite
 from scaletoolkit.service.signature import ModelFacts, Tensor
 
 VERSION = "1"
@@ -108,8 +108,9 @@ def _from_bytes(
         told = f"{got_bytes} of {len(rest)} bytes"
         raise BadRequest(f"{where} must have {size_bytes} bytes behind the JSON, got {told}"[:200])
     data = np.frombuffer(rest[:size_bytes], np.uint8 if wanted.kind == "b" else wanted)
-    array = finite(data, wanted, where) if wanted.kind == "f" else data.astype(wanted)
-    return array.reshape(shape), rest[size_bytes:]
+    if wanted.kind == "f" and not all_finite(data):
+        raise infinite(wanted, where)
+    return data.astype(wanted, copy=False).reshape(shape), rest[size_bytes:]
 
 
 def _parameters(value: object, known: Sequence[str], where: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ EXPECTED = {str: "text", bool: "true or false", list: "a list", dict: "an object
 ROWS = 1000  # that numpy takes at once: no other thread runs meanwhile
 NUMBER_BYTES = 32  # that a number takes as JSON, with a comma and blanks around it
 LEAST_BYTES = 64 << 10
+TOO_LARGE = {2: 65_520.0, 4: 2.0**128 - 2.0**103, 8: np.inf}  # {bytes: what rounds to infinity}
 MOST_BYTES = 16 << 20
 
 
@@ -46,13 +47,16 @@ class Format:
         if not isinstance(value, list):
             raise BadRequest(f"the body must be a list of items, got {kind(value)}")
         self.count(len(value))
+        if not value:
+            return []
         columns = {}
-        for tensor in self.model["inputs"] if value else ():
+        several = len(self.model["inputs"]) > 1
+        plain = not (b'"' in body or b"t" in body or b"f" in body or b"n" in body)
+        for tensor in self.model["inputs"]:
             name = tensor["name"]
-            several = len(self.model["inputs"]) > 1
             column = _column(value, name) if several else value
             what = f"{name!r} in the body" if several else "the body"
-            columns[name] = shaped(numbers(column, tensor, what), tensor, what)
+            columns[name] = shaped(numbers(column, tensor, what, plain), tensor, what)
         return self.records(columns, len(value))
 
     def count(self, items: int) -> None:
@@ -63,6 +67,9 @@ class Format:
 
     def records(self, columns: dict[str, np.ndarray], count: int) -> list[Item]:
         """The items of so many values of each input."""
+        if len(columns) == 1 and count and self.item.itemsize:
+            (array,) = columns.values()
+            return list(np.frombuffer(np.ascontiguousarray(array), self.item))
         records = np.empty(count, self.item)
         for name, array in columns.items():
             records[name] = array
@@ -85,18 +92,21 @@ def parse(body: bytes | memoryview) -> Any:
         raise BadRequest(f"the body is not JSON: {error}") from None
 
 
-def numbers(value: list[Any], tensor: Tensor, what: str) -> np.ndarray:
-    """The value as an array of the tensor's type; a sentence about it calls it `what`."""
+def numbers(value: list[Any], tensor: Tensor, what: str, plain: bool = False) -> np.ndarray:
+    """The value as an array of the tensor's type; a sentence about it calls it `what`.
+
+    plain: nothing but numbers and lists can be in it.
+    """
     wanted = np.dtype(signature.NUMPY[tensor["datatype"]])
     logical = wanted.kind == "b"
     try:
-        if not _holds_only(value, {bool} if logical else {int, float}):
+        if (logical or not plain) and not _holds_only(value, {bool} if logical else {int, float}):
             thing = EXPECTED[bool] if logical else "a number"
             raise BadRequest(f"{what} holds something that is not {thing}")
         array = _array(value, np.float64 if wanted.kind == "f" else None)
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise BadRequest(f"{what} is not a regular list of numbers") from None
-    return finite(array, wanted, what) if wanted.kind == "f" else _whole(array, wanted, what)
+    return _narrow(array, wanted, what) if wanted.kind == "f" else _whole(array, wanted, what)
 
 
 def _holds_only(value: list[Any], kinds: set[type]) -> bool:
@@ -108,18 +118,25 @@ def _holds_only(value: list[Any], kinds: set[type]) -> bool:
 
 
 def _array(value: list[Any], dtype: type | None) -> np.ndarray:
-    pieces = [np.array(value[at : at + ROWS], dtype) for at in range(0, len(value) or 1, ROWS)]
-    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+    if len(value) <= ROWS:
+        return np.array(value, dtype)
+    return np.concatenate(
+        [_array(value[at : at + ROWS], dtype) for at in range(0, len(value), ROWS)]
+    )
 
 
-def finite(array: np.ndarray, wanted: np.dtype, what: str) -> np.ndarray:
-    """The array as floating numbers of a type, in which each must be finite."""
-    with np.errstate(over="ignore"):
-        array = array.astype(wanted, copy=False)
-    if not np.isfinite(array).all():
-        bits = 8 * wanted.itemsize
-        raise BadRequest(f"{what} holds a number that is not finite in {bits} bits")
-    return array
+def _narrow(array: np.ndarray, wanted: np.dtype, what: str) -> np.ndarray:
+    """Numbers from JSON, which are finite in 64 bits, as floating numbers of a type."""
+    limit = TOO_LARGE[wanted.itemsize]
+    if not np.vdot(array, array) < limit * limit and not np.abs(array).max() < limit:
+        raise infinite(wanted, what)
+    return array.astype(wanted)
+
+
+def infinite(wanted: np.dtype, what: str) -> BadRequest:
+    """Says that there is a number which a type has not."""
+    bits = 8 * wanted.itemsize
+    return BadRequest(f"{what} holds a number that is not finite in {bits} bits")
 
 
 def _whole(array: np.ndarray, wanted: np.dtype, what: str) -> np.ndarray:

@@ -71,7 +71,7 @@ class Replica:
                 self.was_ready = True
                 on_ready()
                 await self._serve(self._process, batcher)
-        except (ReplicaLost, OSError, EOFError) as error:
+        except Exception as error:  # whatever has ended it, it is replaced
             if not self.leaving:
                 print(f"{self.name} is lost: {error}", file=sys.stderr)
         finally:
@@ -171,16 +171,21 @@ async def _or_lost(awaitable: Awaitable[Outcome], process: ReplicaProcess) -> Ou
 def _results(header: frames.Header, body: bytes, version: str) -> list[Answer | Exception]:
     """One answer an item; an item whose numbers are not finite has a ModelError instead."""
     outputs = []
-    finite = np.ones(header["size"], bool)
+    wrong: set[int] = set()
     at = 0
     for dtype, shape in header["outputs"]:
         array = np.frombuffer(body, dtype, math.prod(shape), at).reshape(shape)
         at += array.nbytes
         outputs.append(array)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            finite &= np.isfinite(array.reshape(len(array), -1)).all(axis=1)
+        if array.dtype.kind == "f" and not all_finite(array):
+            finite = np.isfinite(array).reshape(len(array), -1).all(axis=1)
+            wrong.update(np.flatnonzero(~finite).tolist())
     answers: list[Answer | Exception] = [(row, version) for row in zip(*outputs, strict=True)]
-    if finite.all():
-        return answers
-    wrong = ModelError("the model's answer is not a finite number")
-    return [answer if fine else wrong for answer, fine in zip(answers, finite, strict=True)]
+    for k in wrong:
+        answers[k] = ModelError("the model's answer is not a finite number")
+    return answers
+
+
+def all_finite(array: np.ndarray) -> bool:
+    """Whether each number is finite. Where the sum of squares is, which is soon known, they are."""
+    return math.isfinite(np.vdot(array, array)) or bool(np.isfinite(array).all())
