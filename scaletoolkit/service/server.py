@@ -55,7 +55,7 @@ class Server:
             self._tell(asdict(settings))
             line = self._gateway.stdout.readline()
             if not line:
-                raise self._ended()
+                raise ServerError(f"The server did not start: {self._last_words()}.")
             self.port: int = json.loads(line)["port"]
             self.url = f"http://127.0.0.1:{self.port}"
             self._page = self.metrics()
@@ -138,9 +138,13 @@ class Server:
             raise self._ended() from None
 
     def _ended(self) -> ServerError:
-        """Says that the server has ended, and why if that is known."""
+        return ServerError(f"The server has ended: {self._last_words()}. Start it again.")
+
+    def _last_words(self) -> str:
+        """Why the server has ended, if it said so, else by what."""
+        self._gateway.over(ENDING_S)
         why = self._gateway.said().splitlines()[-1:] or [self._gateway.cause()]
-        return ServerError(f"The server has ended: {why[0][:SHOWN_CHARACTERS]}. Start it again.")
+        return why[0][:SHOWN_CHARACTERS]
 
     def metrics(self) -> observation.Page:
         """The page /metrics: {name: value}, where there are labels {(name, label value, …): value}.

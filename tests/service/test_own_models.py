@@ -257,3 +257,12 @@ def test_a_folder_that_goes_and_comes_back_costs_no_server(tmp_path):
         server.resize(3)
         with pytest.raises(service.ServerError, match="another model lies in its place"):
             server.wait_ready(3)
+
+
+def test_a_port_that_is_taken_is_said(tmp_path):
+    path = doubled(tmp_path / "m.onnx", FP32)
+    with (
+        service.start(path, replicas=0) as server,
+        pytest.raises(service.ServerError, match="The server did not start: .*already in use"),
+    ):
+        service.start(path, replicas=0, port=server.port)

@@ -75,6 +75,7 @@ class Fleet:
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = 0
         self._pause_s = 0.0
+        self._again: asyncio.TimerHandle | None = None
         self._retired_cpu_s = 0.0
         self._version = ""
         self.trouble = ""
@@ -106,6 +107,9 @@ class Fleet:
         self._adjust()
 
     def _adjust(self) -> None:
+        if self._again:
+            self._again.cancel()
+            self._again = None
         starting = [replica for replica in self.replicas if replica.state == "starting"]
         expendable_first = starting + self.ready[::-1]
         missing = self.wanted - len(expendable_first)
@@ -131,7 +135,7 @@ class Fleet:
         task.add_done_callback(self._tasks.discard)
 
     async def _live(self, replica: Replica) -> None:
-        """A replica's whole life; one that dies is replaced, ever more slowly if never ready."""
+        """A replica's whole life; one that dies is replaced, ever more slowly if none gets ready."""
         await replica.live(self._starter, self.batcher, self._on_ready)
         self.trouble = replica.trouble or self.trouble
         self.replicas.remove(replica)
@@ -141,12 +145,15 @@ class Fleet:
         if replica.leaving:
             return
         self.deaths += 1
-        longer_s = max(FIRST_PAUSE_S, min(LONGEST_PAUSE_S, 2 * self._pause_s))
-        self._pause_s = 0.0 if replica.was_ready else longer_s
-        asyncio.get_running_loop().call_later(self._pause_s, self._adjust)
+        if replica.was_ready:
+            self._adjust()
+        elif not self._again:  # those that die together, as with their template, wait once
+            self._pause_s = max(FIRST_PAUSE_S, min(LONGEST_PAUSE_S, 2 * self._pause_s))
+            self._again = asyncio.get_running_loop().call_later(self._pause_s, self._adjust)
 
     def _on_ready(self) -> None:
         self.trouble = ""
+        self._pause_s = 0.0
         self.ready_count.change(1)
 
     async def close(self) -> None:
