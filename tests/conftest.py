@@ -34,6 +34,7 @@ SLOW = (
     "service/test_interrupted.py",
     "service/test_kernel_kills.py",
     "service/test_listeners.py",
+    "service/test_soak.py",
     "test_guards.py::test_strict_nbval",
     "test_guards.py::test_what_outlives",
     "test_wheel.py::test_it_runs_a_notebook",

@@ -3,16 +3,18 @@
 import json
 
 from scaletoolkit.service.settings import Settings
+from scaletoolkit.service.signature import Tensor
 
 CONFIG = """\
+# {folder}/config.pbtxt, where {folder}/1/model.onnx is the model
 name: {name}
 backend: "onnxruntime"
 max_batch_size: {max_batch_size}
 input [
-  {{ name: {input}, data_type: TYPE_FP32, dims: [ {dims} ] }}
+{inputs}
 ]
 output [
-  {{ name: {output}, data_type: TYPE_FP32, dims: [ -1 ] }}
+{outputs}
 ]
 instance_group [
   {{ count: {replicas}, kind: KIND_AUTO }}
@@ -28,7 +30,10 @@ dynamic_batching {{
 """
 LOSSES = (
     "The timeout counts the time in the queue only: a batch that has begun is finished.",
+    "max_queue_size counts requests; here it counts items, and a request may have many.",
     "A full queue is an error without Retry-After.",
+    "The count of instances holds for each GPU, where there are any.",
+    "Instances are threads of one process: what crashes one ends all, and none can be drained.",
     "When the model raises, its whole batch fails: no batch is halved to find the culprit.",
     "An answer that is not a finite number is an answer like any other.",
 )
@@ -42,14 +47,16 @@ DROPPED = {
 def config(settings: Settings) -> tuple[str, list[str]]:
     """Settings as Triton's config.pbtxt: (text, losses), the sentences that say what is lost.
 
-    It belongs beside a folder `1` with model.onnx. Source: Triton's protobuf/model_config.proto.
+    Its first line says where the file and the model go. Triton's ONNX Runtime loads no model whose
+    dims are not those of the file, so they come from there. Source: Triton's
+    protobuf/model_config.proto, and CompareDimsSupported in its onnxruntime_backend.
     """
     model = settings.model
     text = CONFIG.format(
+        folder=f"models/{model['name']}",
         name=json.dumps(model["name"]),
-        input=json.dumps(model["input"]),
-        output=json.dumps(model["output"]),
-        dims=", ".join(map(str, model["shape"])),
+        inputs=",\n".join(map(_tensor, model["inputs"])),
+        outputs=",\n".join(map(_tensor, model["outputs"])),
         max_batch_size=settings.max_batch_size,
         replicas=settings.replicas,
         max_queue_delay_microseconds=settings.max_queue_delay_microseconds,
@@ -60,3 +67,12 @@ def config(settings: Settings) -> tuple[str, list[str]]:
         f"{name} is dropped: {why}." for name, why in DROPPED.items() if getattr(settings, name)
     ]
     return text, [*LOSSES, *dropped]
+
+
+def _tensor(tensor: Tensor) -> str:
+    """One input or output, without the batch. Triton has no empty dims: one number is [ 1 ]."""
+    sizes = tensor["shape"][1:]
+    dims = ", ".join(map(str, sizes or [1]))
+    number = "" if sizes else ", reshape { shape: [ ] }"
+    name = json.dumps(tensor["name"])
+    return f"  {{ name: {name}, data_type: TYPE_{tensor['datatype']}, dims: [ {dims} ]{number} }}"

@@ -125,6 +125,20 @@ class Child:
         """The child's exit status; None while it runs."""
         return self._process.poll()
 
+    @interrupts.held_back()
+    def over(self, within_s: float) -> bool:
+        """Whether the child has ended, now or after waiting so long."""
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(within_s)
+        return self.status is not None
+
+    def cause(self) -> str:
+        """What ended the child: a signal's name, or its exit status."""
+        status = self.status
+        if status is None:
+            return "it runs"
+        return signal.Signals(-status).name if status < 0 else f"exit status {status}"
+
     def tell(self, line: str) -> None:
         """Send one line to the child. Raises BrokenPipeError where it has ended."""
         self.stdin.write(line + "\n")

@@ -83,6 +83,8 @@ class Autoscaler:
 class View:
     """Makes of an Observation what `reconcile` takes; remembers since when replicas were there.
 
+    The gateway's queue is one for all replicas: for a Pods metric each ready one has an equal share
+    of it. In a cluster only the gateway could show it, as an Object or External metric.
     What is ready at the first look has been so for ever.
     """
 

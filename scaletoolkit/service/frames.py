@@ -11,19 +11,26 @@ if TYPE_CHECKING:  # a replica is there sooner without it
     from collections.abc import Mapping
     from typing import BinaryIO
 
+    from scaletoolkit.service.signature import ModelFacts
+
 LENGTHS = struct.Struct(">II")
 MOST_BYTES = 1 << 30
+INTRODUCTION_BYTES = 4096  # of a frame of somebody who may be a stranger
 
 Header = dict[str, Any]  # what JSON holds
 
 
 class Orders(TypedDict):
-    """What a replica is told: who it is, where to connect, and the fields of its `Settings`."""
+    """What a replica is told: who it is, where to connect, the fields of its `Settings`.
+
+    model: the facts of the model that it must find.
+    """
 
     name: str
     port: int
     token: str
     settings: dict[str, Any]
+    model: ModelFacts
 
 
 def pack(header: Mapping[str, object], body: bytes = b"") -> bytes:
@@ -32,25 +39,25 @@ def pack(header: Mapping[str, object], body: bytes = b"") -> bytes:
     return LENGTHS.pack(len(head), len(body)) + head + body
 
 
-async def read(reader: asyncio.StreamReader) -> tuple[Header, bytes]:
+async def read(reader: asyncio.StreamReader, most_bytes: int = MOST_BYTES) -> tuple[Header, bytes]:
     """The next frame of an asyncio stream: (header, body); EOFError at its end, or ValueError."""
-    header_bytes, body_bytes = _checked(await reader.readexactly(LENGTHS.size))
+    header_bytes, body_bytes = _checked(await reader.readexactly(LENGTHS.size), most_bytes)
     header = json.loads(await reader.readexactly(header_bytes))
     return header, await reader.readexactly(body_bytes)
 
 
 def receive(stream: BinaryIO) -> tuple[Header, bytes]:
     """The next frame of a socket's file, which blocks: (header, body). Raises as `read` does."""
-    header_bytes, body_bytes = _checked(_exactly(stream, LENGTHS.size))
+    header_bytes, body_bytes = _checked(_exactly(stream, LENGTHS.size), MOST_BYTES)
     header = json.loads(_exactly(stream, header_bytes))
     return header, _exactly(stream, body_bytes)
 
 
-def _checked(lengths: bytes) -> tuple[int, int]:
+def _checked(lengths: bytes, most_bytes: int) -> tuple[int, int]:
     header_bytes, body_bytes = LENGTHS.unpack(lengths)
-    if header_bytes + body_bytes > MOST_BYTES:
+    if header_bytes + body_bytes > most_bytes:
         size_bytes = header_bytes + body_bytes
-        raise ValueError(f"a frame of {size_bytes} bytes; at most {MOST_BYTES} are allowed")
+        raise ValueError(f"a frame of {size_bytes} bytes; at most {most_bytes} are allowed")
     return header_bytes, body_bytes
 
 

@@ -3,11 +3,11 @@
 import http.client
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from email.message import Message
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, NoReturn, Unpack
 
 from scaletoolkit import lab
 from scaletoolkit.machine import processes
@@ -15,6 +15,7 @@ from scaletoolkit.service import observation
 from scaletoolkit.service.settings import Options, Settings
 
 PATIENCE_S = 60.0
+ENDING_S = 1.0  # between the end of a server's connections and that of its process
 SHOWN_CHARACTERS = 500  # of what a server wrote to stderr
 
 
@@ -30,8 +31,9 @@ class ServerError(lab.LabError):
 def start(folder: str | Path, wait: bool = True, **options: Unpack[Options]) -> "Server":
     """A running model server: a Server, its replicas ready unless `wait` is False.
 
-    folder: of a model, see `training.export`. options: those of `Settings`. It ends with this
-    process. Raises ValueError for a wrong option, ServerError when it does not start.
+    folder: one with model.onnx, as `training.export` leaves it, or an ONNX file of your own; its
+    inputs and outputs are read from it. options: those of `Settings`. It ends with this process.
+    Raises ValueError for a wrong option or model, ServerError when it does not start.
     """
     server = Server(Settings(str(folder), **options))
     try:
@@ -49,13 +51,17 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._gateway = processes.Child(["-m", "scaletoolkit.service.gateway"])
-        self._gateway.tell(json.dumps(asdict(settings)))
-        line = self._gateway.stdout.readline()
-        if not line:
-            raise ServerError(f"The server did not start: {self.close()[-SHOWN_CHARACTERS:]}")
-        self.port: int = json.loads(line)["port"]
-        self.url = f"http://127.0.0.1:{self.port}"
-        self._page = self.metrics()
+        try:
+            self._tell(asdict(settings))
+            line = self._gateway.stdout.readline()
+            if not line:
+                raise ServerError(f"The server did not start: {self._last_words()}.")
+            self.port: int = json.loads(line)["port"]
+            self.url = f"http://127.0.0.1:{self.port}"
+            self._page = self.metrics()
+        except BaseException:  # nobody else could close it
+            self.close()
+            raise
 
     def __repr__(self) -> str:
         return f"Server at {self.url}: {self.settings!r}"
@@ -90,14 +96,28 @@ class Server:
         return answer
 
     def request(
-        self, method: str, path: str, body: str | bytes | None = None
+        self,
+        method: str,
+        path: str,
+        body: str | bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> tuple[int, Message, bytes]:
-        """One HTTP request on a connection of its own: (status, headers, body)."""
+        """One HTTP request on a connection of its own: (status, headers, body).
+
+        Raises ServerError when the server has ended or does not answer.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
-            connection.request(method, path, body)
+            connection.request(method, path, body, headers or {})
             response = connection.getresponse()
             return response.status, response.headers, response.read()
+        except TimeoutError:
+            sentence = f"The server did not answer within {PATIENCE_S:g} s."
+            raise ServerError(sentence) from None
+        except (ConnectionError, http.client.HTTPException):
+            if self._gateway.over(ENDING_S):
+                raise self._ended() from None
+            raise
         finally:
             connection.close()
 
@@ -105,11 +125,26 @@ class Server:
         """Want so many replicas from now on; returns at once."""
         if not isinstance(replicas, int) or replicas < 0:
             raise ValueError(f"replicas must be a whole number of 0 or more, got {replicas!r}")
-        self._gateway.tell(json.dumps({"replicas": replicas}))
+        self._tell({"replicas": replicas})
 
     def forget(self) -> None:
         """Forget all answers that are kept (`cache_items`); returns at once."""
-        self._gateway.tell(json.dumps({"forget": True}))
+        self._tell({"forget": True})
+
+    def _tell(self, order: dict[str, Any]) -> None:
+        try:
+            self._gateway.tell(json.dumps(order))
+        except (BrokenPipeError, ValueError):  # ValueError: it was closed
+            raise self._ended() from None
+
+    def _ended(self) -> ServerError:
+        return ServerError(f"The server has ended: {self._last_words()}. Start it again.")
+
+    def _last_words(self) -> str:
+        """Why the server has ended, if it said so, else by what."""
+        self._gateway.over(ENDING_S)
+        why = self._gateway.said().splitlines()[-1:] or [self._gateway.cause()]
+        return why[0][:SHOWN_CHARACTERS]
 
     def metrics(self) -> observation.Page:
         """The page /metrics: {name: value}, where there are labels {(name, label value, …): value}.
@@ -130,15 +165,27 @@ class Server:
         return observation.replicas(self.metrics())
 
     def wait_ready(self, replicas: int, timeout_s: float = PATIENCE_S) -> None:
-        """Wait until exactly so many replicas are there, all ready; raises ServerError if not."""
+        """Wait until exactly so many replicas are there, all ready; raises ServerError if not.
+
+        It does not wait for replicas that cannot load their model.
+        """
         end_s = time.monotonic() + timeout_s
         while [replica["state"] for replica in self.replicas()] != ["ready"] * replicas:
+            _, _, told = self.request("GET", "/readyz")
+            if trouble := json.loads(told).get("error"):
+                raise ServerError(f"No replica can answer: {trouble[:SHOWN_CHARACTERS]}")
             if time.monotonic() > end_s:
                 reason = self._gateway.said()[-SHOWN_CHARACTERS:] or "They gave no reason."
                 raise ServerError(
                     f"{replicas} replicas were not ready in {timeout_s:g} s. {reason}"
                 )
             time.sleep(0.05)
+
+    def wait(self) -> NoReturn:
+        """Wait until the server ends, and raise the ServerError that says why."""
+        while not self._gateway.over(ENDING_S):
+            pass
+        raise self._ended()
 
     def observe(self) -> observation.Observation:
         """What happened since the last call; the first time, since the start."""

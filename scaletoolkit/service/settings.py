@@ -1,19 +1,11 @@
 """What a model server is told, checked before anything starts. Lab 07."""
 
-import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import TypedDict
 
-
-class ModelFacts(TypedDict):
-    """What a model's folder says of it in model.json: its name, its tensors, an item's shape."""
-
-    name: str
-    input: str
-    output: str
-    shape: list[int]
+from scaletoolkit.service import signature
 
 
 class Options(TypedDict, total=False):
@@ -32,18 +24,24 @@ class Options(TypedDict, total=False):
     period_s: float
     cache_items: int
     cache_ttl_s: float | None
+    port: int
 
 
 @dataclass(frozen=True)
 class Settings:
     """One model server; ValueError for what cannot be.
 
+    folder: one with model.onnx, or an ONNX file. batch_timeout_s: a replica that takes longer for a
+    batch is replaced, and another one tries. port: 0 takes any that is free. warm: fork replicas
+    from a process that has started Python (Linux). period_s: over how long the averages on /metrics
+    go; the autoscaler's sync period. cache_items: how many items' answers the gateway keeps,
+    cache_ttl_s: for how long at most. These emulate:
+
     cpu_milli: the thousandths of a core that each replica may use and asks for; None: all it gets.
-    accelerator_ms: (for a call, for an item) emulates an accelerator: the model's real answers
-    after so many milliseconds. start_up_s: emulates a wait until a replica is ready. warm: fork
-    replicas from a process that has started Python (Linux). period_s: over how long the averages
-    on /metrics go; the autoscaler's sync period. cache_items: how many items' answers the gateway
-    keeps, cache_ttl_s: for how long at most.
+    As a container's limit, but not while the replica starts, which a container's slows as well.
+    accelerator_ms: (for a call, for an item): the model's real answers come after so many
+    milliseconds, and a little later: the process must wake up and the gateway hear of it.
+    start_up_s: a wait until a replica is ready.
     """
 
     folder: str
@@ -52,7 +50,7 @@ class Settings:
     max_queue_delay_microseconds: int = 0
     max_queue_size: int = 1024
     timeout_s: float = 30.0
-    batch_timeout_s: float = 60.0
+    batch_timeout_s: float = 10.0
     cpu_milli: int | None = None
     accelerator_ms: tuple[float, float] | None = None
     start_up_s: float = 0.0
@@ -60,6 +58,7 @@ class Settings:
     period_s: float = 15.0
     cache_items: int = 0
     cache_ttl_s: float | None = None
+    port: int = 0
 
     def __post_init__(self) -> None:
         for name in ("max_batch_size", "max_queue_size", "timeout_s", "batch_timeout_s"):
@@ -76,8 +75,9 @@ class Settings:
         got = self.accelerator_ms
         if got is not None and len(got) != 2:
             raise ValueError(f"accelerator_ms is (for a call, for an item), two numbers; got {got}")
-        if not (Path(self.folder) / "model.json").is_file():
-            raise ValueError(f"there is no model in {self.folder}: it has no model.json")
+        if not isinstance(self.port, int) or not 0 <= self.port < 1 << 16:
+            raise ValueError(f"port must be a number from 0 to 65535, got {self.port!r}")
+        signature.check_batches(self.model, self.max_batch_size)
 
     def __repr__(self) -> str:
         kind = "emulated accelerator" if self.accelerator_ms else f"{self.cpu_milli or 'all'} m CPU"
@@ -86,10 +86,10 @@ class Settings:
             f"{self.max_batch_size}, a queue of at most {self.max_queue_size}"
         )
 
-    @property
-    def model(self) -> ModelFacts:
-        """What the model's folder says of it."""
-        return json.loads((Path(self.folder) / "model.json").read_text())
+    @cached_property
+    def model(self) -> signature.ModelFacts:
+        """What the model takes and gives, as its file says it now: read once."""
+        return signature.facts(self.folder)
 
 
 def _at_least(name: str, value: object, least: float) -> None:

@@ -93,5 +93,5 @@ def test_the_size_follows_the_load_up_and_down(server):
 def test_a_server_that_is_gone_ends_it_and_is_said(server):
     autoscaler = Autoscaler(server, SPEC, speed=150)
     server.close()
-    with pytest.raises(OSError, match="refused"):
+    with pytest.raises(service.ServerError, match="The server has ended"):
         autoscaler.stop()

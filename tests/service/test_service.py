@@ -15,11 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaletoolkit import service
-from scaletoolkit.service.gateway import payloads
+from scaletoolkit.service import signature
+from scaletoolkit.service.gateway import inference
+from scaletoolkit.service.gateway.payloads import BadRequest, Format
 from scaletoolkit.service.replica.__main__ import CpuBudget, Model
 from scaletoolkit.training import export
 
-MODEL = {"name": "m", "input": "input", "output": "output", "shape": [2]}
+PAIR = {"name": "input", "datatype": "FP32", "shape": [-1, 2]}
+FORMAT = Format({"name": "m", "inputs": [PAIR], "outputs": [PAIR]}, most_items=64)
 ITEMS = np.random.default_rng(0).random((200, 64), dtype=np.float32)
 JSON_LIKE = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -54,10 +57,10 @@ def test_an_exported_model_says_what_torch_says(tmp_path):
     from scaletoolkit.training import models
 
     folder = export.untrained(tmp_path, hidden=16, seed=3)
-    model = Model(folder, json.loads((folder / "model.json").read_text()))
+    model = Model(folder, signature.facts(folder))
     with torch.no_grad():
         reference = models.seeded(lambda: models.mlp(16), 3)(torch.tensor(ITEMS)).numpy()
-    np.testing.assert_allclose(model(ITEMS.tobytes()), reference, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(model(ITEMS.tobytes())[0], reference, rtol=1e-4, atol=1e-5)
 
 
 @given(start=st.integers(0, 150), count=st.integers(0, 40))
@@ -108,7 +111,13 @@ def test_the_model_describes_itself(server):
     facts = server.ask("GET", f"/v2/models/{server.settings.model['name']}")
     assert facts["inputs"] == [{"name": "input", "datatype": "FP32", "shape": [-1, 64]}]
     assert server.ask("GET", "/v2/health/live") == {"live": True}
-    assert server.ask("GET", "/readyz") == {"ready": True, "replicas": 1}
+    assert facts["outputs"] == [{"name": "output", "datatype": "FP32", "shape": [-1, 10]}]
+    name = server.settings.model["name"]
+    assert server.ask("GET", "/readyz") == {"name": name, "ready": True, "replicas": 1}
+    for page in ("", "/ready"):
+        model = f"/v2/models/{name}"
+        versioned = server.ask("GET", f"{model}/versions/1{page}")
+        assert versioned == server.ask("GET", f"{model}{page}")
 
 
 @given(JSON_LIKE.map(json.dumps).map(str.encode) | st.binary(max_size=200))
@@ -147,6 +156,40 @@ def test_whatever_tensor_is_sent_is_answered_with_a_sentence(server, request_):
     assert "outputs" in answer or "\n" not in answer["error"]
 
 
+@given(st.binary(max_size=300), st.integers(0, 400) | st.text("0123456789-x ", max_size=4))
+@settings(max_examples=20, deadline=None)
+def test_whatever_bytes_follow_the_json_are_answered_with_a_sentence(server, rest, length):
+    tensor = {"name": "input", "shape": [1, 64], "datatype": "FP32"}
+    head = json.dumps({"inputs": [tensor | {"parameters": {"binary_data_size": 256}}]}).encode()
+    path = f"/v2/models/{server.settings.model['name']}/infer"
+    headers = {"inference-header-content-length": str(length).strip() or str(len(head))}
+    status, _, answer = server.request("POST", path, head + rest, headers)
+    assert status == (200 if answer.startswith(b'{"model_name"') else 400)
+    assert status == 200 or "\n" not in json.loads(answer)["error"]
+
+
+def test_a_wrong_path_is_counted_with_the_answers(server):
+    before = server.metrics().get(("inference_requests_total", "404"), 0)
+    server.request("POST", "/v2/models/x/infer", "{}")
+    assert server.metrics()["inference_requests_total", "404"] == before + 1
+
+
+def test_a_long_body_does_not_keep_others_waiting_while_it_is_read(digits_model):
+    long = json.dumps([[0.5] * 64] * 20_000)
+    with (
+        service.start(digits_model, max_queue_size=20_000, max_batch_size=512) as server,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        reading = pool.submit(server.request, "POST", "/v1/predict", long)
+        count = 0
+        while not reading.done():
+            server.ask("GET", "/healthz")
+            count += 1
+        status, _, rows = reading.result()
+    assert (status, len(json.loads(rows))) == (200, 20_000)
+    assert count >= 5
+
+
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
@@ -159,22 +202,49 @@ def test_whatever_tensor_is_sent_is_answered_with_a_sentence(server, request_):
     ],
 )
 def test_a_mistake_is_named(value, sentence):
-    with pytest.raises(payloads.BadRequest) as caught:
-        payloads.items(json.dumps(value), MODEL)
+    with pytest.raises(BadRequest) as caught:
+        FORMAT.items(json.dumps(value).encode())
     assert str(caught.value) == sentence
 
 
-def test_a_tensor_that_does_not_fill_its_shape_is_named():
-    tensor = {"name": "input", "datatype": "FP32", "shape": [3, 2], "data": [1, 2, 3, 4]}
-    with pytest.raises(payloads.BadRequest) as caught:
-        payloads.tensor(json.dumps({"inputs": [tensor]}).encode(), MODEL)
-    assert str(caught.value) == "inputs[0].data has 4 numbers, its shape asks for 6"
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"shape": [3, 2]}, "inputs[0].data has 4 numbers, its shape asks for 6"),
+        ({"shape": [1] * 65}, "inputs[0].shape must be n×2, got 1×1×1"),
+        ({"shape": [0, 2**31 - 1] * 50_000}, "inputs[0].shape must be n×2, got 0×2147483647×0"),
+        ({"shape": []}, "inputs[0].shape must be n×2, got "),
+        ({"shape": [2**31 - 1, 2]}, "2147483647 items in one request; at most 64"),
+        ({"data": [1, 2, True, 4]}, "inputs[0].data holds something that is not a number"),
+        ({"name": "x"}, "inputs[0].name must be 'input', got 'x'"),
+        ({"datatype": "FP64"}, "inputs[0].datatype must be 'FP32', got 'FP64'"),
+        (
+            {"parameters": {"shared_memory_region": "x"}},
+            "a parameter of inputs[0] must be 'binary_data_size', got 'shared_memory_region'",
+        ),
+        (
+            {"parameters": {"binary_data_size": 16}},
+            "inputs[0] must have 16 bytes behind the JSON, got 16 of 0 bytes",
+        ),
+    ],
+)
+def test_a_mistake_in_a_tensor_is_named(fields, sentence):
+    tensor = {"name": "input", "datatype": "FP32", "shape": [2, 2], "data": [1, 2, 3, 4]} | fields
+    with pytest.raises(BadRequest) as caught:
+        inference.asked(json.dumps({"inputs": [tensor]}).encode(), None, FORMAT)
+    assert str(caught.value) == sentence
+
+
+def test_a_long_text_takes_no_memory_in_each_of_its_neighbours():
+    row = ["x" * 100_000, *[""] * 100_000]  # numpy would take 40 GB
+    with pytest.raises(BadRequest, match="not a number"):
+        FORMAT.items(json.dumps([row]).encode())
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b"1" * 10_000, b"\xff\xfe", b""])
 def test_hostile_json_is_a_bad_request(body):
-    with pytest.raises(payloads.BadRequest):
-        payloads.items(body, MODEL)
+    with pytest.raises(BadRequest):
+        FORMAT.items(body)
 
 
 @pytest.mark.parametrize(
@@ -291,7 +361,8 @@ def test_a_budget_never_grants_more_than_its_share(work, cpu_milli):
         ({"max_batch_size": 0}, "max_batch_size must be at least 1, got 0"),
         ({"timeout_s": float("nan")}, r"timeout_s must be at least 0\.001, got nan"),
         ({"accelerator_ms": (1,)}, "accelerator_ms is"),
-        ({"folder": "nowhere"}, "no model in nowhere"),
+        ({"folder": "nowhere"}, "no model at nowhere"),
+        ({"port": 70_000}, "port must be a number from 0 to 65535, got 70000"),
     ],
 )
 def test_wrong_settings_are_refused_before_anything_starts(digits_model, options, sentence):
@@ -312,7 +383,7 @@ def exchange(server, sent):
 
 
 def test_requests_in_a_row_chunks_and_heads_are_answered_in_order(server):
-    head = b"POST /v1/predict HTTP/1.1\r\nHost: x\r\n"
+    head = b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\n"
     chunked = head + b"Transfer-Encoding: chunked\r\n\r\n1\r\n[\r\n1\r\n]\r\n0\r\n\r\n"
     asked_first = head + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n{}"
     last = b"HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

@@ -1,6 +1,8 @@
 """Load tests against a real HTTP server: shapes, open and closed loop, and their ends. Lab 07."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaletoolkit.serving import traffic
+from scaletoolkit.serving.traffic import runs
 from scaletoolkit.serving.traffic.arrivals import checked
 
 steps = st.lists(st.tuples(st.floats(0.1, 20), st.floats(0, 50)), min_size=1, max_size=5)
@@ -168,6 +171,22 @@ def test_it_has_its_turn_for_as_long_as_it_runs(server, monkeypatch, tmp_path):
     for _ in run.ticks(0.1):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "sentence"),
+    [
+        (signal.SIGSTOP, "said nothing for 1 s, as if it were stopped"),
+        (signal.SIGKILL, r"without a result \(SIGKILL\)"),
+    ],
+)
+def test_a_test_that_is_stopped_or_killed_says_so(server, what, sentence, monkeypatch):
+    monkeypatch.setattr(runs, "SILENCE_S", 1.0)
+    run = traffic.open_loop(address(server), [(600, 5)], [0])
+    next(run.ticks())
+    os.kill(run._child.pid, what)
+    with pytest.raises(traffic.LoadError, match=sentence):
+        run.wait("open loop")
 
 
 def test_a_test_that_takes_too_long_says_so(server):

@@ -3,8 +3,10 @@
 __main__     its settings, its orders, its end
 application  queue, batches, answers
 answers      asks the model once for each item, and keeps what it said
-asgi         the little HTTP between uvicorn and a batch
+connections  uvicorn's HTTP connections, with limits
+asgi         the little HTTP between a connection and a batch
 payloads     what a request must look like; every mistake is one sentence
+inference    the same for the Open Inference Protocol, with tensors as JSON or as bytes
 metrics      what /metrics says, in Prometheus' format
 fleet        keeps as many replicas alive as are wanted; where they connect back
 replicas     one replica, seen from the gateway

@@ -17,8 +17,9 @@ import threading
 import uvicorn
 import uvloop
 
-from scaletoolkit.service.gateway import asgi, fleet
+from scaletoolkit.service.gateway import connections, fleet
 from scaletoolkit.service.gateway.application import Gateway
+from scaletoolkit.service.gateway.connections import JoiningProtocol
 from scaletoolkit.service.settings import Settings
 
 LAST_RESORT_S = 4.0
@@ -30,7 +31,9 @@ async def main() -> None:
     protocol = asyncio.StreamReaderProtocol(orders)
     await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
     settings = Settings(**json.loads(await orders.readline()))
-    with socket.create_server(("127.0.0.1", 0), backlog=2048) as listening:
+    JoiningProtocol.most_connections = connections.most_connections()
+    JoiningProtocol.head_s = min(JoiningProtocol.head_s, settings.timeout_s)
+    with socket.create_server(("127.0.0.1", settings.port), backlog=2048) as listening:
         async with fleet.opened() as door:
             gateway = Gateway(settings, door)
             gc.freeze()  # what is here now stays; looking through it again and again costs a tenth
@@ -45,9 +48,9 @@ async def serve(gateway: Gateway, orders: asyncio.StreamReader, listening: socke
     server = uvicorn.Server(
         uvicorn.Config(
             gateway,
-            http=asgi.JoiningProtocol,
+            http=JoiningProtocol,
             lifespan="off",
-            log_level="warning",
+            log_level="error",
             access_log=False,
             proxy_headers=False,
             timeout_graceful_shutdown=2,

@@ -10,7 +10,7 @@ import asyncio
 import numpy as np
 
 from scaletoolkit.service.gateway.fleet import Fleet
-from scaletoolkit.service.gateway.replicas import Answer
+from scaletoolkit.service.gateway.replicas import Answer, Item
 from scaletoolkit.service.settings import Settings
 from scaletoolkit.serving import caching
 from scaletoolkit.serving.batching import DeadlineExceeded
@@ -36,7 +36,7 @@ class Answers:
         self._off = not settings.cache_items
         self._fleet = fleet
 
-    def submit(self, item: np.ndarray, timeout_s: float) -> Waiting:
+    def submit(self, item: Item, timeout_s: float) -> Waiting:
         """The future of an item's answer; cancel it and nobody else is affected.
 
         After `timeout_s` it fails with DeadlineExceeded, whoever else waits. Raises QueueFull or
@@ -52,22 +52,26 @@ class Answers:
         answered.set_result(answer)
         return answered
 
-    def _key(self, item: np.ndarray, version: str) -> bytes:
-        return caching.key(item, f"{self._name} {version}")
+    def _key(self, item: Item, version: str) -> bytes:
+        """The `caching.key` of a float32 input; those of other types are compared bit by bit."""
+        parts = [np.asarray(item[name]) for name in item.dtype.names or ()]
+        keys = [caching.key(p) if p.dtype == np.float32 else p.tobytes() for p in parts]
+        return b"".join([f"{self._name} {version}".encode(), *keys])
 
-    def _ask(self, item: np.ndarray) -> Waiting:
+    def _ask(self, item: Item) -> Waiting:
         """The model's answer, without a deadline: it is cancelled when nobody waits any more."""
         asked = self._fleet.batcher.submit(item)
         self.misses += 1
         asked.add_done_callback(lambda _: self._keep(item, asked))
         return asked
 
-    def _keep(self, item: np.ndarray, asked: Waiting) -> None:
+    def _keep(self, item: Item, asked: Waiting) -> None:
         if asked.cancelled() or asked.exception():
             return
         row, version = asked.result()
-        kept = row.copy()  # a row alone would keep its whole batch
-        kept.setflags(write=False)
+        kept = tuple(np.array(part) for part in row)  # a part alone would keep its whole batch
+        for part in kept:
+            part.setflags(write=False)
         self.cache.put(self._key(item, version), (kept, version))
 
 

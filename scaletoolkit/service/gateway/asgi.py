@@ -1,4 +1,4 @@
-"""The little HTTP that the gateway needs between uvicorn and a batch. Lab 07.
+"""The little HTTP that the gateway needs between a connection and a batch. Lab 07.
 
 Starlette takes as much processor time for a prediction as all that the gateway does with it. So a
 POST of a prediction goes straight to its endpoint, and everything else through Starlette.
@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from starlette.types import Receive, Send
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from scaletoolkit.service.gateway.payloads import BadRequest
 
-MOST_BODY_BYTES = 16 << 20
+HELD_BYTES = 64 << 20  # of bodies whose end has not come
+LOCAL_HOSTS = (b"127.0.0.1", b"localhost")
+CLOSE = (b"connection", b"close")
 JSON = (b"content-type", b"application/json")
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -23,68 +24,67 @@ class ClientGone(Exception):
     """Nobody waits for the answer any more."""
 
 
-class JoiningTransport:
-    """A transport that sends what is written in one turn of the event loop at the turn's end.
+class Bodies:
+    """Reads bodies of requests: each of at most `most_bytes`, whole within `most_s`.
 
-    uvicorn writes an answer's head and body apart: two system calls, and the client wakes twice.
+    Those whose end has not come have HELD_BYTES together.
     """
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._parts: list[bytes] = []
-        self._call_soon = asyncio.get_running_loop().call_soon
+    def __init__(self, most_bytes: int, most_s: float) -> None:
+        self.most_bytes = most_bytes
+        self.most_s = most_s
+        self._held_bytes = 0
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._transport, name)
+    async def read(self, receive: Receive) -> bytes:
+        """A whole body; raises BadRequest when it is too long or too slow, or ClientGone."""
+        body, more = await self._next(receive)
+        if not more and len(body) <= self.most_bytes:
+            return body
+        parts = [body]
+        held_bytes = 0
+        try:
+            async with asyncio.timeout(self.most_s):
+                while more:
+                    self._held_bytes += len(parts[-1])
+                    held_bytes += len(parts[-1])
+                    self._check(held_bytes)
+                    part, more = await self._next(receive)
+                    parts.append(part)
+        except TimeoutError:
+            raise BadRequest(f"the body was not here within {self.most_s:g} s", 408) from None
+        finally:
+            self._held_bytes -= held_bytes
+        self._check(held_bytes + len(parts[-1]))
+        return b"".join(parts)
 
-    def write(self, data: bytes) -> None:
-        """Keep the bytes until the end of this turn."""
-        if not self._parts:
-            self._call_soon(self._flush)
-        self._parts.append(data)
+    def _check(self, size_bytes: int) -> None:
+        if size_bytes > self.most_bytes:
+            raise BadRequest(f"the body has more than {self.most_bytes:,} bytes", 413)
+        if self._held_bytes > HELD_BYTES:
+            raise BadRequest("too many long bodies are on their way; come back later", 503)
 
-    def _flush(self) -> None:
-        if self._parts:
-            self._transport.write(b"".join(self._parts))
-            self._parts.clear()
-
-    def close(self) -> None:
-        """Send what is left, then close."""
-        self._flush()
-        self._transport.close()
-
-
-class JoiningProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, on a transport that writes once a turn."""
-
-    # As uvicorn's own: asyncio hands transports that can be written to protocols of streams.
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected."""
-        # What JoiningTransport does not have itself, it takes from the transport.
-        super().connection_made(JoiningTransport(transport))  # type: ignore[arg-type]
-
-
-async def body_of(receive: Receive) -> bytes:
-    """The whole body of a request; raises BadRequest when it is too long, or ClientGone."""
-    body = b""
-    more = True
-    while more:
+    async def _next(self, receive: Receive) -> tuple[bytes, bool]:
+        """(some bytes, whether more come)."""
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
-        piece = message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) + len(piece) > MOST_BODY_BYTES:
-            raise BadRequest(f"the body has more than {MOST_BODY_BYTES:,} bytes", 413)
-        body = body + piece if body else piece
-    return body
+        return message.get("body", b""), message.get("more_body", False)
+
+
+def check_caller(headers: dict[bytes, bytes]) -> None:
+    """Refuse what a page of somebody else's makes a browser on this machine send."""
+    host = headers.get(b"host", LOCAL_HOSTS[0]).partition(b":")[0]
+    origin = headers.get(b"origin", b"http://localhost").partition(b"://")[2].partition(b":")[0]
+    if host not in LOCAL_HOSTS or origin not in LOCAL_HOSTS:
+        raise BadRequest("this server is for programs of this machine: Host must be 127.0.0.1", 403)
 
 
 async def reply(send: Send, body: bytes, status: int = 200, headers: Headers = ()) -> None:
-    """Send one answer, its body bytes of JSON; headers: pairs of bytes."""
+    """Send one answer, its body bytes of JSON unless `headers`, pairs of bytes, say otherwise."""
+    kind = () if any(name == JSON[0] for name, _ in headers) else (JSON,)
     length = (b"content-length", b"%d" % len(body))
-    start = {"type": "http.response.start", "status": status, "headers": [JSON, length, *headers]}
-    await send(start)
+    told = [*kind, length, *headers]
+    await send({"type": "http.response.start", "status": status, "headers": told})
     await send({"type": "http.response.body", "body": body})
 
 

@@ -36,8 +36,10 @@ class Door:
 
     async def welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Somebody connects: who is it? Anybody who does not know the token is sent away."""
-        with contextlib.suppress(EOFError, ValueError, TimeoutError, OSError, AttributeError):
-            said, _ = await asyncio.wait_for(frames.read(reader), INTRODUCTION_S)
+        strange = (EOFError, ValueError, TimeoutError, OSError, AttributeError, RecursionError)
+        with contextlib.suppress(*strange):
+            frame = frames.read(reader, frames.INTRODUCTION_BYTES)
+            said, _ = await asyncio.wait_for(frame, INTRODUCTION_S)
             known = hmac.compare_digest(str(said.get("token")).encode(), self.token.encode())
             connected = self._expected.get(str(said.get("name")))
             if known and connected and not connected.done():
@@ -56,7 +58,10 @@ async def opened() -> AsyncIterator[Door]:
 
 
 class Fleet:
-    """The replicas of one gateway. ready_count: over time. deaths: of those not told to go."""
+    """The replicas of one gateway. ready_count: over time. deaths: of those not told to go.
+
+    trouble: why the model could not be loaded; "" again once a replica was ready.
+    """
 
     def __init__(self, settings: Settings, batcher: ItemBatcher, door: Door) -> None:
         self.settings = settings
@@ -70,8 +75,10 @@ class Fleet:
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = 0
         self._pause_s = 0.0
+        self._again: asyncio.TimerHandle | None = None
         self._retired_cpu_s = 0.0
         self._version = ""
+        self.trouble = ""
 
     @property
     def version(self) -> str:
@@ -100,6 +107,9 @@ class Fleet:
         self._adjust()
 
     def _adjust(self) -> None:
+        if self._again:
+            self._again.cancel()
+            self._again = None
         starting = [replica for replica in self.replicas if replica.state == "starting"]
         expendable_first = starting + self.ready[::-1]
         missing = self.wanted - len(expendable_first)
@@ -116,6 +126,7 @@ class Fleet:
             "port": self._door.port,
             "token": self._door.token,
             "settings": asdict(self.settings),
+            "model": self.settings.model,
         }
         replica = Replica(orders, self._door.expect(name), self.settings.batch_timeout_s)
         self.replicas.append(replica)
@@ -124,8 +135,9 @@ class Fleet:
         task.add_done_callback(self._tasks.discard)
 
     async def _live(self, replica: Replica) -> None:
-        """A replica's whole life; one that dies is replaced, ever more slowly if never ready."""
-        await replica.live(self._starter, self.batcher, lambda: self.ready_count.change(1))
+        """A replica's whole life; one that dies is replaced, ever more slowly if none gets ready."""
+        await replica.live(self._starter, self.batcher, self._on_ready)
+        self.trouble = replica.trouble or self.trouble
         self.replicas.remove(replica)
         self._retired_cpu_s += replica.cpu_s
         if replica.was_ready:
@@ -133,12 +145,20 @@ class Fleet:
         if replica.leaving:
             return
         self.deaths += 1
-        longer_s = max(FIRST_PAUSE_S, min(LONGEST_PAUSE_S, 2 * self._pause_s))
-        self._pause_s = 0.0 if replica.was_ready else longer_s
-        asyncio.get_running_loop().call_later(self._pause_s, self._adjust)
+        if replica.was_ready:
+            self._adjust()
+        elif not self._again:  # those that die together, as with their template, wait once
+            self._pause_s = max(FIRST_PAUSE_S, min(LONGEST_PAUSE_S, 2 * self._pause_s))
+            self._again = asyncio.get_running_loop().call_later(self._pause_s, self._adjust)
+
+    def _on_ready(self) -> None:
+        self.trouble = ""
+        self._pause_s = 0.0
+        self.ready_count.change(1)
 
     async def close(self) -> None:
         """Drain every replica, wait for the batches in flight, end every process."""
         self.resize(0)
+        await self._starter.begin_to_close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._starter.close()
+        self._starter.close()

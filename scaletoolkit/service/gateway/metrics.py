@@ -11,6 +11,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
 from scaletoolkit.service.gateway.answers import Answers
+from scaletoolkit.service.gateway.connections import JoiningProtocol
 from scaletoolkit.service.gateway.fleet import Fleet
 from scaletoolkit.service.observation import Page, rates
 from scaletoolkit.service.settings import Settings
@@ -59,7 +60,9 @@ class Metrics:
             "inference_latency_seconds", "From a request's arrival to its answer.", SECONDS
         )
         self.wait = Histogram(
-            "inference_queue_wait_seconds", "From an item's arrival to its batch.", SECONDS
+            "inference_queue_wait_seconds",
+            "From an item's arrival to its batch, to a millisecond.",
+            SECONDS,
         )
         self.size = Histogram("inference_batch_size", "Items in a batch.", SIZES)
         self._past: deque[Page] = deque(maxlen=LOOKS + 1)
@@ -128,11 +131,13 @@ class Metrics:
 
     def _sums(self, counters: Page) -> dict[str, tuple[str, float]]:
         deaths = self.fleet.deaths
+        refused = JoiningProtocol.refused
         return {
             "inference_queue_length_seconds": ("Items that wait, over time.", counters["queue"]),
             "inference_in_flight_seconds": ("Items in replicas, over time.", counters["in_flight"]),
             "replicas_ready_seconds": ("Ready replicas, over time.", counters["ready"]),
             "gateway_cpu_seconds": ("CPU that the gateway has used.", time.process_time()),
+            "gateway_refused_connections": ("Ended for breaking HTTP or a limit.", refused),
             "replica_deaths": ("Replicas that ended without being asked.", deaths),
             "prediction_cache_hits": ("Items answered from the cache.", self.kept.cache.hits),
             "prediction_cache_misses": ("Items that the model was asked for.", self.kept.misses),

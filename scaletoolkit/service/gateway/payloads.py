@@ -1,16 +1,22 @@
-"""What a request must look like, and an answer; a mistake raises BadRequest, a sentence. Lab 07."""
+"""What a request to /v1/predict must look like; a mistake raises BadRequest, a sentence. Lab 07."""
 
-import math
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 import orjson
 
-from scaletoolkit.service.settings import ModelFacts
+from scaletoolkit.service import signature
+from scaletoolkit.service.gateway.replicas import Item, Row
+from scaletoolkit.service.signature import ModelFacts, Tensor
 
-Kind = TypeVar("Kind", str, list[Any])
-NUMBERS = "iuf"  # kinds of arrays: signed, unsigned, floating
-TOO_LARGE = 2.0**128 - 2.0**103  # from here on a number rounds to infinity in 32 bits
+Kind = TypeVar("Kind", str, bool, list[Any], dict[str, Any])
+EXPECTED = {str: "text", bool: "true or false", list: "a list", dict: "an object"}
+ROWS = 1000  # that numpy takes at once: no other thread runs meanwhile
+NUMBER_BYTES = 32  # that a number takes as JSON, with a comma and blanks around it
+LEAST_BYTES = 64 << 10
+TOO_LARGE = {2: 65_520.0, 4: 2.0**128 - 2.0**103, 8: np.inf}  # {bytes: what rounds to infinity}
+MOST_BYTES = 16 << 20
 
 
 class BadRequest(Exception):
@@ -21,7 +27,64 @@ class BadRequest(Exception):
         self.status = status
 
 
-def parse(body: bytes) -> Any:
+class Format:
+    """How a model's items are written. item: numpy's type of one. most_bytes: of a body."""
+
+    def __init__(self, model: ModelFacts, most_items: int) -> None:
+        self.model = model
+        self.most_items = most_items
+        self.item = np.dtype(signature.item_type(model["inputs"]))
+        counts = [np.prod(shape, dtype=int) for _, _, shape in signature.item_type(model["inputs"])]
+        written_bytes = most_items * int(sum(counts)) * NUMBER_BYTES
+        self.most_bytes = min(MOST_BYTES, max(LEAST_BYTES, written_bytes))
+
+    def items(self, body: bytes) -> list[Item]:
+        """The items of a `/v1/predict` body, a JSON list of them.
+
+        Where a model has several inputs, each item is an object that has them by their names.
+        """
+        value = parse(body)
+        if not isinstance(value, list):
+            raise BadRequest(f"the body must be a list of items, got {kind(value)}")
+        self.count(len(value))
+        if not value:
+            return []
+        columns = {}
+        several = len(self.model["inputs"]) > 1
+        plain = not (b'"' in body or b"t" in body or b"f" in body or b"n" in body)
+        for tensor in self.model["inputs"]:
+            name = tensor["name"]
+            column = _column(value, name) if several else value
+            what = f"{name!r} in the body" if several else "the body"
+            columns[name] = shaped(numbers(column, tensor, what, plain), tensor, what)
+        return self.records(columns, len(value))
+
+    def count(self, items: int) -> None:
+        """Refuse more items in one request than the queue may hold."""
+        if items > self.most_items:
+            at_most = f"at most {self.most_items}"
+            raise BadRequest(f"{items} items in one request; {at_most}", 413)
+
+    def records(self, columns: dict[str, np.ndarray], count: int) -> list[Item]:
+        """The items of so many values of each input."""
+        if len(columns) == 1 and count and self.item.itemsize:
+            (array,) = columns.values()
+            return list(np.frombuffer(np.ascontiguousarray(array), self.item))
+        records = np.empty(count, self.item)
+        for name, array in columns.items():
+            records[name] = array
+        return list(records)
+
+    def results(self, rows: Sequence[Row]) -> bytes:
+        """The JSON of rows: a list of the output, or of objects with the outputs by name."""
+        names = [output["name"] for output in self.model["outputs"]]
+        if len(names) == 1:
+            return orjson.dumps([row[0].tolist() for row in rows])
+        parts = [[part.tolist() for part in row] for row in rows]
+        return orjson.dumps([dict(zip(names, row, strict=True)) for row in parts])
+
+
+def parse(body: bytes | memoryview) -> Any:
     """The JSON value of a body."""
     try:
         return orjson.loads(body)
@@ -29,66 +92,67 @@ def parse(body: bytes) -> Any:
         raise BadRequest(f"the body is not JSON: {error}") from None
 
 
-def numbers(value: object, what: str) -> np.ndarray:
-    """The value as a float32 array; a sentence about it calls it `what`."""
+def numbers(value: list[Any], tensor: Tensor, what: str, plain: bool = False) -> np.ndarray:
+    """The value as an array of the tensor's type; a sentence about it calls it `what`.
+
+    plain: nothing but numbers and lists can be in it.
+    """
+    wanted = np.dtype(signature.NUMPY[tensor["datatype"]])
+    logical = wanted.kind == "b"
     try:
-        array = np.array(value)
+        if (logical or not plain) and not _holds_only(value, {bool} if logical else {int, float}):
+            thing = EXPECTED[bool] if logical else "a number"
+            raise BadRequest(f"{what} holds something that is not {thing}")
+        array = _array(value, np.float64 if wanted.kind == "f" else None)
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise BadRequest(f"{what} is not a regular list of numbers") from None
-    if array.size and array.dtype.kind not in NUMBERS:
-        raise BadRequest(f"{what} holds something that is not a number")
-    if array.size and not np.abs(array).max() < TOO_LARGE:  # not >=: NaN is neither
-        raise BadRequest(f"{what} holds a number that is not finite in 32 bits")
-    return array.astype(np.float32)
+    return _narrow(array, wanted, what) if wanted.kind == "f" else _whole(array, wanted, what)
 
 
-def items(body: bytes, model: ModelFacts) -> list[np.ndarray]:
-    """The items of a `/v1/predict` body, a JSON list of them: float32 arrays."""
-    value = parse(body)
-    if not isinstance(value, list):
-        raise BadRequest(f"the body must be a list of items, got {_kind(value)}")
-    if not value:
-        return []
-    return list(_shaped(numbers(value, "the body"), model, "the body"))
+def _holds_only(value: list[Any], kinds: set[type]) -> bool:
+    """Whether nothing but these stands in lists of lists; numpy would take texts for numbers."""
+    here = set(map(type, value))
+    if here == {list}:
+        return all(_holds_only(inner, kinds) for inner in value)
+    return here <= kinds
 
 
-def tensor(body: bytes, model: ModelFacts) -> tuple[str | None, list[np.ndarray]]:
-    """(id or None, items) of an Open Inference Protocol request, with JSON data."""
-    value = parse(body)
-    inputs = _field(value, "inputs", list, "the body")
-    if len(inputs) != 1:
-        raise BadRequest(f"inputs must hold the model's one input, got {len(inputs)}")
-    for name, expected in [("name", model["input"]), ("datatype", "FP32")]:
-        got = _field(inputs[0], name, str, "inputs[0]")
-        if got != expected:
-            raise BadRequest(f"inputs[0].{name} must be {expected!r}, got {got[:80]!r}")
-    shape = _field(inputs[0], "shape", list, "inputs[0]")
-    data = numbers(_field(inputs[0], "data", list, "inputs[0]"), "inputs[0].data")
-    identity = _field(value, "id", str, "the body") if "id" in value else None
-    return identity, list(_shaped(_reshaped(data, shape), model, "inputs[0]"))
+def _array(value: list[Any], dtype: type | None) -> np.ndarray:
+    if len(value) <= ROWS:
+        return np.array(value, dtype)
+    return np.concatenate(
+        [_array(value[at : at + ROWS], dtype) for at in range(0, len(value), ROWS)]
+    )
 
 
-def _field(value: object, name: str, kind: type[Kind], where: str) -> Kind:
-    if not isinstance(value, dict) or name not in value:
-        raise BadRequest(f"{where} must be an object with the field {name!r}")
-    field: object = value[name]
-    if not isinstance(field, kind):
-        expected = "text" if kind is str else "a list"
-        raise BadRequest(f"{name} in {where} must be {expected}, got {_kind(field)}")
-    return field
+def _narrow(array: np.ndarray, wanted: np.dtype, what: str) -> np.ndarray:
+    """Numbers from JSON, which are finite in 64 bits, as floating numbers of a type."""
+    limit = TOO_LARGE[wanted.itemsize]
+    if not np.vdot(array, array) < limit * limit and not np.abs(array).max() < limit:
+        raise infinite(wanted, what)
+    return array.astype(wanted)
 
 
-def _reshaped(data: np.ndarray, shape: list[Any]) -> np.ndarray:
-    if not all(type(size) is int and 0 <= size < 2**31 for size in shape):
-        raise BadRequest("inputs[0].shape must hold whole numbers of 0 or more")
-    asked = math.prod(shape)
-    if asked != data.size:
-        raise BadRequest(f"inputs[0].data has {data.size} numbers, its shape asks for {asked}")
-    return data.reshape(shape)
+def infinite(wanted: np.dtype, what: str) -> BadRequest:
+    """Says that there is a number which a type has not."""
+    bits = 8 * wanted.itemsize
+    return BadRequest(f"{what} holds a number that is not finite in {bits} bits")
 
 
-def _shaped(array: np.ndarray, model: ModelFacts, what: str) -> np.ndarray:
-    expected = tuple(model["shape"])
+def _whole(array: np.ndarray, wanted: np.dtype, what: str) -> np.ndarray:
+    if wanted.kind == "b" or not array.size:
+        return array.astype(wanted)
+    limits = np.iinfo(wanted)
+    if array.dtype.kind not in "iu":
+        raise BadRequest(f"{what} must hold whole numbers of {wanted}")
+    if array.min() < limits.min or array.max() > limits.max:
+        raise BadRequest(f"{what} holds a number beyond {wanted}")
+    return array.astype(wanted)
+
+
+def shaped(array: np.ndarray, tensor: Tensor, what: str) -> np.ndarray:
+    """The array itself, which must have the shape of the tensor's batch."""
+    expected = tuple(tensor["shape"][1:])
     if array.ndim != 1 + len(expected) or array.shape[1:] != expected:
         wanted = "×".join(map(str, ("n", *expected)))
         got = "×".join(map(str, array.shape))
@@ -96,30 +160,23 @@ def _shaped(array: np.ndarray, model: ModelFacts, what: str) -> np.ndarray:
     return array
 
 
-def _kind(value: object) -> str:
-    names = {dict: "an object", list: "a list", str: "text", bool: "true or false"}
-    return names.get(type(value), "null" if value is None else "a number")
+def _column(value: list[Any], name: str) -> list[Any]:
+    for item in value:
+        if not isinstance(item, dict) or name not in item:
+            raise BadRequest(f"each item must be an object with the field {name!r}")
+    return [item[name] for item in value]
 
 
-def answer(identity: str | None, rows: list[np.ndarray], model: ModelFacts) -> dict[str, object]:
-    """The Open Inference Protocol's answer."""
-    array = np.array(rows)
-    output = {
-        "name": model["output"],
-        "datatype": "FP32",
-        "shape": list(array.shape),
-        "data": array.ravel().tolist(),
-    }
-    identified = {} if identity is None else {"id": identity}
-    return {"model_name": model["name"], "model_version": "1", **identified, "outputs": [output]}
+def field(value: object, name: str, wanted: type[Kind], where: str) -> Kind:
+    """A field that an object must have, and its type."""
+    if not isinstance(value, dict) or name not in value:
+        raise BadRequest(f"{where} must be an object with the field {name!r}")
+    inner: object = value[name]
+    if not isinstance(inner, wanted):
+        raise BadRequest(f"{name} in {where} must be {EXPECTED[wanted]}, got {kind(inner)}")
+    return inner
 
 
-def metadata(model: ModelFacts) -> dict[str, object]:
-    """What the Open Inference Protocol says about a model."""
-    return {
-        "name": model["name"],
-        "versions": ["1"],
-        "platform": "onnx_onnxv1",
-        "inputs": [{"name": model["input"], "datatype": "FP32", "shape": [-1, *model["shape"]]}],
-        "outputs": [{"name": model["output"], "datatype": "FP32", "shape": [-1, -1]}],
-    }
+def kind(value: object) -> str:
+    """What a JSON value is, in words."""
+    return "null" if value is None else EXPECTED.get(type(value), "a number")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
@@ -14,8 +15,10 @@ from scaletoolkit.serving.batching import Batcher, ReplicaLost
 
 PATIENCE_S = 2.0
 
-Answer = tuple[np.ndarray, str]  # a row, and the version of the model that made it
-ItemBatcher = Batcher[np.ndarray, Answer]
+Item = np.void  # a record of numpy's, with a field for each input of the model
+Row = tuple[np.ndarray, ...]  # an array for each output
+Answer = tuple[Row, str]  # and the version of the model that made it
+ItemBatcher = Batcher[Item, Answer]
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Outcome = TypeVar("Outcome")
 
@@ -27,7 +30,7 @@ class ModelError(Exception):
 class Replica:
     """A replica. connected: the future of its connection. leaving: whether it was told to go.
 
-    cpu_s: CPU seconds used since it was ready.
+    cpu_s: CPU seconds used since it was ready. trouble: why the model could not be loaded, if so.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class Replica:
         self.batch_timeout_s = batch_timeout_s
         self.state: Literal["starting", "ready", "draining", "ended"] = "starting"
         self.provider = ""
+        self.trouble = ""
         self.version = ""
         self.was_ready = False
         self.leaving = False
@@ -67,7 +71,7 @@ class Replica:
                 self.was_ready = True
                 on_ready()
                 await self._serve(self._process, batcher)
-        except (ReplicaLost, OSError, EOFError) as error:
+        except Exception as error:  # whatever has ended it, it is replaced
             if not self.leaving:
                 print(f"{self.name} is lost: {error}", file=sys.stderr)
         finally:
@@ -88,7 +92,8 @@ class Replica:
         reader, _ = await _or_lost(self.connected, process)
         ready, _ = await _or_lost(frames.read(reader), process)
         if "error" in ready:
-            raise ReplicaLost(f"the model cannot be loaded: {ready['error']}")
+            self.trouble = f"the model cannot be loaded: {ready['error']}"
+            raise ReplicaLost(self.trouble)
         self.provider = ready["provider"]
         self.version = ready["version"]
         self._cpu_before_s = ready["cpu_s"]
@@ -107,8 +112,8 @@ class Replica:
         if not self.leaving:
             raise ReplicaLost(f"its process {self.pid} ended")
 
-    async def call(self, items: list[np.ndarray]) -> list[Answer | Exception]:
-        """Answers to a batch of float32 arrays, one an item; an item's own failure: ModelError.
+    async def call(self, items: list[Item]) -> list[Answer | Exception]:
+        """Answers to a batch, one an item; an item's own failure: ModelError.
 
         Raises ReplicaLost when it ends or takes too long, ModelError when the whole call failed.
         """
@@ -165,8 +170,22 @@ async def _or_lost(awaitable: Awaitable[Outcome], process: ReplicaProcess) -> Ou
 
 def _results(header: frames.Header, body: bytes, version: str) -> list[Answer | Exception]:
     """One answer an item; an item whose numbers are not finite has a ModelError instead."""
-    rows = np.frombuffer(body, header["dtype"]).reshape(header["size"], *header["shape"])
-    if np.isfinite(rows).all():
-        return [(row, version) for row in rows]
-    wrong = ModelError("the model's answer is not a finite number")
-    return [(row, version) if np.isfinite(row).all() else wrong for row in rows]
+    outputs = []
+    wrong: set[int] = set()
+    at = 0
+    for dtype, shape in header["outputs"]:
+        array = np.frombuffer(body, dtype, math.prod(shape), at).reshape(shape)
+        at += array.nbytes
+        outputs.append(array)
+        if array.dtype.kind == "f" and not all_finite(array):
+            finite = np.isfinite(array).reshape(len(array), -1).all(axis=1)
+            wrong.update(np.flatnonzero(~finite).tolist())
+    answers: list[Answer | Exception] = [(row, version) for row in zip(*outputs, strict=True)]
+    for k in wrong:
+        answers[k] = ModelError("the model's answer is not a finite number")
+    return answers
+
+
+def all_finite(array: np.ndarray) -> bool:
+    """Whether each number is finite. Where the sum of squares is, which is soon known, they are."""
+    return math.isfinite(np.vdot(array, array)) or bool(np.isfinite(array).all())

@@ -16,6 +16,8 @@ from scaletoolkit.service.frames import Orders
 from scaletoolkit.serving.batching import ReplicaLost
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+SILENT = {"ORT_DISABLE_TELEMETRY": "1"}  # read when ONNX Runtime is imported
+PATIENCE_S = 30.0  # for a template, which needs a second, and as much again to fork
 CAN_FORK = sys.platform == "linux" and hasattr(os, "pidfd_open")
 
 
@@ -58,10 +60,13 @@ class Starter:
         self._warm = warm and CAN_FORK
         self._template: asyncio.subprocess.Process | None = None
         self._one_by_one = asyncio.Lock()
+        self._ending = False
         self._pipe = os.pipe()
 
     async def start(self, orders: Orders) -> ReplicaProcess:
         """A process that follows the orders; raises ReplicaLost when there is none."""
+        if self._ending:
+            raise ReplicaLost("the server is stopping")
         line = json.dumps(orders).encode() + b"\n"
         if self._warm:
             return await self._forked(line)
@@ -77,7 +82,11 @@ class Starter:
             assert self._template.stdin is not None  # pipes, both
             assert self._template.stdout is not None
             self._template.stdin.write(line)
-            pid = await self._template.stdout.readline()
+            try:
+                pid = await asyncio.wait_for(self._template.stdout.readline(), PATIENCE_S)
+            except TimeoutError:  # it has been stopped, or hangs: the next replica has a new one
+                await self._end_template()
+                pid = b""
         if not pid:
             raise ReplicaLost("the template of the replicas ended")
         return ForkedProcess(int(pid))
@@ -88,15 +97,22 @@ class Starter:
             *command,
             stdin=asyncio.subprocess.PIPE,
             stdout=stdout,
-            env=os.environ | ONE_THREAD,
+            env=os.environ | ONE_THREAD | SILENT,
             pass_fds=[self._pipe[0]],
         )
 
-    async def close(self) -> None:
-        """End the template; replicas that are still there end with this process."""
+    async def begin_to_close(self) -> None:
+        """Start no more replicas; nobody waits for the template any more."""
+        self._ending = True
+        await self._end_template()
+
+    async def _end_template(self) -> None:
         if self._template:
             with contextlib.suppress(ProcessLookupError):
                 self._template.kill()
             await self._template.wait()
+
+    def close(self) -> None:
+        """Replicas that are still there end."""
         for descriptor in self._pipe:
             os.close(descriptor)

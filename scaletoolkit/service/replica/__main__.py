@@ -17,20 +17,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaletoolkit.machine import processes
-from scaletoolkit.service import frames, providers
-from scaletoolkit.service.settings import ModelFacts, Settings
+from scaletoolkit.service import frames, providers, signature
+from scaletoolkit.service.settings import Settings
 
 if TYPE_CHECKING:  # imported with the model: a template has numpy already
-    import numpy as np
+    from collections.abc import Sequence
 
+    import numpy as np
 
 PERIOD_S = 0.1
 
 
 class Model:
-    """An ONNX model in ONNX Runtime, on CUDA where that provider is here, else on the CPU."""
+    """An ONNX model in ONNX Runtime, on CUDA where that provider is here, else on the CPU.
 
-    def __init__(self, folder: str | Path, facts: ModelFacts) -> None:
+    Raises ValueError where it has not an answer for each item of the batches that it is tried with.
+    """
+
+    def __init__(
+        self, folder: str | Path, facts: signature.ModelFacts, tried: Sequence[int] = (1, 2)
+    ) -> None:
         import numpy as np
         import onnxruntime
 
@@ -39,21 +45,30 @@ class Model:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        path = Path(folder) / "model.onnx"
+        path = signature.file(folder)
         self._session = onnxruntime.InferenceSession(path, options, providers.available())
         self._np = np
-        self._facts = facts
-        self(np.zeros((1, *facts["shape"]), np.float32).tobytes())  # the first call is slow
+        self._item = np.dtype(signature.item_type(facts["inputs"]))
+        self._outputs = [output["name"] for output in facts["outputs"]]
+        for size in tried:  # the first call is slow
+            self(bytes(size * self._item.itemsize))
 
     @property
     def provider(self) -> str:
         """What the model runs on, as ONNX Runtime calls it."""
         return self._session.get_providers()[0]
 
-    def __call__(self, body: bytes) -> np.ndarray:
-        """float32 bytes of a batch in, an array of its results out."""
-        batch = self._np.frombuffer(body, self._np.float32).reshape(-1, *self._facts["shape"])
-        return self._session.run([self._facts["output"]], {self._facts["input"]: batch})[0]
+    def __call__(self, body: bytes) -> list[np.ndarray]:
+        """A batch's items as bytes in (see `signature.item_type`), an array for each output out."""
+        batch = self._np.frombuffer(body, self._item)
+        names = self._item.names or ()
+        feeds = {name: self._np.ascontiguousarray(batch[name]) for name in names}
+        results = self._session.run(self._outputs, feeds)
+        for name, result in zip(self._outputs, results, strict=True):
+            if result.shape[:1] != batch.shape:
+                told = f"{len(batch)} items gave an output {name!r} of the shape {result.shape}"
+                raise ValueError(f"{told}: the model does not keep its batch dimension")
+        return results
 
 
 def fingerprint(settings: Settings) -> str:
@@ -61,9 +76,9 @@ def fingerprint(settings: Settings) -> str:
     if not settings.cache_items:
         return ""
     digest = hashlib.sha256()
-    for name in ("model.json", "model.onnx"):
-        with (Path(settings.folder) / name).open("rb") as file:
-            hashlib.file_digest(file, lambda: digest)
+    digest.update(json.dumps(settings.model).encode())
+    with signature.file(settings.folder).open("rb") as file:
+        hashlib.file_digest(file, lambda: digest)
     return digest.hexdigest()
 
 
@@ -111,11 +126,12 @@ def serve(connection: socket.socket, model: Model, settings: Settings) -> None:
 def _answer(model: Model, body: bytes) -> tuple[frames.Header, bytes]:
     """(header, bytes): the results, or in the header the sentence that says why there are none."""
     try:
-        result = model(body)
+        results = model(body)
     except Exception as error:  # whatever the model raises is the answer
         return {"error": str(error)}, b""
-    header = {"size": len(result), "shape": result.shape[1:], "dtype": str(result.dtype)}
-    return header, result.tobytes()
+    outputs = [(str(result.dtype), result.shape) for result in results]
+    header = {"size": len(results[0]), "outputs": outputs}
+    return header, b"".join([result.tobytes() for result in results])
 
 
 def run(orders: frames.Orders, gateway: int) -> None:
@@ -132,8 +148,10 @@ def run(orders: frames.Orders, gateway: int) -> None:
         connection.sendall(frames.pack({"name": orders["name"], "token": orders["token"]}))
         try:
             settings = Settings(**orders["settings"])
+            if settings.model != orders["model"]:
+                raise RuntimeError("another model lies in its place, with other inputs or outputs")
             version = fingerprint(settings)
-            model = Model(settings.folder, settings.model)
+            model = Model(settings.folder, settings.model, range(1, 3)[: settings.max_batch_size])
             if fingerprint(settings) != version:
                 raise RuntimeError("the model's file was replaced while it was loaded")
         except Exception as error:  # whatever ONNX Runtime raises; the gateway says it

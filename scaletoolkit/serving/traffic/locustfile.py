@@ -61,30 +61,29 @@ class Reporter:
 
     def __init__(self, environment: Environment, **_: object) -> None:
         self.environment = environment
-        self.start_s = time.time()
+        self.start_s = time.monotonic()  # Locust's own moments jump with the wall clock
         self.tally = Tally(sys.stdout)
         self.lines = gevent.spawn(self.report_seconds)
         events.request.add_listener(self.request)
         events.quitting.add_listener(self.end)
 
-    def request(
-        self, start_time: float, response_time: float, response: object = None, **_: object
-    ) -> None:
+    def request(self, response_time: float, response: object = None, **_: object) -> None:
         """One answer; `response` is None or has status 0 where none came."""
         status = getattr(response, "status_code", 0) or 0
-        self.tally.add(start_time - self.start_s, response_time / 1000, status)
+        latency_s = response_time / 1000
+        self.tally.add(time.monotonic() - self.start_s - latency_s, latency_s, status)
 
     def report_seconds(self) -> None:
         """A line a second."""
         for second in itertools.count(1):
-            gevent.sleep(max(0, self.start_s + second - time.time()))
+            gevent.sleep(max(0, self.start_s + second - time.monotonic()))
             runner = self.environment.runner
             self.tally.report(second, users=runner.user_count if runner else 0)
 
     def end(self, **_: object) -> None:
         """The last lines."""
         self.lines.kill()
-        self.tally.report(time.time() - self.start_s, users=0)
+        self.tally.report(time.monotonic() - self.start_s, users=0)
         self.tally.finish()
 
 

@@ -19,6 +19,8 @@ from scaletoolkit.machine import interrupts, processes, turns
 from scaletoolkit.serving.traffic.arrivals import checked, poisson
 from scaletoolkit.serving.traffic.tally import Outcome, summary
 
+SILENCE_S = 60.0  # it writes a line a second, once it has begun
+
 
 class LoadError(lab.LabError):
     """A load test that did not come to its end."""
@@ -74,6 +76,7 @@ class LoadRun:
         self._seconds = math.ceil(sum(seconds for seconds, _ in plan["steps"]))
         self._lines: list[dict[str, Any]] = []
         self._began_s = math.inf
+        self._heard_s = time.monotonic()
         path = folder / "plan.json"
         path.write_text(json.dumps(plan))
         environment = os.environ | {"SCALETOOLKIT_LOAD_PLAN": str(path)}
@@ -89,6 +92,7 @@ class LoadRun:
         """Collect the lines until the process has ended."""
         with self._turn:  # it ends with the process, whether or not anybody waits for that
             for line in self._child.stdout:
+                self._heard_s = time.monotonic()
                 if line.startswith("{"):  # other lines are remarks of Locust's
                     values = json.loads(line)
                     if not self._lines:
@@ -132,28 +136,38 @@ class LoadRun:
     def wait(self, label: str = "", timeout_s: float = 600) -> LoadResult:
         """Wait for the end: a LoadResult. label: what a line calls the seconds meanwhile.
 
-        Raises LoadError when the test failed or takes longer.
+        Raises LoadError when the test failed, takes longer, or says nothing for SILENCE_S.
         """
         end_s = time.monotonic() + timeout_s
         if label:
             for _ in lab.progress(self._each_second(end_s), self._seconds, label):
                 pass
-        self._reader.join(max(0.0, end_s - time.monotonic()))
+        while self.running and not self._hopeless(end_s):
+            self._reader.join(0.1)
         if self.running:
             self.stop()
-            raise LoadError(f"The load test had not ended after {timeout_s:g} s.")
+            after = f"had not ended after {timeout_s:g} s"
+            silent = f"said nothing for {SILENCE_S:g} s, as if it were stopped"
+            raise LoadError(f"The load test {after if time.monotonic() > end_s else silent}.")
         said = self.stop()
         if not self._lines or "latency_ms" not in self._lines[-1]:
-            raise LoadError(f"The load test ended without a result: {said[-500:]}")
+            cause = self._child.cause()
+            raise LoadError(f"The load test ended without a result ({cause}). {said[-500:]}")
         columns = {name: np.array(values) for name, values in self._lines[-1].items()}
         return LoadResult(**columns, rows=self.rows())
 
     def _each_second(self, end_s: float) -> Iterator[int]:
         """The seconds of the load, each when it has passed, or the test, or the time until then."""
         for second in range(1, self._seconds + 1):
-            while self.running and time.monotonic() < min(end_s, self.began_s + second):
+            while self.running and time.monotonic() < self.began_s + second:
+                if self._hopeless(end_s):
+                    return
                 self._reader.join(0.1)
             yield second
+
+    def _hopeless(self, end_s: float) -> bool:
+        """Whether it is too late for the test's end, or for a sign of it."""
+        return time.monotonic() > min(end_s, self._heard_s + SILENCE_S)
 
 
 def open_loop(

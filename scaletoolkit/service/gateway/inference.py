@@ -1,0 +1,180 @@
+"""The Open Inference Protocol: tensors in, tensors out, as JSON or as bytes behind it. Lab 07.
+
+Source: github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md; and of
+the bytes: github.com/triton-inference-server/server, docs/protocol/extension_binary_data.md, which
+is what `tritonclient` sends unless told otherwise.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from scaletoolkit.service import signature
+from scaletoolkit.service.gateway.payloads import (
+    BadRequest,
+    Format,
+    field,
+    infinite,
+    numbers,
+    parse,
+    shaped,
+)
+from scaletoolkit.service.gateway.replicas import Item, Row, all_finite
+from scaletoolkit.service.signature import ModelFacts, Tensor
+
+VERSION = "1"
+LENGTH = b"inference-header-content-length"
+BINARY = (b"content-type", b"application/octet-stream")
+
+
+class Asked(NamedTuple):
+    """A request. outputs: {name of a wanted output: whether as bytes}, in the order asked for."""
+
+    identity: str | None
+    items: list[Item]
+    outputs: dict[str, bool]
+
+
+def asked(body: bytes, json_bytes: bytes | None, form: Format) -> Asked:
+    """What is asked for. json_bytes: how long the JSON in front is, when bytes follow it."""
+    if json_bytes is not None and not (json_bytes.isdigit() and int(json_bytes) <= len(body)):
+        raise BadRequest(f"{LENGTH.decode()} must be a number of bytes that the body has")
+    size_bytes = len(body) if json_bytes is None else int(json_bytes)
+    value = parse(body[:size_bytes])
+    columns, count = _columns(value, memoryview(body)[size_bytes:], form)
+    identity = field(value, "id", str, "the body") if "id" in value else None
+    return Asked(identity, form.records(columns, count), _outputs(value, form))
+
+
+def _columns(value: object, rest: memoryview, form: Format) -> tuple[dict[str, np.ndarray], int]:
+    """({input: array}, how many items)."""
+    inputs = field(value, "inputs", list, "the body")
+    tensors = {tensor["name"]: tensor for tensor in form.model["inputs"]}
+    if len(inputs) != len(tensors):
+        wanted = " and ".join(map(repr, tensors))
+        raise BadRequest(f"inputs must hold the model's {wanted}, got {len(inputs)}")
+    columns: dict[str, np.ndarray] = {}
+    for number, given in enumerate(inputs):
+        where = f"inputs[{number}]"
+        name = _one_of(field(given, "name", str, where), tensors.keys() - columns, f"{where}.name")
+        columns[name], rest = _array(given, tensors[name], rest, where, form)
+    if rest:
+        raise BadRequest(f"{len(rest)} bytes stand behind the last input")
+    counts = {len(array) for array in columns.values()}
+    if len(counts) > 1:
+        raise BadRequest(f"the inputs must be for the same number of items, got {sorted(counts)}")
+    return columns, counts.pop()
+
+
+def _one_of(got: str, known: Any, what: str) -> str:
+    if got not in known:
+        names = " or ".join(sorted(map(repr, known)))
+        raise BadRequest(f"{what} must be {names}, got {got[:80]!r}")
+    return got
+
+
+def _array(
+    given: object, tensor: Tensor, rest: memoryview, where: str, form: Format
+) -> tuple[np.ndarray, memoryview]:
+    """(the array of one input, the bytes that are left)."""
+    _one_of(field(given, "datatype", str, where), [tensor["datatype"]], f"{where}.datatype")
+    shape = field(given, "shape", list, where)
+    if not all(type(size) is int and 0 <= size < 2**31 for size in shape):
+        raise BadRequest(f"{where}.shape must hold whole numbers of 0 or more")
+    expected = tensor["shape"][1:]
+    if shape[1:] != expected or not shape:  # before any product: 10,000 sizes can be sent
+        wanted = "×".join(map(str, ("n", *expected)))
+        got = "×".join(map(str, shape[: len(expected) + 2]))
+        raise BadRequest(f"{where}.shape must be {wanted}, got {got}")
+    form.count(shape[0])
+    parameters = _parameters(given, ("binary_data_size",), where)
+    if "binary_data_size" in parameters:
+        return _from_bytes(parameters["binary_data_size"], shape, tensor, rest, where)
+    data = numbers(field(given, "data", list, where), tensor, f"{where}.data")
+    size = int(np.prod(shape))
+    if data.size != size:
+        raise BadRequest(f"{where}.data has {data.size} numbers, its shape asks for {size}")
+    return shaped(data.reshape(shape), tensor, where), rest
+
+
+def _from_bytes(
+    got_bytes: object, shape: list[int], tensor: Tensor, rest: memoryview, where: str
+) -> tuple[np.ndarray, memoryview]:
+    wanted = np.dtype(signature.NUMPY[tensor["datatype"]])
+    size_bytes = int(np.prod(shape)) * wanted.itemsize
+    if type(got_bytes) is not int or got_bytes != size_bytes or len(rest) < size_bytes:
+        told = f"{got_bytes} of {len(rest)} bytes"
+        raise BadRequest(f"{where} must have {size_bytes} bytes behind the JSON, got {told}"[:200])
+    data = np.frombuffer(rest[:size_bytes], np.uint8 if wanted.kind == "b" else wanted)
+    if wanted.kind == "f" and not all_finite(data):
+        raise infinite(wanted, where)
+    return data.astype(wanted, copy=False).reshape(shape), rest[size_bytes:]
+
+
+def _parameters(value: object, known: Sequence[str], where: str) -> dict[str, Any]:
+    """The parameters of an object; one that would change the answer and is not known is refused."""
+    if not isinstance(value, dict) or "parameters" not in value:
+        return {}
+    parameters = field(value, "parameters", dict, where)
+    for name in parameters:
+        _one_of(name, known, f"a parameter of {where}")
+    return parameters
+
+
+def _outputs(value: dict[str, Any], form: Format) -> dict[str, bool]:
+    parameters = _parameters(value, ("binary_data_output",), "the body")
+    binary = bool(parameters) and field(parameters, "binary_data_output", bool, "parameters")
+    names = [output["name"] for output in form.model["outputs"]]
+    if not value.get("outputs"):
+        return dict.fromkeys(names, binary)
+    wanted = {}
+    for number, output in enumerate(field(value, "outputs", list, "the body")):
+        where = f"outputs[{number}]"
+        name = _one_of(field(output, "name", str, where), names, f"{where}.name")
+        parameters = _parameters(output, ("binary_data",), where)
+        own = bool(parameters) and field(parameters, "binary_data", bool, where)
+        wanted[name] = own if parameters else binary
+    return wanted
+
+
+def answer(
+    asked: Asked, rows: Sequence[Row], model: ModelFacts
+) -> tuple[bytes, list[tuple[bytes, bytes]]]:
+    """(body, headers) of the answer."""
+    tensors = {tensor["name"]: (k, tensor) for k, tensor in enumerate(model["outputs"])}
+    outputs: list[dict[str, object]] = []
+    behind = []
+    for name, binary in asked.outputs.items():
+        k, tensor = tensors[name]
+        array = _together([row[k] for row in rows], tensor)
+        output: dict[str, object] = {
+            "name": name,
+            "datatype": tensor["datatype"],
+            "shape": list(array.shape),
+        }
+        if binary:
+            behind.append(array.tobytes())
+            outputs.append(output | {"parameters": {"binary_data_size": array.nbytes}})
+        else:
+            outputs.append(output | {"data": array.ravel().tolist()})
+    identified = {} if asked.identity is None else {"id": asked.identity}
+    named = {"model_name": model["name"], "model_version": VERSION}
+    head = orjson.dumps({**named, **identified, "outputs": outputs})
+    if not behind:
+        return head, []
+    return b"".join([head, *behind]), [BINARY, (LENGTH, b"%d" % len(head))]
+
+
+def _together(parts: list[np.ndarray], tensor: Tensor) -> np.ndarray:
+    dtype = signature.NUMPY[tensor["datatype"]]
+    if parts:
+        return np.array(parts, dtype)
+    return np.empty((0, *(max(0, size) for size in tensor["shape"][1:])), dtype)
+
+
+def metadata(model: ModelFacts) -> dict[str, object]:
+    """What the protocol says about a model."""
+    about = {"name": model["name"], "versions": [VERSION], "platform": "onnx_onnxv1"}
+    return about | {"inputs": model["inputs"], "outputs": model["outputs"]}
