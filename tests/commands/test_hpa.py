@@ -48,7 +48,7 @@ def test_the_command_replays_a_learners_own_files(tmp_path, capsys):
     [
         ({"manifest": "a: ["}, "The manifest is not YAML: line 1"),
         ({"traffic": "0,1\n"}, "needs two or more rows"),
-        ({"traffic": "0,1\n5,x\n"}, "Traffic, line 2: expected two numbers"),
+        ({"traffic": "0,1\n5,x\n"}, "Traffic, line 2: expected a time"),
         ({"traffic": "0,1\n0,2\n"}, "Traffic, line 2: the seconds must rise"),
         ({"traffic": "0,1\n5,-2\n"}, "Traffic, line 2: expected a rate from 0 to 1e+09, got -2"),
         ({"traffic": "0,1\n5000000,2\n"}, "at most 2,678,400 s"),

@@ -16,7 +16,8 @@ from scaletoolkit.serving.autoscaling.manifest.spec import (
     Behavior,
     Policy,
 )
-from scaletoolkit.serving.autoscaling.workload import Workload, containers, wire
+from scaletoolkit.serving.autoscaling.signals import containers, wire
+from scaletoolkit.serving.autoscaling.workload import Workload
 
 SLOW_UP = DEFAULT_UP._replace(policies=(Policy("Pods", 2, 60),), stabilization_window_s=30)
 
@@ -73,7 +74,7 @@ def test_replica_hours_count_from_the_request_to_the_end():
 
 
 def test_a_worker_sleeps_at_night_and_wakes_up():
-    rate = Metric("External/rate", "External", "rate", "AverageValue", 15_000)
+    rate = Metric("External/requests", "External", "requests", "AverageValue", 15_000)
     spec = Spec("worker", "Deployment worker", 0, 5, (rate,))
     rates = [30.0] * 900 + [0.0] * 900 + [30.0] * 900
     replay = autoscaling.simulate(spec, rates, Capacity(20, 0.1, 5))

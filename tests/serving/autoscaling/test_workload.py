@@ -4,7 +4,8 @@ import pytest
 from situations import OUTSIDE, QUEUE
 
 from scaletoolkit.serving.autoscaling import Capacity, Spec
-from scaletoolkit.serving.autoscaling.workload import Workload, wire
+from scaletoolkit.serving.autoscaling.signals import wire
+from scaletoolkit.serving.autoscaling.workload import Workload
 
 
 def test_a_new_replica_serves_after_its_start_up_and_the_starting_ones_go_first():
