@@ -76,8 +76,8 @@ def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], i
 
 def _run(options: argparse.Namespace) -> int:
     plan, replay = replayed(options)
-    _say(plan)
-    _report(replay, options.objective_s)
+    say(plan)
+    report(replay, options.objective_s)
     _draw(replay, options.objective_s, _picture(options.plot))
     return 0
 
@@ -165,7 +165,7 @@ def _picture(text: str) -> Path:
     return path if path.suffix else path.with_suffix(".png")
 
 
-def _say(plan: Plan) -> None:
+def say(plan: Plan) -> None:
     """Print what was taken for granted: replica, queue, and which signal feeds which metric."""
     print(plan.spec)
     full = f"{100 * plan.capacity.cpu_full:.0f} % of its request ({plan.cpu_from})"
@@ -181,7 +181,7 @@ def _say(plan: Plan) -> None:
     print(f"{queue}; {every}. Everything below is simulated.")
 
 
-def _report(replay: Replay, objective_s: float) -> None:
+def report(replay: Replay, objective_s: float) -> None:
     """Print the replicas over time, who was late, the price, and what Kubernetes would say."""
     print(lab.table(_rows(replay, objective_s), units={"requests": "/s"}))
     late = replay.over_objective(objective_s)

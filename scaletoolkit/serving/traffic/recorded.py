@@ -34,7 +34,10 @@ def read_traffic(source: str, column: str = "") -> NDArray[np.float64]:
     it. Raises TrafficError with the line that is wrong.
     """
     text = source.lstrip("\ufeff").lstrip()
-    rows, unit = _answer(text) if text[:1] in ("{", "[") else _table(text, source, column)
+    if text[:1] in ("{", "["):
+        rows, unit = _answer(text)
+    else:
+        rows, unit = _table(text, source, column)
     if len(rows) < 2:
         raise TrafficError("The traffic file needs two or more rows: seconds, requests a second.")
     seconds, rates = np.array([_point(*row) for row in rows]).T

@@ -84,7 +84,8 @@ def _plain(
     result: dict[str, object] = {}
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
-            raise ManifestError(f"{path or 'The manifest'}: a key must be text.")
+            where = path or "The manifest"
+            raise ManifestError(f"{where}: a key must be text; render a template {{{{ }}}} first.")
         key = key_node.value
         if key in result:
             raise ManifestError(f"{_join(path, key)}: Duplicate key {short(key)}.")
