@@ -17,7 +17,7 @@ from scaletoolkit.serving import autoscaling
 from scaletoolkit.serving.autoscaling import FLAGS, Capacity, Flags, Replay, Spec
 from scaletoolkit.serving.autoscaling.manifest import target
 from scaletoolkit.serving.autoscaling.replay import SECONDS_PER_HOUR, Counts, Floats
-from scaletoolkit.serving.autoscaling.signals import IGNORE, SIGNALS, wire
+from scaletoolkit.serving.autoscaling.signals import FAILS, IGNORE, SIGNALS, wire
 from scaletoolkit.serving.autoscaling.simulator import Options
 from scaletoolkit.serving.traffic import read_traffic
 
@@ -68,7 +68,7 @@ def command(parser: argparse.ArgumentParser) -> Callable[[argparse.Namespace], i
     about = "one queue for all replicas, or one in each pod, as behind a Service"
     parser.add_argument("--queue", choices=["shared", "per-pod"], help=about)
     parser.add_argument("--plot", default="hpa-replay.png", help="where the picture goes")
-    about = f"what feeds a metric: {', '.join(SIGNALS)}, a number, or {IGNORE}"
+    about = f"what feeds a metric: {', '.join(SIGNALS)}, a number, {FAILS} or {IGNORE}"
     pair = "METRIC=SIGNAL"
     parser.add_argument("--signal", action="append", default=[], metavar=pair, help=about)
     return _run
@@ -174,6 +174,8 @@ def say(plan: Plan) -> None:
     for metric in plan.spec.metrics:
         feed = fed.get(metric, "nothing: left out, it could only ask for more")
         print(f"  {metric.key} ← {feed if isinstance(feed, str) else f'always {feed:g}'}")
+    if not plan.spec.min_replicas:
+        print("  minReplicas: 0 needs the feature gate HPAScaleToZero, off on most clusters")
     queue = "One queue for all replicas"
     if plan.queue != "shared":
         queue = "A queue in each pod, and an equal share of what arrives"

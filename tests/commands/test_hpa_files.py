@@ -104,6 +104,11 @@ MANIFESTS = {  # name: (text, more options, what is said)
         ["--signal", "memory=200"],
         "Resource/memory ← always 200.*1 to 10 replicas",
     ),
+    "memory, failing": (
+        manifest(CPU, MEMORY),
+        ["--signal", "memory=fails"],
+        "Resource/memory: .*it was told to fail: after 120 of 120 syncs",
+    ),
     "memory alone": (manifest(MEMORY), [], "✘ no metric is left"),
     "version 1": (version_1(), [], "Resource/cpu at 50 % .*1 to 2 replicas"),
     "version 1, default": (version_1(""), [], "Resource/cpu at 80 %"),
@@ -176,6 +181,11 @@ MANIFESTS = {  # name: (text, more options, what is said)
         manifest(SQS, spec=SPEC.replace("minReplicas: 1", "minReplicas: 0")),
         ["--signal", "sqs_messages_visible=queue_length", "--queue", "per-pod"],
         "✘ with a queue per pod, minReplicas must be at least 1",
+    ),
+    "to zero, shared": (
+        manifest(SQS, spec=SPEC.replace("minReplicas: 1", "minReplicas: 0")),
+        ["--signal", "sqs_messages_visible=queue_length"],
+        "needs the feature gate HPAScaleToZero",
     ),
 }
 

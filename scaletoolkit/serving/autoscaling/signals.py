@@ -16,6 +16,7 @@ SIGNALS = {
     "busy_percent": "the share of its throughput that a replica serves, as a GPU's utilization",
 }
 IGNORE = "ignore"
+FAILS = "fails"
 WORDS = {  # the first line with one of its words in the name decides
     "": "error errors failed failures latency duration time seconds ms us age delay bytes tokens "
     "token percent percentage utilization util usage ratio hit hits cache gpu memory temperature "
@@ -31,7 +32,7 @@ def wire(spec: Spec, signals: Mapping[str, str] | None = None) -> dict[Metric, F
 
     cpu feeds itself. For others the name tells the signal, one of SIGNALS, or `signals` does:
     {metric name: signal}. There, "60" is a number that the metric always reads, in the unit of its
-    target, and "ignore" leaves it out. Raises ManifestError for a metric that nothing can feed.
+    target, "fails" one that cannot be read, and "ignore" leaves it out. Raises ManifestError for a metric that nothing can feed.
     """
     chosen = signals or {}
     names = {metric.name for metric in spec.metrics}
@@ -64,7 +65,7 @@ def _feed(metric: Metric, choice: str) -> Feed:
     resource = metric.type in ("Resource", "ContainerResource")
     if not choice:
         choice = ("cpu" if metric.name == "cpu" else "") if resource else guess(metric.name)
-    if choice in SIGNALS or choice in (IGNORE, "cpu"):
+    if choice in SIGNALS or choice in ("cpu", FAILS, IGNORE):
         return choice
     number = _number(choice)
     if number is not None:
@@ -76,7 +77,7 @@ def _feed(metric: Metric, choice: str) -> Feed:
         raise ManifestError(f"{metric.key}: {choice!r} is no signal; there are {known}.")
     raise ManifestError(
         f"{metric.key}: say which signal feeds it, one of {known}, or a number that it always "
-        f"reads, or ignore; for example {ways}."
+        f"reads, {FAILS} or {IGNORE}; for example {ways}."
     )
 
 

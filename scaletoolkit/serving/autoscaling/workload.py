@@ -15,7 +15,7 @@ from typing import NamedTuple
 from scaletoolkit.serving.autoscaling.capacity import Capacity
 from scaletoolkit.serving.autoscaling.manifest.spec import Metric
 from scaletoolkit.serving.autoscaling.pods import Pod, Reading, Sample, Samples, Scale, Seen
-from scaletoolkit.serving.autoscaling.signals import Feed
+from scaletoolkit.serving.autoscaling.signals import FAILS, Feed
 
 REQUEST_MILLI = 1000  # what a replica asks for, of each resource
 
@@ -196,6 +196,8 @@ class Workload:
 
     def _reading(self, metric: Metric, feed: Feed, past: Past, fresh: bool) -> Reading:
         """What one metric reads; fresh: whether pods that have just become ready report, too."""
+        if feed == FAILS:
+            return "it was told to fail"
         whole = metric.type in ("Object", "External")
         value = past.averages[feed] if isinstance(feed, str) else feed
         if isinstance(feed, str) and not whole:
