@@ -32,7 +32,8 @@ def wire(spec: Spec, signals: Mapping[str, str] | None = None) -> dict[Metric, F
 
     cpu feeds itself. For others the name tells the signal, one of SIGNALS, or `signals` does:
     {metric name: signal}. There, "60" is a number that the metric always reads, in the unit of its
-    target, "fails" one that cannot be read, and "ignore" leaves it out. Raises ManifestError for a metric that nothing can feed.
+    target, "fails" means that it cannot be read, and "ignore" leaves it out. Raises ManifestError
+    for a metric that nothing can feed.
     """
     chosen = signals or {}
     names = {metric.name for metric in spec.metrics}
