@@ -53,7 +53,7 @@ def guess(name: str) -> str:
     spread = re.sub(r"([a-z0-9])([A-Z])", r"\1 \2", name).lower()
     text = re.sub(r"[^a-z0-9]+", " ", spread)
     text = re.sub(r"\b(?:per|a) (?:second|sec|s)\b", "rps", text).replace("in flight", "inflight")
-    words = set(text.replace("num requests", "").split())
+    words = set(text.replace("num requests", "").split())  # of which state: the word after it
     return next((signal for signal, known in WORDS.items() if words & set(known.split())), "")
 
 
