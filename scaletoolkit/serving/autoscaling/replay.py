@@ -67,7 +67,7 @@ class Replay:
         """How long a request waits that arrives at the end of each second, at the slowest pod."""
         if self.lanes is not None:
             per_s = self.capacity.requests_per_s
-            return np.array([max(q / n for n, q in lanes) for lanes in self.lanes]) / per_s
+            return np.array([max(q / max(n, 1) for n, q in lanes) for lanes in self.lanes]) / per_s
         edges, arrived, done = self._flows()
         later = np.clip(np.searchsorted(done, arrived[1:] - A_FEW), 1, len(done) - 1)
         step = np.maximum(done[later] - done[later - 1], 1e-12)
