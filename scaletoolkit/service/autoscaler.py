@@ -124,10 +124,6 @@ class View:
     def _reading(
         self, metric: autoscaling.Metric, feed: Feed, observation: Observation, now_s: float
     ) -> Reading:
-        """What a metric reads. The server has one queue: of it each ready replica gets its share.
-
-        On a cluster each pod of a `Pods` metric has a queue of its own.
-        """
         ready = observation.ready
         if feed == "cpu":
             window_s = observation.period_s * self._speed
