@@ -8,7 +8,7 @@ from scaletoolkit.service.observation import Observation, ReplicaFacts
 from scaletoolkit.service.server import Server
 from scaletoolkit.serving import autoscaling
 from scaletoolkit.serving.autoscaling.pods import Reading
-from scaletoolkit.serving.autoscaling.workload import containers, wire
+from scaletoolkit.serving.autoscaling.signals import Feed, containers, wire
 
 
 class Autoscaler:
@@ -103,8 +103,8 @@ class View:
         pods = [self._pod(replica, now_s) for replica in observation.replicas]
         self._first = False
         metrics = {
-            metric.key: self._reading(metric.type, signal, observation, now_s)
-            for metric, signal in self._feeds.items()
+            metric.key: self._reading(metric, feed, observation, now_s)
+            for metric, feed in self._feeds.items()
         }
         return autoscaling.Seen(pods, metrics)
 
@@ -123,18 +123,23 @@ class View:
             name, phase, ready, started_s, ready_since_s, leaving, self._requests
         )
 
-    def _reading(self, kind: str, signal: str, observation: Observation, now_s: float) -> Reading:
+    def _reading(
+        self, metric: autoscaling.Metric, feed: Feed, observation: Observation, now_s: float
+    ) -> Reading:
         ready = observation.ready
-        if signal == "cpu":
+        if feed == "cpu":
             window_s = observation.period_s * self._speed
+            parts = len(self._requests) if metric.container else 1
             return {
-                replica["name"]: autoscaling.Sample(round(replica["cpu_milli"]), now_s, window_s)
+                replica["name"]: autoscaling.Sample(
+                    round(replica["cpu_milli"] / parts), now_s, window_s
+                )
                 for replica in ready
             }
         totals = {"queue_length": observation.queue_length, "in_flight": observation.in_flight}
-        if signal not in totals:
-            return f"the server does not measure {signal}"
-        total_milli = 1000 * totals[signal]
-        if kind in ("Object", "External"):
+        if not isinstance(feed, str) or feed not in totals:
+            return f"the server does not measure {feed}"
+        total_milli = 1000 * totals[feed]
+        if metric.type in ("Object", "External"):
             return round(total_milli)
         return {replica["name"]: round(total_milli / len(ready)) for replica in ready}

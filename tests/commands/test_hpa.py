@@ -38,7 +38,15 @@ def test_the_command_replays_a_learners_own_files(tmp_path, capsys):
     assert run_command(*files(tmp_path), "--plot", picture, "--start-up-s", "10") == 0
     said = capsys.readouterr().out
     assert "mine keeps Deployment mine between 1 and 10 replicas" in said
-    for line in ("Requests over the objective of 0.5 s: ", "Replica-hours: ", "1 to 10"):
+    for line in (
+        "Resource/cpu ← cpu",
+        "A queue in each pod",
+        "Requests over the objective of 0.5 s: ",
+        "Late for: ",
+        "Replica-hours: ",
+        "ScalingLimited TooManyReplicas: after",
+        "1 to 10",
+    ):
         assert line in said
     assert picture.read_bytes().startswith(b"\x89PNG")
 
@@ -48,7 +56,7 @@ def test_the_command_replays_a_learners_own_files(tmp_path, capsys):
     [
         ({"manifest": "a: ["}, "The manifest is not YAML: line 1"),
         ({"traffic": "0,1\n"}, "needs two or more rows"),
-        ({"traffic": "0,1\n5,x\n"}, "Traffic, line 2: expected two numbers"),
+        ({"traffic": "0,1\n5,x\n"}, "Traffic, line 2: expected a time"),
         ({"traffic": "0,1\n0,2\n"}, "Traffic, line 2: the seconds must rise"),
         ({"traffic": "0,1\n5,-2\n"}, "Traffic, line 2: expected a rate from 0 to 1e+09, got -2"),
         ({"traffic": "0,1\n5000000,2\n"}, "at most 2,678,400 s"),
@@ -69,6 +77,12 @@ def test_the_command_says_what_is_wrong(tmp_path, change, sentence):
         ("--service-s", "nan", "service_s must be positive, got nan"),
         ("--objective-s", "0", "objective_s must be a positive number of seconds, got 0"),
         ("--sync-period-s", "0.3", "a whole number of seconds, got 0.3"),
+        ("--plot", "/", "The picture '/' cannot be written: that is a folder"),
+        ("--sync-period-s", "inf", "a whole number of seconds, got inf"),
+        ("--sync-period-s", "nan", "a whole number of seconds, got nan"),
+        ("--lag-s", "nan", "lag_s must be from 0 to 600 seconds, got nan"),
+        ("--cpu-full", "0", "cpu_full must be positive, got 0"),
+        ("--cpu-alone", "0.5", "cpu_alone must be at least 1, got 0.5"),
         ("--signal", "queue", "--signal needs METRIC=SIGNAL, got 'queue'"),
     ],
 )

@@ -34,6 +34,16 @@ def test_the_queue_is_shared_among_the_ready_and_cpu_is_each_ones_own():
     assert seen.pods[0].requests_milli == {"server": {"cpu": 100}}
 
 
+def test_containers_share_what_a_replica_uses_as_they_share_what_it_asks_for():
+    metrics = tuple(
+        autoscaling.Metric(f"C/{name}", "ContainerResource", "cpu", "Utilization", 70, name)
+        for name in ("server", "proxy")
+    )
+    seen = View(autoscaling.Spec("s", "d", 1, 3, metrics), 100)(observation(["ready"]), 0.0)
+    assert seen.pods[0].requests_milli == {"server": {"cpu": 50}, "proxy": {"cpu": 50}}
+    assert seen.metrics["C/proxy"]["replica-0"].value_milli == 25
+
+
 def test_a_replica_counts_for_cpu_once_a_whole_period_lies_behind_it():
     view = View(SPEC, 100, speed=15)
     counted = []

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaletoolkit.serving.traffic import TrafficError, read_traffic
+from scaletoolkit.serving.traffic.recorded import EXPECTED
 
 
 def as_csv(rows):
@@ -33,5 +34,5 @@ def test_a_foreign_line_is_quoted_short_and_printable():
     with pytest.raises(TrafficError) as caught:
         read_traffic("0,1\n\x1b[31m" + "x" * 100)
     assert str(caught.value) == (
-        'Traffic, line 2: expected two numbers, got "?[31m' + "x" * 51 + "...."
+        f'Traffic, line 2: expected {EXPECTED}, got "?[31m' + "x" * 51 + "...."
     )

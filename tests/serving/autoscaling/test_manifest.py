@@ -103,13 +103,16 @@ def test_a_file_may_hold_the_deployment_too():
     deployment = "apiVersion: apps/v1\nkind: Deployment\n---\n"
     assert parse(deployment + MODEL_SERVER.read_text()).name == "model-server-hpa"
     twice = f"{MODEL_SERVER.read_text()}\n---\n{MODEL_SERVER.read_text()}"
-    with pytest.raises(ManifestError, match="holds 2 documents of kind"):
+    with pytest.raises(ManifestError, match="model-server-hpa, model-server-hpa; name one"):
         parse(twice)
 
 
 METRIC = "spec.metrics[1].pods"
 WRONG = [
-    ("autoscaling/v2", "autoscaling/v1", 'apiVersion: Unsupported value: "autoscaling/v1"'),
+    ("autoscaling/v2", "autoscaling/v3", 'apiVersion: Unsupported value: "autoscaling/v3"'),
+    ("autoscaling/v2", "autoscaling/v2beta2", "Kubernetes 1.26 removed it; write autoscaling/v2"),
+    ("autoscaling/v2", "autoscaling/v2beta1", "Kubernetes 1.25 removed it; `kubectl convert`"),
+    ("autoscaling/v2", "autoscaling/v1", "spec.metrics: Forbidden: autoscaling/v1 has no such"),
     ("kind: HorizontalPodAutoscaler", "kind: Deployment", 'kind: Unsupported value: "Deployment"'),
     ("name: model-server-hpa", "name: Model_Server", "metadata.name: Invalid value"),
     ("name: model-server-hpa", "labels: {a: 1}", "metadata.labels.a: Invalid value: 1"),

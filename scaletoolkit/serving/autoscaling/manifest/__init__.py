@@ -6,4 +6,5 @@ document  YAML text to plain values, small and safe
 fields    one field: its value, or the sentence that says what is wrong
 metrics   the entries of spec.metrics
 reader    plain values to a Spec
+target    what the workload that it scales asks for
 """

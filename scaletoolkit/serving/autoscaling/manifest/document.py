@@ -31,6 +31,8 @@ def documents(source: str | bytes) -> list[object]:
     ManifestError for no YAML, more than 64 KiB, or too much once its aliases are written out.
     """
     text = _text(source)
+    if text.lstrip()[:1] in ("{", "["):
+        text = text.replace("\t", " ")  # JSON may be indented with tabs, YAML may not
     try:
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
         plain = [_plain(node, "", (), count(1)) for node in nodes if node is not None]
@@ -82,7 +84,8 @@ def _plain(
     result: dict[str, object] = {}
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
-            raise ManifestError(f"{path or 'The manifest'}: a key must be text.")
+            where = path or "The manifest"
+            raise ManifestError(f"{where}: a key must be text; render a template {{{{ }}}} first.")
         key = key_node.value
         if key in result:
             raise ManifestError(f"{_join(path, key)}: Duplicate key {short(key)}.")
@@ -103,12 +106,19 @@ def _scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
         return text.lower() in ("true", "yes", "on")
     try:
         if node.tag == TAG + "int":
-            return int(text.replace("_", ""), 0 if text.lstrip("+-").startswith("0x") else 10)
+            return _whole(text.replace("_", ""))
         if node.tag == TAG + "float":
             return float(text.replace("_", ""))
     except ValueError:
         return text  # a number of another base or a time of day: no field here takes one
     return text
+
+
+def _whole(text: str) -> int:
+    """A number of YAML 1.1, as Kubernetes reads it: 010 is 8, 0x10 is 16, 0b10 is 2."""
+    digits = text.lstrip("+-")
+    octal = len(digits) > 1 and digits.startswith("0") and digits.isdecimal()
+    return int(text, 8 if octal else 0)
 
 
 def short(value: object) -> str:

@@ -4,7 +4,8 @@ import math
 import re
 from fractions import Fraction
 
-PATTERN = re.compile(r"([+-]?)(\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3}|[A-Za-z]{0,2})")
+NUMBER = r"([+-]?)(\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})([eE][+-]?\d{1,3}|[A-Za-z]{0,2})"
+PATTERN = re.compile(NUMBER, re.ASCII)
 DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 BINARY = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
 INT64_MAX = 2**63 - 1

@@ -4,14 +4,18 @@ The checks and most of their words are those of Kubernetes' API server
 (pkg/apis/autoscaling/validation) and of kubectl's strict decoding: unknown fields are mistakes.
 """
 
+from dataclasses import replace
+
 from scaletoolkit.serving.autoscaling.manifest import quantity
 from scaletoolkit.serving.autoscaling.manifest.document import ManifestError, documents, short
 from scaletoolkit.serving.autoscaling.manifest.fields import Fields
 from scaletoolkit.serving.autoscaling.manifest.metrics import parse_metrics
 from scaletoolkit.serving.autoscaling.manifest.spec import (
     DEFAULT_DOWN,
+    DEFAULT_METRICS,
     DEFAULT_UP,
     Behavior,
+    Metric,
     Policy,
     Rules,
     Spec,
@@ -24,43 +28,95 @@ name namespace labels annotations generateName creationTimestamp uid resourceVer
 managedFields ownerReferences finalizers selfLink deletionTimestamp deletionGracePeriodSeconds
 """.split()
 SPEC = ("scaleTargetRef", "minReplicas", "maxReplicas", "metrics", "behavior")
+PERCENT = "targetCPUUtilizationPercentage"
+SPEC_V1 = (*SPEC[:3], PERCENT)
+REMOVED = {
+    "autoscaling/v2beta2": "Kubernetes 1.26 removed it; write autoscaling/v2, whose fields are the "
+    "same",
+    "autoscaling/v2beta1": "Kubernetes 1.25 removed it; `kubectl convert` writes it as "
+    "autoscaling/v2",
+}
 WINDOW = "stabilizationWindowSeconds"
 RULES = (WINDOW, "selectPolicy", "policies", "tolerance")
 LONGEST_WINDOW_S = 3600
 LONGEST_PERIOD_S = 1800
 
 
-def parse(source: str | bytes) -> Spec:
-    """The Spec that a manifest (YAML text or bytes) describes, with Kubernetes' defaults.
+def parse(source: str | bytes, name: str = "") -> Spec:
+    """The Spec that a manifest (YAML or JSON, text or bytes) describes, with Kubernetes' defaults.
 
-    Other kinds, and the status of `kubectl get -o yaml`, are passed over. Raises ManifestError.
+    Lists are unpacked; other kinds, and the status of `kubectl get -o yaml`, are passed over. name:
+    of the autoscaler, where the file holds several. Raises ManifestError.
     """
-    everything = documents(source)
+    everything = unpacked(documents(source))
     if not everything:
         raise ManifestError(f"The manifest is empty; expected a {KIND}.")
     ours = [d for d in everything if isinstance(d, dict) and d.get("kind") == KIND]
-    if len(ours) > 1:
-        raise ManifestError(f"The file holds {len(ours)} documents of kind {KIND}; expected one.")
+    names = [_called(document) for document in ours]
+    if name and ours:
+        ours = [document for document in ours if _called(document) == name]
+    there = ", ".join(sorted(names))[:300]
+    if len(ours) > 1 and not name:
+        raise ManifestError(f"The file holds {len(ours)} of kind {KIND}: {there}; name one.")
+    if name and len(ours) != 1:
+        count = f"holds {len(ours)} of kind {KIND} with the name {name}"
+        raise ManifestError(f"The file {count}; its names: {there or 'none'}.")
     document = ours[0] if ours else everything[0]
     if not isinstance(document, dict):
         raise ManifestError(f"The manifest is {short(document)}; expected a {KIND}.")
     return _autoscaler(document)
 
 
+def unpacked(everything: list[object]) -> list[object]:
+    """The documents, each List replaced by its items."""
+    result: list[object] = []
+    for document in everything:
+        items = document.get("items") if isinstance(document, dict) else None
+        is_list = isinstance(document, dict) and str(document.get("kind")).endswith("List")
+        result += items if is_list and isinstance(items, list) else [document]
+    return result
+
+
+def _called(document: dict[str, object]) -> str:
+    metadata = document.get("metadata")
+    return str(metadata.get("name")) if isinstance(metadata, dict) else ""
+
+
 def _autoscaler(document: dict[str, object]) -> Spec:
     known = TOP if document.get("kind") in (None, KIND) else tuple(document)
     top = Fields(document, "", known)
     top.choice("kind", (KIND,))
-    top.choice("apiVersion", ("autoscaling/v2",))
-    name = _name(top.mapping("metadata", METADATA))
-    spec = top.mapping("spec", SPEC)
+    version = top.text("apiVersion")
+    if version in REMOVED:
+        top.invalid("apiVersion", REMOVED[version])
+    top.choice("apiVersion", ("autoscaling/v1", "autoscaling/v2"))
+    metadata = top.mapping("metadata", METADATA)
+    name = _name(metadata)
+    old = version == "autoscaling/v1"
+    spec = top.mapping("spec", (*SPEC_V1, *SPEC[3:]) if old else SPEC)
     kind, target = spec.reference("scaleTargetRef")
     least, most = _range(spec)
-    metrics = parse_metrics(spec)
+    metrics = _of_version_1(spec, metadata) if old else parse_metrics(spec)
     if least == 0 and not any(metric.type in ("Object", "External") for metric in metrics):
         why = "must specify at least one Object or External metric to support scaling to zero"
         spec.forbidden("metrics", f"{why} replicas")
     return Spec(name, f"{kind} {target}", least, most, metrics, _behavior(spec))
+
+
+def _of_version_1(spec: Fields, metadata: Fields) -> tuple[Metric, ...]:
+    """The metrics of autoscaling/v1, which has one: the utilization of CPU."""
+    for name in SPEC[3:]:
+        if name in spec:
+            spec.forbidden(name, "autoscaling/v1 has no such field; autoscaling/v2 has it")
+    hidden = {f"autoscaling.alpha.kubernetes.io/{name}" for name in SPEC[3:]}
+    if hidden & set(metadata.texts("annotations")):
+        why = "holds what v1 has no fields for; `kubectl get hpa.v2.autoscaling` shows it"
+        metadata.forbidden("annotations", why)
+    if PERCENT not in spec:
+        return DEFAULT_METRICS
+    percent = spec.integer(PERCENT)
+    spec.check(PERCENT, percent > 0, "must be greater than 0")
+    return (replace(DEFAULT_METRICS[0], target=percent),)
 
 
 def _name(metadata: Fields) -> str:

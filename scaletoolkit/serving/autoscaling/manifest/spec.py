@@ -51,6 +51,8 @@ class Metric:
     container: str = ""
 
     def __repr__(self) -> str:
+        if self.target_type == "Unusable":
+            return f"{self.key} with a target whose type does not fit its value"
         percent = self.target_type == "Utilization"
         target = f"{self.target} %" if percent else quantity.text(self.target)
         return f"{self.key} at {target} ({self.target_type})"
