@@ -66,6 +66,11 @@ def never_ends(numbers):
             continue
 
 
+def divides(numbers):
+    doubled = [2 * number for number in numbers]
+    return [1 / (number - number) for number in doubled]
+
+
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
@@ -74,10 +79,11 @@ def never_ends(numbers):
         (
             lambda numbers: None,
             "for the list [1, 2] (`double_all([1, 2])`), expected [2, 4], "
-            "got nothing (None); is there a `return`?",
+            "got nothing (None); does it `print` where it should `return`?",
         ),
         (lambda numbers: [2, "4"], "expected [2, 4], got [2, '4']"),
         (lambda numbers: 1 / 0, "your function raised ZeroDivisionError: division by zero"),
+        (divides, "ZeroDivisionError: division by zero (in `return [1 / (number - number)"),
         (lambda: 1, "your function raised TypeError"),
         (lambda numbers: exec("a\n b"), "IndentationError: unexpected"),
         (leaves, "your function raised SystemExit"),
@@ -230,10 +236,14 @@ def test_a_sentence_has_one_stop(record, capsys):
         return double_all(numbers) if max(numbers, default=0) < 100 else None
 
     Book(DOUBLE).use("9.1", small_numbers_only)([1000])
-    assert "got nothing (None); is there a `return`?\n" in capsys.readouterr().out
+    assert (
+        "got nothing (None); does it `print` where it should `return`?\n" in capsys.readouterr().out
+    )
     nothing = replace(DOUBLE, wrong={"nothing is handed back": lambda numbers: None})
     sentence = judge(nothing, lambda numbers: None).sentence
-    assert "is there a `return`? This is what comes out when nothing" in sentence
+    assert (
+        "does it `print` where it should `return`? This is what comes out when nothing" in sentence
+    )
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,16 @@ def test_panels_share_an_axis_and_tell_their_series_apart(pictures):
     assert labels(top) == ["answered, measured", "asked for, measured", "ready, measured"]
 
 
+def test_a_series_of_the_same_name_is_once_in_the_legend_and_of_one_colour(pictures):
+    pair = [Series("no cache", [1, 2], [5, 6]), Series("cache", [1, 2], [7, 8])]
+    plots.panels({"answered": pair, "refused": pair}, "A rush", "seconds")
+    top, bottom = pictures[0].figure.axes
+    assert labels(top) == ["no cache, measured", "cache, measured"]
+    colours = [[line.get_color() for line in axes.lines] for axes in (top, bottom)]
+    assert colours[0] == colours[1]
+    assert len(set(colours[0])) == 2
+
+
 def test_a_live_picture_is_one_display_that_is_drawn_at_every_tick(monkeypatch):
     from IPython import display
 

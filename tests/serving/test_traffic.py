@@ -106,6 +106,8 @@ def test_an_open_loop_sends_exactly_what_is_due(server):
     assert totals["requests"] == len(due) == totals["answered"] + totals["refused"]
     assert totals["refused"] == server.bodies.count(1)
     assert (result.latency_ms > 0).all()
+    assert (result.late_ms >= 0).all()
+    assert (result.late_ms <= result.latency_ms).all()
 
 
 def test_the_seconds_add_up_to_the_whole(server):

@@ -8,6 +8,7 @@ import math
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
@@ -84,8 +85,17 @@ def _equal(one: object, other: object) -> bool:
 
 def short(value: object) -> str:
     """A value as a sentence shows it, in at most 80 letters."""
-    text = "nothing (None); is there a `return`?" if value is None else f"{_rounded(value)!r}"
+    if value is None:
+        return "nothing (None); does it `print` where it should `return`?"
+    text = repr(_rounded(value))
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def line_of(error: BaseException) -> str:
+    """The line of the answer that raised the error, as code; empty where the call itself did."""
+    frames = traceback.extract_tb(error.__traceback__)[1:]  # the first one is our call
+    lines = [frame.line for frame in frames if frame.filename == frames[0].filename]
+    return f" (in `{lines[-1]}`)" if lines and lines[-1] and len(lines[-1]) <= 80 else ""
 
 
 def ended(text: str) -> str:

@@ -11,6 +11,7 @@ from scaletoolkit.lab.exercises.answers import (
     TooLong,
     answer,
     ended,
+    line_of,
     same,
     short,
     silence,
@@ -96,9 +97,8 @@ def drawn(exercise: Exercise) -> list[Arguments]:
 def problem_with(exercise: Exercise, given: object, arguments: Arguments, expected: object) -> str:
     """What is wrong with an answer, `given`, to these arguments; nothing where it is right."""
     if isinstance(given, BaseException):
-        return " ".join(f"your function raised {type(given).__name__}: {given}".split()).rstrip(
-            ": "
-        )
+        raised = " ".join(f"your function raised {type(given).__name__}: {given}".split())
+        return raised.rstrip(": ") + line_of(given)
     if isinstance(given, Promise):
         return "`async def` hands back a promise; use `def`"
     if exercise.prove:

@@ -104,7 +104,7 @@ def curves(
     """
     lines = list(series)
     with _axes(in_words(title, x, {y: lines}), x, [y], show) as (axes,):
-        _draw(axes, lines)
+        _draw(axes, lines, {})
         _scale(axes, **scales)
         axes.figure.legend(loc="outside lower left", ncols=2)
 
@@ -126,23 +126,28 @@ def _scale(
 def panels(
     rows: Mapping[str, Sequence[Series]], title: str, x: str, show: Show | None = None
 ) -> None:
-    """Draw series second by second, in panels below each other: {y label: [Series, …]}."""
+    """Draw series second by second, in panels below each other: {y label: [Series, …]}.
+
+    Series of the same name have the same colour in every panel, and one place in the legend.
+    """
     with _axes(in_words(title, x, rows, timed=True), x, list(rows), show) as grid:
-        number = -1
+        colours: dict[str, int] = {}
         for axes, series in zip(grid, rows.values(), strict=True):
-            number = _draw(axes, series, number, joined=True)
+            _draw(axes, series, colours, joined=True)
             axes.set_ylim(bottom=0)
         grid[0].figure.legend(loc="outside lower left", ncols=3)
 
 
-def _draw(axes: Axes, lines: Iterable[Series], number: int = -1, joined: bool = False) -> int:
-    """Plot series with the colours after that number: the number of the last colour used."""
+def _draw(
+    axes: Axes, lines: Iterable[Series], colours: dict[str, int], joined: bool = False
+) -> None:
+    """Plot series, each with a colour of its own that is noted; a name keeps its first one."""
     for series in lines:
-        if series.kind in POINTS:
-            number += 1
-        options = look(series, max(number, 0), joined)
-        axes.plot(series.x, series.y, label=series.name, **options)
-    return number
+        label = None if series.name in colours else series.name  # once in the legend
+        if label:
+            colours[label] = max(colours.values(), default=-1) + (series.kind in POINTS)
+        options = look(series, max(colours[series.name], 0), joined)
+        axes.plot(series.x, series.y, label=label, **options)
 
 
 def bars(

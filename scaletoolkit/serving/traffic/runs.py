@@ -30,13 +30,15 @@ class LoadError(lab.LabError):
 class LoadResult:
     """Every request of a load test. due_s: from the start. latency_ms: from then to the answer.
 
-    status: HTTP's, 0 where no answer came. rows: what happened in each second.
+    status: HTTP's, 0 where no answer came. rows: what happened in each second. late_ms: how long
+    after its moment an open loop sent each: where that is long, the test's own computer was busy.
     """
 
     due_s: np.ndarray = field(repr=False)
     latency_ms: np.ndarray = field(repr=False)
     status: np.ndarray = field(repr=False)
     rows: list[dict[str, Any]] = field(repr=False)
+    late_ms: np.ndarray = field(repr=False, default_factory=lambda: np.empty(0))
 
     @property
     def totals(self) -> dict[str, Any]:

@@ -84,8 +84,9 @@ async def send(plan: dict[str, Any], tally: Tally) -> None:
     in_flight: set[asyncio.Task[None]] = set()
 
     async def request(due_s: float, body: bytes) -> None:
+        late_s = loop.time() - start_s - due_s
         status = await connections.post(body)
-        tally.add(due_s, loop.time() - start_s - due_s, status)
+        tally.add(due_s, loop.time() - start_s - due_s, status, late_s)
 
     reports = asyncio.create_task(_report_seconds(start_s, tally, in_flight))
     for due_s in plan["due_s"]:

@@ -11,11 +11,12 @@ import numpy as np
 
 
 class Outcome(NamedTuple):
-    """What became of one request. status: HTTP's, 0 where no answer came."""
+    """What became of one request. status: HTTP's, 0 where no answer came; late_ms: its sender."""
 
     due_s: float
     latency_ms: float
     status: int
+    late_ms: float = 0.0
 
 
 class Tally:
@@ -29,9 +30,10 @@ class Tally:
         self._outcomes: list[Outcome] = []
         self._reported = 0
 
-    def add(self, due_s: float, latency_s: float, status: int) -> None:
-        """One request, due so long after the start."""
-        self._outcomes.append(Outcome(round(due_s, 6), round(latency_s * 1000, 4), status))
+    def add(self, due_s: float, latency_s: float, status: int, late_s: float = 0.0) -> None:
+        """One request, due so long after the start, and sent so long after it was due."""
+        times_ms = [round(seconds * 1000, 4) for seconds in (latency_s, late_s)]
+        self._outcomes.append(Outcome(round(due_s, 6), times_ms[0], status, times_ms[1]))
 
     def report(self, time_s: float, **more: object) -> None:
         """Write the line of the requests that were answered since the last one."""
@@ -41,7 +43,7 @@ class Tally:
 
     def finish(self) -> None:
         """Write every request: the last line."""
-        columns = zip(*self._outcomes, strict=True) if self._outcomes else ([], [], [])
+        columns = zip(*self._outcomes, strict=True) if self._outcomes else ([], [], [], [])
         self._write(dict(zip(Outcome._fields, columns, strict=True)))
 
     def _write(self, line: dict[str, Any]) -> None:
