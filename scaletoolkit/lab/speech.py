@@ -15,8 +15,7 @@ from scaletoolkit.lab.tables import quantity, sourced
 
 Item = TypeVar("Item")
 SHOW_EVERY_S = 0.2
-MOST = {"%": 100}  # of a unit; no number of this course is larger than a billion billions
-MOST_OF_ALL = 10**18
+MOST = 10**18  # no number of this course is larger
 
 
 def predict(
@@ -24,15 +23,15 @@ def predict(
     value: float | EllipsisType,
     unit: str = "",
     *more: object,
-    low: float = 0,
+    low: float | None = None,
     high: float | None = None,
 ) -> Prediction:
     """The learner's prediction, recorded and printed. Edit the value in the cell, before measuring.
 
     Returns a Prediction (its number is `.value`), for `compare` and for the picture. Raises
     LabError where the value is still `...`, or no finite number, or written with a comma (`more`),
-    or below `low` or above `high`: numbers that the answer cannot have, whatever happens. Without
-    them it is at least 0, and at most 100 %.
+    or below `low` or above `high`: numbers that the answer cannot have, whatever happens. Unless
+    they say otherwise, what has a unit is at least 0, and a percentage at most 100.
     """
     if value is ...:
         raise LabError("Your turn: put a number where the three dots are, then run on.")
@@ -41,7 +40,9 @@ def predict(
     if not _is_number(value):
         raise LabError(f"A prediction is a number, for example 4; this one is {value!r}.")
     number = value if isinstance(value, int | float) else float(value)
-    _check_range(number, unit, low, MOST.get(unit, MOST_OF_ALL) if high is None else high)
+    lowest = 0 if unit else -MOST
+    highest = 100 if unit == "%" else MOST
+    _check_range(number, unit, lowest if low is None else low, highest if high is None else high)
     prediction = Prediction(question, number, unit)
     record()["predictions"][question] = prediction
     print(f"{question}\nYour prediction: {prediction}")

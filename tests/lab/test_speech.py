@@ -47,6 +47,7 @@ def test_a_prediction_may_be_any_kind_of_number(value):
         (-5, "×", {}, "least 0 ×"),
         (120, "%", {}, "most 100 %"),
         (1e300, "rows", {}, "most "),
+        (-3, "", {"low": 0}, "least 0"),
         (0, "×", {"low": 0.01}, "least 0.0100 ×"),
         (9, "×", {"high": 8}, "most 8 ×"),
     ],
@@ -55,6 +56,10 @@ def test_a_prediction_is_a_number_that_the_answer_can_have(value, unit, bounds, 
     with pytest.raises(lab.LabError, match=f"^The answer is at {bound}.*your number is "):
         lab.predict("How many?", value, unit, **bounds)
     assert new_record["predictions"] == {}
+
+
+def test_a_change_has_no_unit_and_may_be_negative():
+    assert lab.predict("Points gained?", -2).value == -2
 
 
 def test_a_decimal_comma_is_a_sentence():
