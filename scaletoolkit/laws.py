@@ -33,7 +33,8 @@ def amdahl(workers: ArrayLike, serial: float) -> Numbers:
 def gustafson(workers: ArrayLike, serial: float) -> Numbers:
     """Speed-up when the work grows with the workers (weak scaling).
 
-    s + (1 - s) n. Source: J. Gustafson, CACM 31(5), 1988.
+    s + (1 - s) n, where s is the share of the time that is serial on n workers: another s than
+    Amdahl's, which is the share on one. Source: J. Gustafson, CACM 31(5), 1988.
     """
     _check_fraction("serial", serial)
     return serial + (1 - serial) * np.asarray(workers, dtype=float)
@@ -102,15 +103,20 @@ def fit_usl(workers: ArrayLike, rates: ArrayLike) -> UslFit:
     return UslFit(best[0] * scale, best[1], best[2], errors[1], errors[2])
 
 
-def fit_amdahl(workers: ArrayLike, seconds: ArrayLike) -> tuple[float, float]:
+def fit_amdahl(
+    workers: ArrayLike, seconds: ArrayLike, cores: float = math.inf
+) -> tuple[float, float]:
     """The serial fraction that fits measured seconds best, and its standard error: (s, error).
 
-    T(n) = T(1) (s + (1 - s) / n), with T(1) free. ValueError without two different counts.
+    T(n) = T(1) (s + (1 - s) / n), with T(1) free. The law has a core for every worker, so workers
+    beyond `cores` count as if they were not there; otherwise missing cores pass for a serial part.
+    ValueError without two different counts.
     """
-    counts = np.asarray(workers, dtype=float)
+    counts = np.minimum(np.asarray(workers, dtype=float), cores)
     measured = np.asarray(seconds, dtype=float)
     if len(set(counts)) < 2:
-        raise ValueError("an Amdahl fit needs two different worker counts, got one")
+        needs = "an Amdahl fit needs two different counts of workers that have a core"
+        raise ValueError(f"{needs}, got one")
 
     def law(n: Array, seconds_of_one: float, serial: float) -> Array:
         return seconds_of_one * (serial + (1 - serial) / n)

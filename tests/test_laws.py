@@ -95,6 +95,37 @@ def test_amdahl_fit_finds_the_serial_part():
     assert error < 1e-6
 
 
+def two_cores(serial, workers):
+    """Seconds of a job of known serial part on two cores: a third worker has none."""
+    return [serial + (1 - serial) / min(n, 2) for n in workers]
+
+
+@given(st.floats(0.01, 0.9))
+def test_a_fit_that_counts_cores_finds_the_serial_part_of_a_job_on_two(serial):
+    workers = [1, 2, 3, 4, 8]
+    found, _ = laws.fit_amdahl(workers, two_cores(serial, workers), cores=2)
+    assert found == pytest.approx(serial, abs=1e-3)
+
+
+def test_a_fit_that_counts_workers_takes_missing_cores_for_a_serial_part():
+    workers = [1, 2, 3, 4, 8]
+    found, error = laws.fit_amdahl(workers, two_cores(0.19, workers))
+    assert found == pytest.approx(0.486, abs=0.001)
+    assert found - 3 * error > 0.19  # its own error does not cover the truth
+
+
+def test_one_core_cannot_tell_a_serial_part():
+    with pytest.raises(ValueError, match="two different counts of workers that have a core"):
+        laws.fit_amdahl([1, 2, 4], [1, 1, 1], cores=1)
+
+
+def test_by_gustafson_the_same_speedup_allows_a_larger_serial_part():
+    allowed = (32 - 28.8) / 31
+    assert float(laws.gustafson(32, allowed)) == pytest.approx(28.8)
+    assert float(laws.amdahl(32, 1 / 279)) == pytest.approx(28.8)
+    assert 20 < allowed * 279 < 40
+
+
 def test_mm1_is_mmc_with_one_server():
     queue = laws.mmc(0.5, 1, 1)
     assert queue.time_in_system == pytest.approx(1 / (1 - 0.5))

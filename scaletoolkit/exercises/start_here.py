@@ -1,4 +1,4 @@
-"""Exercises of lab 00: efficiency, serial fraction, average queue, where numbers come from."""
+"""Exercises of lab 00: efficiency, serial fraction, buckets of a shuffle, average queue."""
 
 from scaletoolkit.lab.exercises import Book, Case, Exercise
 
@@ -22,8 +22,8 @@ EFFICIENCY = Exercise(
         "Divide the speed-up, seconds_of_one / seconds_of_n, by n.",
     ),
     solution=efficiency,
-    why="Speed-up over its ideal. An efficiency of 0.5 means that half of what the workers "
-    "cost bought nothing.",
+    why="Speed-up over its ideal. Put in for n what you pay for: an efficiency of 0.5 means that "
+    "half of it bought nothing.",
     wrong={
         "the speed-up is not divided by n": lambda one, many, n: one / many,
         "the times are the wrong way round": lambda one, many, n: many / one / n,
@@ -58,7 +58,8 @@ SERIAL_FRACTION = Exercise(
         "s = (1 / speedup - 1 / n) / (1 - 1 / n)",
     ),
     solution=serial_fraction,
-    why="It is Amdahl's law solved for s, known as the Karp-Flatt metric (CACM 33(5), 1990).",
+    why="It is Amdahl's law solved for s, the Karp-Flatt metric (CACM 33(5), 1990). It is the same "
+    "for every n only where the serial part is all that holds the job back.",
     wrong={
         "the workers' share of the work is taken to cost no time": lambda speedup, n: 1 / speedup,
         "the lost efficiency, 1 - speedup / n, is taken": lambda speedup, n: 1 - speedup / n,
@@ -74,110 +75,129 @@ SERIAL_FRACTION = Exercise(
     draw=_draw_speedup,
 )
 
-STAYS = [(0, 2), (1, 2), (5, 9)]
+
+def split(totals, buckets):
+    parts: list[dict[int, int]] = [{} for _ in range(buckets)]
+    for customer, cents in totals.items():
+        parts[customer % buckets][customer] = cents
+    return parts
 
 
-def average_in_system(stays, seconds):
-    return sum(leave - come for come, leave in stays) / seconds
+def _split_by(choose, totals, buckets):
+    """The buckets when choose(place in the file, customer, cents) names each customer's."""
+    parts: list[dict[int, int]] = [{} for _ in range(buckets)]
+    for place, (customer, cents) in enumerate(totals.items()):
+        parts[choose(place, customer, cents)][customer] = cents
+    return parts
 
 
-def _draw_stays(dice):
-    moments = sorted(dice.uniform(0, 30) for _ in range(dice.randint(2, 9)))
-    return [(come, come + dice.uniform(0, 9)) for come in moments], dice.randint(40, 60)
+def _draw_totals(dice):
+    customers = dice.sample(range(100), dice.randint(4, 12))
+    return {customer: dice.randint(1, 500) for customer in customers}, dice.randint(2, 5)
 
 
-AVERAGE_IN_SYSTEM = Exercise(
+SPLIT = Exercise(
     name="0.3",
-    story="How many were in the system on average, given when each came and left?",
+    story="Split the customers of one file into buckets, so that files agree on the bucket.",
     hints=(
-        "Count person-seconds: one person who stays 4 s adds 4.",
-        "Add up how long everybody stayed.",
-        "Divide that sum by the seconds observed.",
+        "The bucket must follow from the customer alone: every file has other neighbours for it.",
+        "Customers are whole numbers: customer % buckets is a number from 0 to buckets - 1.",
+        "Make a list of empty dicts, one for each bucket. Put each customer with its cents into "
+        "the dict at place customer % buckets.",
     ),
-    solution=average_in_system,
-    why="The area under the number in the system is the sum of all stays; divided by the time "
-    "it is the average. Written as (number / time) × (stays / number) it is Little's law.",
+    solution=split,
+    why="Whatever else a file holds, the same customer goes to the same bucket. So who gets all "
+    "parts of a bucket has everything about its customers, and can add up and rank them alone.",
     wrong={
-        "the stays are divided by their number, not by the time": lambda stays, seconds: (
-            average_in_system(stays, len(stays))
+        "customers are dealt out as they stand in the file, which differs from file to file": (
+            lambda totals, buckets: _split_by(lambda place, *_: place % buckets, totals, buckets)
         ),
-        "those who came are counted, not how long they stayed": lambda stays, seconds: (
-            len(stays) / seconds
+        "the file is cut into pieces, so a customer's bucket differs from file to file": (
+            lambda totals, buckets: _split_by(
+                lambda place, *_: place * buckets // len(totals), totals, buckets
+            )
         ),
-        "the time ends when the last one leaves, not when you stop watching": (
-            lambda stays, seconds: average_in_system(stays, max(leave for _, leave in stays))
+        "the bucket follows from the cents, which differ from file to file": (
+            lambda totals, buckets: _split_by(
+                lambda place, customer, cents: cents % buckets, totals, buckets
+            )
+        ),
+        "all buckets are one and the same dict, as `[{}] * buckets` makes them": (
+            lambda totals, buckets: [dict(totals)] * buckets
+        ),
+        "buckets without a customer are left out, so that a place no longer names a bucket": (
+            lambda totals, buckets: [part for part in split(totals, buckets) if part]
         ),
     },
     cases=(
-        Case("one visitor who stays all 10 seconds", ([(0, 10)], 10), 1),
-        Case("three visitors in 10 seconds", (STAYS, 10), 0.7),
-        Case("the same three watched for 20 seconds", (STAYS, 20), 0.35),
-        Case("two visitors at the same time", ([(0, 5), (0, 5)], 5), 2),
+        Case("two customers and two buckets", ({7: 10, 8: 5}, 2), [{8: 5}, {7: 10}]),
+        Case(
+            "customers who all share a bucket",
+            ({4: 10, 9: 20, 14: 30}, 5),
+            [{}, {}, {}, {}, {4: 10, 9: 20, 14: 30}],
+        ),
+        Case("the same customers in another order", ({8: 1, 7: 2}, 2), [{8: 1}, {7: 2}]),
+        Case("a file without customers", ({}, 3), [{}, {}, {}]),
+    ),
+    draw=_draw_totals,
+)
+
+STAYS = [(0, 2), (1, 2), (5, 9)]
+
+
+def average_in_system(stays, start, end):
+    inside = [min(left, end) - max(came, start) for came, left in stays]
+    return sum(seconds for seconds in inside if seconds > 0) / (end - start)
+
+
+def _draw_stays(dice):
+    moments = [dice.uniform(0, 30) for _ in range(dice.randint(5, 9))]
+    start = dice.uniform(5, 12)
+    stays = [(came, came + dice.uniform(1, 9)) for came in sorted(moments)]
+    return [(start - 2, start + 1), *stays], start, start + dice.uniform(8, 15)
+
+
+AVERAGE_IN_SYSTEM = Exercise(
+    name="0.4",
+    story="How many were in the system on average, between start and end?",
+    hints=(
+        "Count request-seconds: a request that is inside for 4 s of the window adds 4.",
+        "Of a stay, only what lies between start and end counts: from max(came, start) to "
+        "min(left, end), if that is not negative.",
+        "Add these up, and divide the sum by end - start.",
+    ),
+    solution=average_in_system,
+    why="It is the area under the number in the system, divided by the time: an average over "
+    "time. Nothing in it knows how many came or how long they stayed in all.",
+    wrong={
+        "whole stays count, and what lies outside the window, too": lambda stays, start, end: (
+            sum(left - came for came, left in stays if left > start and came < end) / (end - start)
+        ),
+        "only who came and left inside the window counts": lambda stays, start, end: (
+            sum(left - came for came, left in stays if came >= start and left <= end)
+            / (end - start)
+        ),
+        "a stay outside the window takes something away": lambda stays, start, end: (
+            sum(min(left, end) - max(came, start) for came, left in stays) / (end - start)
+        ),
+        "the stays are divided by their number, not by the time": lambda stays, start, end: (
+            average_in_system(stays, start, end) * (end - start) / len(stays)
+        ),
+        "those who were there are counted, not how long they stayed": lambda stays, start, end: (
+            sum(left > start and came < end for came, left in stays) / (end - start)
+        ),
+    },
+    cases=(
+        Case("one request that stays all 10 seconds", ([(0, 10)], 0, 10), 1),
+        Case("three requests in 10 seconds", (STAYS, 0, 10), 0.7),
+        Case("the same three, watched from 1 to 7", (STAYS, 1, 7), 2 / 3),
+        Case("the same three, watched while nobody is there", (STAYS, 3, 5), 0),
+        Case("two at the same time, watched for a part of it", ([(0, 5), (0, 5)], 2, 4), 2),
     ),
     draw=_draw_stays,
 )
 
-
-def where_from():
-    return {
-        "speed-up of two workers": "measured",
-        "speed-up of a thousand workers": "fitted",
-        "90 % efficiency on 256 GPUs": "quoted",
-        "requests in a queue that only a program imagined": "simulated",
-    }
-
-
-def _label_problem(labels):
-    """What is wrong with the labels; capitals and spaces do not matter."""
-    if not isinstance(labels, dict):
-        return "the answer is a dict: each of the four numbers with its label"
-    given = {_letters(number): _letters(label) for number, label in labels.items()}
-    right = {_letters(number): label for number, label in where_from().items()}
-    if given.keys() != right.keys():
-        return "the keys of the dict are the four texts above the cell, letter for letter"
-    count = sum(given[number] == label for number, label in right.items())
-    return None if count == len(right) else f"{count} of {len(right)} labels are right"
-
-
-def _letters(text):
-    return "".join(f"{text}".lower().split())
-
-
-WHERE_FROM = Exercise(  # a call without arguments: nothing can be drawn
-    name="0.4",
-    story="Measured, fitted, simulated or quoted?",
-    hints=(
-        "Ask of each number: did this machine do it? did a law say it? did somebody else?",
-        "No machine here has a thousand workers, and nobody here has 256 GPUs.",
-        "measured, fitted, quoted, simulated: each is used once.",
-    ),
-    solution=where_from,
-    why="What ran here is measured. What a law says beyond the points it was fitted to is "
-    "fitted. What others report is quoted. What a program imagined is simulated.",
-    wrong={
-        "everything is called measured": lambda: dict.fromkeys(where_from(), "measured"),
-        "what a law says is taken for a measurement": lambda: (
-            where_from() | {"speed-up of a thousand workers": "measured"}
-        ),
-        "a law with numbers from measurements is taken for a computation": lambda: (
-            where_from() | {"speed-up of a thousand workers": "computed"}
-        ),
-        "what others report is taken for a measurement": lambda: (
-            where_from() | {"90 % efficiency on 256 GPUs": "measured"}
-        ),
-        "what a law says and what a program imagined are exchanged": lambda: (
-            where_from()
-            | {
-                "speed-up of a thousand workers": "simulated",
-                "requests in a queue that only a program imagined": "fitted",
-            }
-        ),
-    },
-    cases=(Case("the four numbers", ()),),
-    prove=_label_problem,
-)
-
-BOOK = Book(EFFICIENCY, SERIAL_FRACTION, AVERAGE_IN_SYSTEM, WHERE_FROM)
+BOOK = Book(EFFICIENCY, SERIAL_FRACTION, SPLIT, AVERAGE_IN_SYSTEM)
 check = BOOK.check
 hint = BOOK.hint
 solution = BOOK.solution

@@ -11,19 +11,27 @@ from typing import TypeVar
 
 from scaletoolkit.lab.errors import ClaimFailed, LabError
 from scaletoolkit.lab.records import Prediction, plain, record, save
-from scaletoolkit.lab.tables import sourced
+from scaletoolkit.lab.tables import quantity, sourced
 
 Item = TypeVar("Item")
 SHOW_EVERY_S = 0.2
+MOST = 10**18  # no number of this course is larger
 
 
 def predict(
-    question: str, value: float | EllipsisType, unit: str = "", *more: object
+    question: str,
+    value: float | EllipsisType,
+    unit: str = "",
+    *more: object,
+    low: float | None = None,
+    high: float | None = None,
 ) -> Prediction:
     """The learner's prediction, recorded and printed. Edit the value in the cell, before measuring.
 
     Returns a Prediction (its number is `.value`), for `compare` and for the picture. Raises
-    LabError where the value is still `...`, or no finite number, or written with a comma (`more`).
+    LabError where the value is still `...`, or no finite number, or written with a comma (`more`),
+    or below `low` or above `high`: numbers that the answer cannot have, whatever happens. Unless
+    they say otherwise, what has a unit is at least 0, and a percentage at most 100.
     """
     if value is ...:
         raise LabError("Your turn: put a number where the three dots are, then run on.")
@@ -32,10 +40,19 @@ def predict(
     if not _is_number(value):
         raise LabError(f"A prediction is a number, for example 4; this one is {value!r}.")
     number = value if isinstance(value, int | float) else float(value)
+    lowest = 0 if unit else -MOST
+    highest = 100 if unit == "%" else MOST
+    _check_range(number, unit, lowest if low is None else low, highest if high is None else high)
     prediction = Prediction(question, number, unit)
     record()["predictions"][question] = prediction
     print(f"{question}\nYour prediction: {prediction}")
     return prediction
+
+
+def _check_range(number: float, unit: str, low: float, high: float) -> None:
+    if not low <= number <= high:
+        bound = f"least {quantity(low, unit)}" if number < low else f"most {quantity(high, unit)}"
+        raise LabError(f"The answer is at {bound}, whatever happens; your number is {number!r}.")
 
 
 def _is_number(value: object) -> bool:

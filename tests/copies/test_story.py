@@ -6,7 +6,8 @@ from tools.course import checkout, git, in_clone
 
 NAME = "00_start_here.ipynb"
 COPY = f"my/{NAME}"
-GUESS = 'guess = lab.predict("Speed-up of the report with 8 workers?", 3.25, "×")'
+GUESS = """guess = lab.predict("Speed-up of the report with 8 workers?", 3.25, "×")
+tomas_guess = lab.predict("Eight times the cores: how many times sooner?", 3, "×")"""
 DECISION = "*Your decision:* two workers, since there are two cores."
 ANSWER = """def efficiency(seconds_of_one, seconds_of_n, n):
     ideal = seconds_of_one / n
@@ -131,5 +132,5 @@ def test_a_course_that_changes_under_a_learner_takes_nothing_away(tmp_path, monk
     assert "● 0.1 passed" in printed
     assert "Your prediction: 3.25 ×" in printed
     assert "my own note\\n" in printed
-    assert "begun · predictions 1 of 2 · exercises 1 of 4" in in_clone(clone, "list")
+    assert "begun · predictions 2 of 4 · exercises 1 of 4" in in_clone(clone, "list")
     assert git(clone, "status", "--porcelain") == ""

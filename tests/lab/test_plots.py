@@ -56,6 +56,30 @@ def test_a_law_has_the_colour_of_the_points_before_it(pictures):
     assert colours[0] == colours[1] != colours[2] == colours[3]
 
 
+@pytest.mark.parametrize(
+    ("guess", "scales", "arrow"),
+    [
+        (([2], [1000]), {}, "↑"),
+        (([1000], [2]), {}, "→"),
+        (([2], [1000]), {"log_y": True}, "↑"),
+        (([2], [0]), {"log_y": True}, "↓"),
+        (([2], [3]), {}, None),
+        (([2], [0]), {}, None),
+        (([2], [19]), {"log_y": True}, None),
+    ],
+)
+def test_a_guess_far_from_all_else_presses_nothing_flat(pictures, guess, scales, arrow):
+    measured = Series("seconds", [1, 2], [1, 2])
+    plots.curves([measured, Series("your guess", *guess, "guess")], "", "x", "y", **scales)
+    (axes,) = pictures
+    left, right = axes.get_xlim()
+    bottom, top = axes.get_ylim()
+    star = axes.get_lines()[-1]
+    assert left <= star.get_xdata()[0] <= right < 5
+    assert bottom <= star.get_ydata()[0] <= top < 40
+    assert [text.get_text() for text in axes.texts] == ([arrow] if arrow else [])
+
+
 def test_bars_show_their_values_and_differ_by_more_than_colour(pictures):
     groups = {"one day": {"CSV": 10, "Parquet": 2}, "one user": {"CSV": 10, "Parquet": 3}}
     assert plots.bars(groups, "Bytes", "MB", show_values=lambda v: f"{v} MB") is None

@@ -41,6 +41,27 @@ def test_a_prediction_may_be_any_kind_of_number(value):
     assert lab.predict("How many?", value).value == 2
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "bounds", "bound"),
+    [
+        (-5, "×", {}, "least 0 ×"),
+        (120, "%", {}, "most 100 %"),
+        (1e300, "rows", {}, "most "),
+        (-3, "", {"low": 0}, "least 0"),
+        (0, "×", {"low": 0.01}, "least 0.0100 ×"),
+        (9, "×", {"high": 8}, "most 8 ×"),
+    ],
+)
+def test_a_prediction_is_a_number_that_the_answer_can_have(value, unit, bounds, bound, new_record):
+    with pytest.raises(lab.LabError, match=f"^The answer is at {bound}.*your number is "):
+        lab.predict("How many?", value, unit, **bounds)
+    assert new_record["predictions"] == {}
+
+
+def test_a_change_has_no_unit_and_may_be_negative():
+    assert lab.predict("Points gained?", -2).value == -2
+
+
 def test_a_decimal_comma_is_a_sentence():
     with pytest.raises(lab.LabError, match=r"with a point and no comma: 3\.5"):
         lab.predict("How many times?", 3, 5, "×")

@@ -1,6 +1,7 @@
 """The house style of every picture; every function draws and returns None. Every lab.
 
 series    a series of points, and how each kind looks
+guesses   a guess far from all else, at the frame
 words     a picture in words: the table of its data, folded below it
 pictures  curves, panels below each other, bars
 moving    pictures that change: sliders, live pictures

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
+from scaletoolkit.lab.plots.guesses import draw_at_the_frame, readable_with
 from scaletoolkit.lab.plots.series import COLOURS, POINTS, Series, look
 from scaletoolkit.lab.plots.words import Words, in_words
 from scaletoolkit.lab.speech import in_notebook
@@ -100,12 +101,17 @@ def curves(
     """Draw series over a common axis; a law takes the colour of the points before it.
 
     x, y: what stands at the axes. Options: log_x=True, log_y=True, and ticks=[1, 2, 4], the numbers
-    that stand at the x axis.
+    that stand at the x axis. A guess far from all else stands at the frame.
     """
     lines = list(series)
+    guesses = [each for each in lines if each.kind == "guess"]
     with _axes(in_words(title, x, {y: lines}), x, [y], show) as (axes,):
-        _draw(axes, lines, {})
+        _draw(axes, [each for each in lines if each.kind != "guess"], {})
+        far = [each for each in guesses if not readable_with(each, axes.dataLim, **scales)]
+        _draw(axes, [each for each in guesses if each not in far], {})
         _scale(axes, **scales)
+        for guess in far:
+            draw_at_the_frame(axes, guess)
         axes.figure.legend(loc="outside lower left", ncols=2)
 
 
