@@ -6,7 +6,7 @@ A seed is a whole number, or a numpy Generator that goes on where it stands.
 import functools
 import itertools
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from scaletoolkit import lab
+from scaletoolkit.data import sketches
 
 Numbers = npt.NDArray[np.int64]
 Values = npt.NDArray[np.generic]
@@ -80,15 +81,18 @@ def uniform(rows: int, n: int, seed: Seed) -> Numbers:
     return np.random.default_rng(seed).choice(rows, n, replace=False, shuffle=False)
 
 
-def strata(path: str | Path, by: str, value: str) -> tuple[list[str], Numbers, Fractions]:
+def strata(
+    path: str | Path, by: str, value: str, chosen: Sequence[int] | None = None
+) -> tuple[list[str], Numbers, Fractions]:
     """The strata of a Parquet file: (names of `by`, in order; sizes; sds of `value`). Two passes.
 
-    `by` holds texts, `value` numbers. Memory is bounded by a row group.
+    `by` holds texts, `value` numbers; chosen: the row groups that are read, all unless told.
+    Memory is bounded by a row group.
     """
-    groups = row_groups(path, [by])
+    groups = row_groups(path, [by], chosen)
     names = sorted({name for group in groups for name in group[by].unique().to_pylist()})
     sums = np.zeros((3, len(names)))
-    for codes, values in coded(path, by, value, names):
+    for codes, values in coded(path, by, value, names, chosen):
         sums += [np.bincount(codes, values**power, len(names)) for power in (0.0, 1.0, 2.0)]
     sizes, totals, squares = sums
     variances = squares / sizes - (totals / sizes) ** 2
@@ -96,10 +100,10 @@ def strata(path: str | Path, by: str, value: str) -> tuple[list[str], Numbers, F
 
 
 def coded(
-    path: str | Path, by: str, value: str, names: list[str]
+    path: str | Path, by: str, value: str, names: list[str], chosen: Iterable[int] | None = None
 ) -> Iterator[tuple[Numbers, Fractions]]:
     """Yield for each row group the place of each row's `by` in `names`, and its `value`."""
-    for group in row_groups(path, [by, value]):
+    for group in row_groups(path, [by, value], chosen):
         codes = pc.index_in(group[by].cast(pa.string()), pa.array(names, pa.string()))
         yield codes.to_numpy(), group[value].to_numpy()
 
@@ -180,20 +184,30 @@ class Reservoir:
         return f"Reservoir: {len(self.values):,} of at most {self.k:,} rows"
 
 
-def reservoir(values: npt.ArrayLike, k: int, unit: int, seed: int) -> Reservoir:
-    """A uniform sample of at most k of the values of one unit of data; ValueError for k below 1.
+def reservoir(keys: npt.ArrayLike, values: npt.ArrayLike, k: int) -> Reservoir:
+    """A uniform sample of at most k of the values; ValueError for k below 1.
 
-    unit: its number. A row's key depends on (seed, unit, place), not on who reads what and when.
+    keys: a random 64-bit number for each value. Where the row itself gives it, as `row_keys` does,
+    the sample depends on the rows alone, not on who read them, when, or from which file.
     """
     if k < 1:
         raise ValueError(f"a reservoir holds at least 1 row, got k = {k}")
-    array = np.asarray(values)
-    keys = np.random.Philox(key=seed, counter=[0, 0, 0, unit]).random_raw(len(array))
-    return _bottom_k(keys, array, k)
+    return _bottom_k(np.asarray(keys, np.uint64), np.asarray(values), k)
+
+
+def row_keys(columns: Iterable[npt.ArrayLike]) -> npt.NDArray[np.uint64]:
+    """A 64-bit key for each row, mixed from its whole numbers; equal rows have equal keys."""
+    mixed = np.zeros(1, np.uint64)
+    for column in columns:
+        mixed = sketches.hashed(np.asarray(column).astype(np.int64) ^ mixed.view(np.int64))
+    return mixed
 
 
 def merge(one: Reservoir, other: Reservoir) -> Reservoir:
-    """The reservoir of two units of the same k; any order and grouping of merges gives the same."""
+    """The reservoir of both rows, of the same k; any order and grouping of merges gives the same.
+
+    ValueError for different k.
+    """
     if one.k != other.k:
         raise ValueError(f"reservoirs of {one.k} and {other.k} rows cannot be merged")
     keys = np.concatenate([one.keys, other.keys])
@@ -201,10 +215,13 @@ def merge(one: Reservoir, other: Reservoir) -> Reservoir:
 
 
 def _bottom_k(keys: npt.NDArray[np.uint64], values: Values, k: int) -> Reservoir:
-    """Keep the k smallest keys; selection first, so that only k of them are ever sorted.
+    """Keep the k smallest keys, of equal ones the smaller values; few of them are ever sorted.
 
     Source: E. Cohen and H. Kaplan, Summarizing data using bottom-k sketches, PODC 2007.
     """
-    kept = np.argpartition(keys, k - 1)[:k] if len(keys) > k else np.arange(len(keys))
-    order = kept[np.argsort(keys[kept], kind="stable")]
+    if len(keys) > k:
+        small = keys <= np.partition(keys, k - 1)[k - 1]
+        keys = keys[small]
+        values = values[small]
+    order = np.lexsort((values, keys))[:k]
     return Reservoir(k, keys[order], values[order])
