@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -83,6 +84,14 @@ def test_take_is_indexing_however_the_stream_is_cut(places, cuts):
     values = np.arange(100) * 7
     found = sampling.take(np.split(values, sorted(cuts)), np.array(places))
     assert (found == values[places]).all()
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-3, 3), max_size=50), st.lists(st.integers(0, 50), max_size=5))
+def test_a_tally_counts_every_row_however_the_stream_is_cut(numbers, cuts):
+    values, counts = sampling.tally(np.split(np.array(numbers, np.int32), sorted(cuts)))
+    assert dict(zip(values.tolist(), counts.tolist(), strict=True)) == Counter(numbers)
+    assert values.tolist() == sorted(set(numbers))
 
 
 def test_take_names_a_row_that_is_not_there():
@@ -223,8 +232,6 @@ def test_strata_of_a_file_are_those_of_its_rows(tmp_path):
     assert names == ["a", "b", "c"]
     assert sizes.tolist() == [6000, 3000, 1000]
     assert sds == pytest.approx([VALUES[h == STRATA].std() for h in range(3)])
-    _, first, _ = sampling.strata(tmp_path / "study.parquet", "place", "price", chosen=[0, 1])
-    assert first.tolist() == [3400]
     places = sampling.uniform_strata(sizes, [4, 5, 6], repeats=2, seed=1)
     stream = sampling.coded(tmp_path / "study.parquet", "place", "price", names)
     for h, found in enumerate(sampling.take_strata(stream, places)):

@@ -6,7 +6,7 @@ A seed is a whole number, or a numpy Generator that goes on where it stands.
 import functools
 import itertools
 import operator
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,6 +74,22 @@ def row_groups(
             yield file.read_row_group(int(number), columns=columns)
 
 
+def tally(batches: Iterable[Numbers]) -> tuple[Numbers, Numbers]:
+    """The different values of a stream of arrays, in order, and how many rows have each.
+
+    Memory is bounded by a batch and the different values.
+    """
+    values = np.empty(0, np.int64)
+    counts = np.empty(0, np.int64)
+    for batch in batches:
+        both = np.concatenate([values, batch])
+        weights = np.concatenate([counts, np.ones(len(batch), np.int64)])
+        values, place = np.unique(both, return_inverse=True)
+        counts = np.zeros(len(values), np.int64)
+        np.add.at(counts, place, weights)
+    return values, counts
+
+
 def uniform(rows: int, n: int, seed: Seed) -> Numbers:
     """n different row numbers below `rows`, every set equally likely; ValueError for n > rows."""
     if not 0 <= n <= rows:
@@ -81,18 +97,15 @@ def uniform(rows: int, n: int, seed: Seed) -> Numbers:
     return np.random.default_rng(seed).choice(rows, n, replace=False, shuffle=False)
 
 
-def strata(
-    path: str | Path, by: str, value: str, chosen: Sequence[int] | None = None
-) -> tuple[list[str], Numbers, Fractions]:
+def strata(path: str | Path, by: str, value: str) -> tuple[list[str], Numbers, Fractions]:
     """The strata of a Parquet file: (names of `by`, in order; sizes; sds of `value`). Two passes.
 
-    `by` holds texts, `value` numbers; chosen: the row groups that are read, all unless told.
-    Memory is bounded by a row group.
+    `by` holds texts, `value` numbers. Memory is bounded by a row group.
     """
-    groups = row_groups(path, [by], chosen)
+    groups = row_groups(path, [by])
     names = sorted({name for group in groups for name in group[by].unique().to_pylist()})
     sums = np.zeros((3, len(names)))
-    for codes, values in coded(path, by, value, names, chosen):
+    for codes, values in coded(path, by, value, names):
         sums += [np.bincount(codes, values**power, len(names)) for power in (0.0, 1.0, 2.0)]
     sizes, totals, squares = sums
     variances = squares / sizes - (totals / sizes) ** 2
@@ -100,10 +113,10 @@ def strata(
 
 
 def coded(
-    path: str | Path, by: str, value: str, names: list[str], chosen: Iterable[int] | None = None
+    path: str | Path, by: str, value: str, names: list[str]
 ) -> Iterator[tuple[Numbers, Fractions]]:
     """Yield for each row group the place of each row's `by` in `names`, and its `value`."""
-    for group in row_groups(path, [by, value], chosen):
+    for group in row_groups(path, [by, value]):
         codes = pc.index_in(group[by].cast(pa.string()), pa.array(names, pa.string()))
         yield codes.to_numpy(), group[value].to_numpy()
 
