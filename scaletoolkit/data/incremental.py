@@ -138,7 +138,7 @@ def load(path: str | Path) -> State:
     try:
         state = json.loads(path.read_text())
         whole = state.keys() == nothing.keys() and _is_aggregate(state["aggregate"])
-    except (ValueError, AttributeError):  # no text, no JSON, no dict
+    except (ValueError, AttributeError, TypeError):  # no text, no JSON, no such parts
         whole = False
     if not whole:
         raise lab.LabError(f"{path} holds no state of this version; a recompute writes it anew.")
@@ -164,10 +164,17 @@ def commit(state: State, path: str | Path) -> None:
     folders.sync(path.parent)
 
 
+def _landed(landing: str | Path) -> list[Path]:
+    """The landed Parquet files, sorted by name; LabError where there is no such folder."""
+    if not Path(landing).is_dir():
+        raise lab.LabError(f"There is no folder {landing} of landed files.")
+    return sorted(Path(landing).glob("*.parquet"))
+
+
 def pending(landing: str | Path, state: State) -> list[Path]:
-    """The landed Parquet files that the ledger does not name, sorted by name; late ones too."""
+    """The landed files that the ledger does not name, sorted by name; late ones too."""
     done = set(state["ledger"])
-    return [file for file in sorted(Path(landing).glob("*.parquet")) if file.name not in done]
+    return [file for file in _landed(landing) if file.name not in done]
 
 
 @dataclass(frozen=True)
@@ -206,7 +213,7 @@ def recompute(
 ) -> Update:
     """Build the state at `path` from every landed file, as if there were none yet."""
     with folders.alone(Path(path), WAITING):
-        files = sorted(Path(landing).glob("*.parquet"))
+        files = _landed(landing)
         counted = lab.progress(files, len(files), "reading every file")
         parts = (summarize(file, filesystem) for file in counted)
         whole = functools.reduce(merge, parts, empty())
@@ -217,4 +224,7 @@ def recompute(
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: python -m scaletoolkit.data.incremental LANDING STATE")
-    print(update(sys.argv[1], sys.argv[2]))
+    try:
+        print(update(sys.argv[1], sys.argv[2]))
+    except lab.LabError as error:
+        sys.exit(str(error))

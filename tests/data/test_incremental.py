@@ -146,10 +146,11 @@ def test_two_states_of_half_the_files_are_the_state_of_all(landing, tmp_path):
 
 
 OLD = {"ledger": [], "aggregate": {"totals": {}, "users": {"2026-06-01": "0"}}}
+ODD = {"ledger": [], "aggregate": incremental.empty() | {"users": 5}}
 SMALL = {"ledger": [], "aggregate": incremental.empty() | {"users": "0" * 2048}}
 
 
-@pytest.mark.parametrize("text", ["", "no JSON", "[]", "{}", json.dumps(OLD), json.dumps(SMALL)])
+@pytest.mark.parametrize("text", ["", "no JSON", "[]", *map(json.dumps, [{}, OLD, ODD, SMALL])])
 def test_what_is_no_state_is_refused_in_a_sentence_and_kept(landing, tmp_path, text):
     state = tmp_path / "state.json"
     state.write_text(text)
@@ -176,6 +177,11 @@ def test_the_job_runs_from_a_command_line(landing, tmp_path):
     wrong = subprocess.run(job, capture_output=True, text=True)
     assert wrong.returncode == 1
     assert wrong.stderr == "usage: python -m scaletoolkit.data.incremental LANDING STATE\n"
+    nowhere = subprocess.run(
+        [*job, tmp_path / "x", "y"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert nowhere.returncode == 1
+    assert nowhere.stderr == f"There is no folder {tmp_path / 'x'} of landed files.\n"
 
 
 def test_batches_do_not_change_the_aggregate(tmp_path, monkeypatch):
