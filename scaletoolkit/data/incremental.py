@@ -1,10 +1,11 @@
 """The same work never done twice: an aggregate that grows by what is new. Lab 02.
 
-An aggregate holds whole numbers and text only: two of them are equal, or they are not. A state is
-ONE JSON file, so that what has been counted and the files that it came from never disagree.
+An aggregate holds whole numbers and text only: two of them are equal, or they are not. What adds up
+is kept as sums; of users there is a sketch, and of the prices a sample, both of fixed size. A state
+is ONE JSON file, so that what has been counted and the files that it came from never disagree.
 
 `python -m scaletoolkit.data.incremental LANDING STATE` is the job for a scheduler: kill it whenever
-you like and start it again.
+you like and start it again. States merge too: one for each month never holds more than its days.
 """
 
 import functools
@@ -20,20 +21,29 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from scaletoolkit import lab
-from scaletoolkit.data import sketches
+from scaletoolkit.data import sampling, sketches
 from scaletoolkit.machine import folders
 
 COLUMNS = ["event_time", "country", "user_id", "price_cents"]
 BATCH_ROWS = 500_000
+SAMPLE_ROWS = 5000
 DAY_MS = 86_400_000
 WAITING = "another job is at work on this state"
 
 
+class Sample(TypedDict):
+    """A reservoir of SAMPLE_ROWS prices, as lists: see `sampling.Reservoir`."""
+
+    keys: list[int]
+    cents: list[int]
+
+
 class Aggregate(TypedDict):
-    """What is known of some events: {day: {country: [events, cents]}} and {day: sketch}."""
+    """What is known of some events: {day: {country: [events, cents]}}, a sketch, a sample."""
 
     totals: dict[str, dict[str, list[int]]]
-    users: dict[str, str]
+    users: str
+    prices: Sample
 
 
 class State(TypedDict):
@@ -45,31 +55,49 @@ class State(TypedDict):
 
 def empty() -> Aggregate:
     """The aggregate of no events: merging it changes nothing."""
-    return {"totals": {}, "users": {}}
+    return {"totals": {}, "users": sketches.sketch([]), "prices": {"keys": [], "cents": []}}
 
 
 def aggregate(events: pa.Table | pa.RecordBatch) -> Aggregate:
     """The aggregate of these events; rows with a gap are left out."""
     table = pa.table(events).select(COLUMNS).drop_null()
-    days, group = np.unique(
-        table["event_time"].cast(pa.timestamp("ms")).cast(pa.int64()).to_numpy() // DAY_MS,
-        return_inverse=True,
-    )
-    names = np.datetime_as_string(days.astype("datetime64[D]")).tolist()
-    users = sketches.of_groups(group, table["user_id"].to_numpy(), len(days))
-    sums = table.select(["country", "price_cents"]).append_column("day", pa.array(group))
-    sums = sums.group_by(["day", "country"]).aggregate(
+    times = table["event_time"].cast(pa.timestamp("ms")).cast(pa.int64()).to_numpy()
+    users = table["user_id"].to_numpy()
+    cents = table["price_cents"].to_numpy()
+    keys = sampling.row_keys([times, users, cents])
+    return {
+        "totals": _totals(table.append_column("day", pa.array(times // DAY_MS))),
+        "users": sketches.sketch(users),
+        "prices": _plain(sampling.reservoir(keys, cents, SAMPLE_ROWS)),
+    }
+
+
+def _totals(table: pa.Table) -> dict[str, dict[str, list[int]]]:
+    """{day: {country: [events, cents]}} of rows whose `day` is counted from 1970."""
+    sums = table.group_by(["day", "country"]).aggregate(
         [("price_cents", "count"), ("price_cents", "sum")]
     )
-    totals: dict[str, dict[str, list[int]]] = {name: {} for name in names}
+    totals: dict[str, dict[str, list[int]]] = {}
     for row in sums.to_pylist():
         cell = [row["price_cents_count"], row["price_cents_sum"]]
-        totals[names[row["day"]]][row["country"]] = cell
-    return {"totals": totals, "users": dict(zip(names, users, strict=True))}
+        day = str(np.datetime64(row["day"], "D"))
+        totals.setdefault(day, {})[row["country"]] = cell
+    return totals
+
+
+def _plain(reservoir: sampling.Reservoir) -> Sample:
+    return {"keys": reservoir.keys.tolist(), "cents": reservoir.values.tolist()}
+
+
+def sample(aggregate: Aggregate) -> sampling.Reservoir:
+    """The sample of prices that an aggregate holds."""
+    prices = aggregate["prices"]
+    keys = np.array(prices["keys"], np.uint64)
+    return sampling.Reservoir(SAMPLE_ROWS, keys, np.array(prices["cents"], np.int64))
 
 
 def merge(one: Aggregate, other: Aggregate) -> Aggregate:
-    """The aggregate of both: counts and sums are added, sketches merged. Changes neither.
+    """The aggregate of both: sums are added, sketches and samples merged. Changes neither.
 
     Associative and commutative, so any cut into increments and any order gives the same.
     """
@@ -79,10 +107,11 @@ def merge(one: Aggregate, other: Aggregate) -> Aggregate:
         for country, (events, cents) in countries.items():
             events_before, cents_before = mine.get(country, (0, 0))
             mine[country] = [events_before + events, cents_before + cents]
-    users = dict(one["users"])
-    for day, text in other["users"].items():
-        users[day] = sketches.merge(users[day], text) if day in users else text
-    return {"totals": totals, "users": users}
+    return {
+        "totals": totals,
+        "users": sketches.merge(one["users"], other["users"]),
+        "prices": _plain(sampling.merge(sample(one), sample(other))),
+    }
 
 
 def summarize(file: str | Path, filesystem: fs.FileSystem | None = None) -> Aggregate:
@@ -99,11 +128,28 @@ def total(aggregate: Aggregate) -> tuple[int, int]:
 
 
 def load(path: str | Path) -> State:
-    """The state in this file, or the empty one where there is no file yet."""
+    """The state in this file, or the empty one where there is no file yet.
+
+    Raises LabError where the file holds no state, or one in another version's form.
+    """
     path = Path(path)
+    nothing: State = {"ledger": [], "aggregate": empty()}
     if not path.exists():
-        return {"ledger": [], "aggregate": empty()}
-    return json.loads(path.read_text())
+        return nothing
+    try:
+        state = json.loads(path.read_text())
+        whole = state.keys() == nothing.keys() and _is_aggregate(state["aggregate"])
+    except (ValueError, AttributeError, TypeError):  # no text, no JSON, no such parts
+        whole = False
+    if not whole:
+        raise lab.LabError(f"{path} holds no state of this version; a recompute writes it anew.")
+    return state
+
+
+def _is_aggregate(value: Aggregate) -> bool:
+    """Whether a state's aggregate has this version's parts, and its sketch this version's size."""
+    nothing = empty()
+    return value.keys() == nothing.keys() and len(value["users"]) == len(nothing["users"])
 
 
 def commit(state: State, path: str | Path) -> None:
@@ -119,10 +165,17 @@ def commit(state: State, path: str | Path) -> None:
     folders.sync(path.parent)
 
 
+def _landed(landing: str | Path) -> list[Path]:
+    """The landed Parquet files, sorted by name; LabError where there is no such folder."""
+    if not Path(landing).is_dir():
+        raise lab.LabError(f"There is no folder {landing} of landed files.")
+    return sorted(Path(landing).glob("*.parquet"))
+
+
 def pending(landing: str | Path, state: State) -> list[Path]:
-    """The landed Parquet files that the ledger does not name, sorted by name; late ones too."""
+    """The landed files that the ledger does not name, sorted by name; late ones too."""
     done = set(state["ledger"])
-    return [file for file in sorted(Path(landing).glob("*.parquet")) if file.name not in done]
+    return [file for file in _landed(landing) if file.name not in done]
 
 
 @dataclass(frozen=True)
@@ -161,7 +214,7 @@ def recompute(
 ) -> Update:
     """Build the state at `path` from every landed file, as if there were none yet."""
     with folders.alone(Path(path), WAITING):
-        files = sorted(Path(landing).glob("*.parquet"))
+        files = _landed(landing)
         counted = lab.progress(files, len(files), "reading every file")
         parts = (summarize(file, filesystem) for file in counted)
         whole = functools.reduce(merge, parts, empty())
@@ -172,4 +225,7 @@ def recompute(
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit("usage: python -m scaletoolkit.data.incremental LANDING STATE")
-    print(update(sys.argv[1], sys.argv[2]))
+    try:
+        print(update(sys.argv[1], sys.argv[2]))
+    except lab.LabError as error:
+        sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""Exercises of lab 02: rows of a sample, allocation, an exact fold, a change feed."""
+"""Exercises of lab 02: rows of a sample, allocation, buckets of a sketch, a change feed."""
 
 import math
 
@@ -13,7 +13,7 @@ def rows_needed(relative_sd, relative_error, z):
 
 ROWS_NEEDED = Exercise(
     name="2.1",
-    story="How many rows must be drawn so that z standard errors are a given part of the mean?",
+    story="How many whole rows must be drawn for z standard errors to be a given part of the mean?",
     hints=(
         "Write down the relative standard error of n rows, then ask when it is small enough.",
         "z · relative_sd / √n ≤ relative_error. Bring √n to one side, then square everything.",
@@ -91,80 +91,52 @@ ALLOCATE = Exercise(
 )
 
 
-def fold(state, landed):
-    new = {file: amount for file, amount in landed.items() if file not in state["ledger"]}
-    return {
-        "ledger": sorted([*state["ledger"], *new]),
-        "total": state["total"] + sum(new.values()),
-    }
+def bucket_bits(relative_error, z):
+    import math
+
+    return math.ceil(math.log2((z * 1.04 / relative_error) ** 2))
 
 
-def _watermark(state, landed):
-    newest = max(state["ledger"], default="")
-    return fold(state, {file: amount for file, amount in landed.items() if file > newest})
+def _buckets(relative_error, z):
+    return (z * 1.04 / relative_error) ** 2
 
 
-def _every_time(state, landed):
-    return fold(state, landed) | {"total": state["total"] + sum(landed.values())}
-
-
-def _not_sorted(state, landed):
-    new = [file for file in landed if file not in state["ledger"]]
-    return fold(state, landed) | {"ledger": [*state["ledger"], *new]}
-
-
-def _draw_files(dice):
-    days = [f"06-{day:02}" for day in dice.sample(range(1, 31), dice.randint(5, 12))]
-    ledger = days[: dice.randint(1, 4)]
-    here = days[dice.randint(0, 3) :]
-    state = {"ledger": sorted(ledger), "total": dice.randint(100, 900)}
-    return state, {file: dice.choice([0, dice.randint(0, 99)]) for file in here}
-
-
-LANDED = {"06-01": 10, "06-02": 20}
-FOLDED = {"ledger": ["06-01", "06-02"], "total": 30}
-GAP = {"ledger": ["06-01", "06-03"], "total": 40}
-ALL = {"ledger": ["06-01", "06-02", "06-03"]}
-LATE = {"06-01": 10, "06-02": 5, "06-03": 30}
-
-FOLD = Exercise(
+BUCKET_BITS = Exercise(
     name="2.3",
-    story="Fold the files that are new into a state, each exactly once, in whatever order.",
+    story="How many bits must choose a sketch's bucket for z standard errors to be small enough?",
     hints=(
-        "Which files are new? Only the ledger knows; neither their number nor their names do.",
-        "Pick the files that are not in state['ledger'], add their amounts, note their names.",
-        "new = {f: a for f, a in landed.items() if f not in state['ledger']}; return a new dict.",
+        "First the buckets: when is z · 1.04 / √buckets as small as the error that is asked for?",
+        "At least (z · 1.04 / error)² buckets; b bits choose one of 2 to the power b.",
+        "math.log2((z * 1.04 / relative_error) ** 2), rounded up with math.ceil.",
     ),
-    solution=fold,
-    why="What is new is what the ledger does not name: a late file is just another file. And the "
-    "total grows from the total, since old files may have been archived long ago.",
+    solution=bucket_bits,
+    why="It is the law of 2.1 with buckets in the place of rows and 1.04 in the place of the "
+    "relative spread; how many users there are is not in it. Powers of two are coarse: two bits "
+    "more halve the error.",
     wrong={
-        "only files later than the last one count as new": _watermark,
-        "a file that adds nothing is not noted in the ledger": lambda state, landed: fold(
-            state, {file: amount for file, amount in landed.items() if amount}
+        "z is left out": lambda error, z: bucket_bits(error, 1),
+        "z is not squared": lambda error, z: math.ceil(math.log2(z * (1.04 / error) ** 2)),
+        "the 1.04 is left out": lambda error, z: bucket_bits(1.04 * error, z),
+        "nothing is squared": lambda error, z: math.ceil(math.log2(z * 1.04 / error)),
+        "the bits are rounded down": lambda error, z: math.floor(math.log2(_buckets(error, z))),
+        "the bits are rounded to the nearest": lambda error, z: round(
+            math.log2(_buckets(error, z))
         ),
-        "files are added again that the ledger names already": _every_time,
-        "the new files are not noted in the ledger": lambda state, landed: (
-            fold(state, landed) | {"ledger": state["ledger"]}
+        "a bit is added even where the buckets are just enough": lambda error, z: (
+            math.floor(math.log2(_buckets(error, z))) + 1
         ),
-        "the total is made anew from the files that lie there now": lambda state, landed: (
-            fold(state, landed) | {"total": sum(landed.values())}
+        "the buckets are returned instead of the bits": lambda error, z: math.ceil(
+            _buckets(error, z)
         ),
-        "the ledger holds only the files that lie there now": lambda state, landed: (
-            fold(state, landed) | {"ledger": sorted(landed)}
-        ),
-        "new names are put at the end of the ledger, which is not sorted then": _not_sorted,
     },
     cases=(
-        Case("an empty state and two files", ({"ledger": [], "total": 0}, LANDED), FOLDED),
-        Case(
-            "a file that adds nothing", ({"ledger": ["06-01"], "total": 30}, {"06-02": 0}), FOLDED
-        ),
-        Case("a second run with nothing new", (FOLDED, LANDED), FOLDED),
-        Case("a file that comes a day late", (GAP, LATE), ALL | {"total": 45}),
-        Case("files of which the old are archived", (FOLDED, {"06-03": 7}), ALL | {"total": 37}),
+        Case("an error of 5 %, one standard error", (0.05, 1.0), 9),
+        Case("an error of 5 % with 95 % confidence", (0.05, 1.96), 11),
+        Case("an error that 1024 buckets have exactly", (1.04 / 32, 1.0), 10),
+        Case("an error of 3.1 %, one standard error", (0.031, 1.0), 11),
+        Case("an error of 1 % with 95 % confidence", (0.01, 1.96), 16),
     ),
-    draw=_draw_files,
+    draw=lambda dice: (dice.uniform(0.003, 0.09), dice.uniform(1.2, 3)),
 )
 
 
@@ -242,7 +214,7 @@ FOLLOW = Exercise(
     draw=_draw_changes,
 )
 
-BOOK = Book(ROWS_NEEDED, ALLOCATE, FOLD, FOLLOW)
+BOOK = Book(ROWS_NEEDED, ALLOCATE, BUCKET_BITS, FOLLOW)
 check = BOOK.check
 hint = BOOK.hint
 solution = BOOK.solution

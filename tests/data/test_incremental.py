@@ -10,13 +10,13 @@ import subprocess
 import sys
 import time
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scaletoolkit import lab
 from scaletoolkit.data import events, incremental, sketches
 
 COLUMNS = incremental.COLUMNS
@@ -50,6 +50,21 @@ def test_same_aggregate_however_cut_and_ordered(cuts, shuffler):
     assert functools.reduce(incremental.merge, parts, incremental.empty()) == WHOLE
 
 
+def test_sketch_and_sample_are_those_of_the_rows():
+    users = EVENTS["user_id"].to_pylist()
+    assert sketches.estimate(WHOLE["users"]) == pytest.approx(len(set(users)), rel=0.02)
+    sample = incremental.sample(WHOLE)  # fewer rows than it may hold: all of them
+    assert sorted(sample.values.tolist()) == sorted(EVENTS["price_cents"].to_pylist())
+
+
+def test_the_sample_stays_as_large_as_it_is(landing):
+    parts = map(incremental.summarize, sorted(landing.iterdir()))
+    whole = functools.reduce(incremental.merge, parts, incremental.empty())
+    sample = incremental.sample(whole)
+    assert len(sample.values) == incremental.SAMPLE_ROWS < incremental.total(whole)[0]
+    assert sample.keys.tolist() == sorted(sample.keys.tolist())
+
+
 def test_merge_changes_neither_side():
     one, other = (incremental.aggregate(EVENTS.slice(a, 2000)) for a in (0, 2000))
     before = json.dumps([one, other])
@@ -61,38 +76,6 @@ def test_rows_with_a_gap_are_left_out():
     gap = pa.table({name: EVENTS[name].slice(0, 1) for name in COLUMNS})
     gap = gap.set_column(2, "user_id", pa.array([None], pa.int64()))
     assert incremental.aggregate(pa.concat_tables([EVENTS, gap])) == WHOLE
-
-
-@settings(deadline=None)
-@given(st.integers(0, 60_000), st.integers(0, 2**62))
-def test_estimate_is_near_the_truth(n, start):
-    text = sketches.sketch(np.arange(start, start + n))
-    # Five standard errors of 2.3 %; tiny counts are off by a collision or two.
-    assert sketches.estimate(text) == pytest.approx(n, rel=5 * 0.023, abs=2)
-
-
-def test_estimates_are_unbiased_with_the_textbook_error():
-    found = [
-        sketches.estimate(sketches.sketch(np.arange(i * 10**7, i * 10**7 + 8000))) / 8000
-        for i in range(200)
-    ]
-    assert np.mean(found) == pytest.approx(1, abs=5 * 0.023 / np.sqrt(200))
-    assert np.std(found) == pytest.approx(1.04 / np.sqrt(2048), rel=0.25)
-
-
-@settings(deadline=None)
-@given(st.lists(st.lists(st.integers(-(2**63), 2**63 - 1)), min_size=1, max_size=5))
-def test_merged_sketches_are_the_sketch_of_all(lists):
-    texts = [sketches.sketch(np.array(numbers, np.int64)) for numbers in lists]
-    everything = np.array([number for numbers in lists for number in numbers], np.int64)
-    assert sketches.merge(*texts) == sketches.sketch(everything)
-
-
-def test_hashed_is_splitmix64():
-    # The first outputs of the reference generator for seed 0 hash the multiples of its step.
-    steps = np.array([0, 0x9E3779B97F4A7C15, 0x3C6EF372FE94F82A], np.uint64).view(np.int64)
-    expected = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
-    assert sketches.hashed(steps).tolist() == expected
 
 
 def test_update_is_the_recompute_and_reads_nothing_twice(landing, tmp_path):
@@ -149,6 +132,33 @@ def test_three_updates_at_once_take_turns(landing, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full.json", "state.json"]
 
 
+def test_two_states_of_half_the_files_are_the_state_of_all(landing, tmp_path):
+    incremental.recompute(landing, tmp_path / "full.json")
+    for number, file in enumerate(sorted(landing.iterdir())):
+        half = tmp_path / str(number % 2)
+        half.mkdir(exist_ok=True)
+        (half / file.name).hardlink_to(file)
+    for half in "01":
+        incremental.update(tmp_path / half, tmp_path / f"{half}.json")
+    one, other = (incremental.load(tmp_path / f"{half}.json")["aggregate"] for half in "01")
+    whole = incremental.load(tmp_path / "full.json")["aggregate"]
+    assert incremental.merge(one, other) == whole
+
+
+OLD = {"ledger": [], "aggregate": {"totals": {}, "users": {"2026-06-01": "0"}}}
+ODD = {"ledger": [], "aggregate": incremental.empty() | {"users": 5}}
+SMALL = {"ledger": [], "aggregate": incremental.empty() | {"users": "0" * 2048}}
+
+
+@pytest.mark.parametrize("text", ["", "no JSON", "[]", *map(json.dumps, [{}, OLD, ODD, SMALL])])
+def test_what_is_no_state_is_refused_in_a_sentence_and_kept(landing, tmp_path, text):
+    state = tmp_path / "state.json"
+    state.write_text(text)
+    with pytest.raises(lab.LabError, match=r"state.json holds no state of this version"):
+        incremental.update(landing, state)
+    assert state.read_text() == text
+
+
 def test_a_half_written_state_is_never_read(landing, tmp_path):
     state = tmp_path / "state.json"
     incremental.update(landing, state)
@@ -167,6 +177,11 @@ def test_the_job_runs_from_a_command_line(landing, tmp_path):
     wrong = subprocess.run(job, capture_output=True, text=True)
     assert wrong.returncode == 1
     assert wrong.stderr == "usage: python -m scaletoolkit.data.incremental LANDING STATE\n"
+    nowhere = subprocess.run(
+        [*job, tmp_path / "x", "y"], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert nowhere.returncode == 1
+    assert nowhere.stderr == f"There is no folder {tmp_path / 'x'} of landed files.\n"
 
 
 def test_batches_do_not_change_the_aggregate(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
@@ -85,6 +86,14 @@ def test_take_is_indexing_however_the_stream_is_cut(places, cuts):
     assert (found == values[places]).all()
 
 
+@settings(deadline=None)
+@given(st.lists(st.integers(-3, 3), max_size=50), st.lists(st.integers(0, 50), max_size=5))
+def test_a_tally_counts_every_row_however_the_stream_is_cut(numbers, cuts):
+    values, counts = sampling.tally(np.split(np.array(numbers, np.int32), sorted(cuts)))
+    assert dict(zip(values.tolist(), counts.tolist(), strict=True)) == Counter(numbers)
+    assert values.tolist() == sorted(set(numbers))
+
+
 def test_take_names_a_row_that_is_not_there():
     with pytest.raises(ValueError, match="row 12 was asked for, but there are 10"):
         sampling.take([np.arange(10)], np.array([[3, 12]]))
@@ -141,39 +150,50 @@ def test_stratified_error_is_what_repeats_measure():
 
 
 @settings(deadline=None)
-@given(st.lists(st.integers(0, 400), max_size=6), st.randoms())
-def test_merged_reservoirs_are_the_reservoir_of_one_pass(cuts, random):
+@given(
+    st.lists(st.integers(0, 400), max_size=6),
+    st.lists(st.integers(0, 30) | st.integers(0, 2**64 - 1), min_size=400, max_size=400),
+    st.randoms(),
+)
+def test_merged_reservoirs_are_the_reservoir_of_one_pass(cuts, keys, random):
+    keys = np.array(keys, np.uint64)  # some of them equal
     rows = np.arange(400)
-    keys = np.random.default_rng(9).permutation(400)
     parts = [
-        sampling.Reservoir(50, keys[a:b], rows[a:b])
-        for a, b in itertools.pairwise([0, *sorted(cuts), 400, 400])
+        sampling.reservoir(keys[a:b], rows[a:b], 50)
+        for a, b in itertools.pairwise([0, *sorted(cuts), 400])
     ]
     random.shuffle(parts)
     merged = functools.reduce(sampling.merge, parts)
-    whole = sampling.merge(
-        sampling.Reservoir(50, keys, rows), sampling.reservoir(rows[:0], 50, 0, 0)
-    )
-    assert (merged.values == whole.values).all()
-    assert (merged.keys == whole.keys).all()
+    order = np.lexsort((rows, keys))[:50]
+    assert merged.values.tolist() == rows[order].tolist()
+    assert merged.keys.tolist() == keys[order].tolist()
 
 
-def test_reservoir_is_uniform_over_units():
+def test_reservoir_is_uniform_whatever_the_rows_hold():
     counts = np.zeros(60)
-    for seed in range(3000):
-        one = sampling.reservoir(np.arange(20), 6, unit=0, seed=seed)
-        other = sampling.reservoir(np.arange(20, 60), 6, unit=1, seed=seed)
-        counts += np.bincount(sampling.merge(one, other).values, minlength=60)
+    for users in np.arange(180_000).reshape(3000, 60):
+        keys = sampling.row_keys([np.zeros(60), users, np.arange(60)])
+        counts[sampling.reservoir(keys, np.arange(60), 6).values] += 1
     # Each row is kept with 6 / 60: mean 300, standard deviation 16.4; five of them.
     assert np.abs(counts - 300).max() < 82
 
 
+def test_keys_belong_to_the_row_and_not_to_its_place():
+    columns = [np.arange(1000) * 7, np.arange(1000) % 3, np.arange(1000) - 500]
+    keys = sampling.row_keys(columns)
+    assert len(np.unique(keys)) == 1000
+    assert (sampling.row_keys([column[::-1] for column in columns]) == keys[::-1]).all()
+    swapped = sampling.row_keys([columns[1], columns[0], columns[2]])
+    assert (swapped != keys)[1:].all()  # the first row holds 0 in both
+
+
 def test_reservoirs_of_different_sizes_do_not_mix():
-    one = sampling.reservoir(np.arange(9), 3, 0, 0)
+    keys = np.arange(9)
+    one = sampling.reservoir(keys, keys, 3)
     with pytest.raises(ValueError, match="reservoirs of 3 and 4 rows"):
-        sampling.merge(one, sampling.reservoir(np.arange(9), 4, 1, 0))
+        sampling.merge(one, sampling.reservoir(keys, keys, 4))
     with pytest.raises(ValueError, match="at least 1 row, got k = 0"):
-        sampling.reservoir(np.arange(9), 0, 0, 0)
+        sampling.reservoir(keys, keys, 0)
     assert repr(one) == "Reservoir: 3 of at most 3 rows"
 
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from scaletoolkit import lab
+from scaletoolkit.data import sketches
 
 Numbers = npt.NDArray[np.int64]
 Values = npt.NDArray[np.generic]
@@ -71,6 +72,22 @@ def row_groups(
     with pq.ParquetFile(str(path), filesystem=filesystem) as file:
         for number in range(file.num_row_groups) if chosen is None else chosen:
             yield file.read_row_group(int(number), columns=columns)
+
+
+def tally(batches: Iterable[Numbers]) -> tuple[Numbers, Numbers]:
+    """The different values of a stream of arrays, in order, and how many rows have each.
+
+    Memory is bounded by a batch and the different values.
+    """
+    values = np.empty(0, np.int64)
+    counts = np.empty(0, np.int64)
+    for batch in batches:
+        both = np.concatenate([values, batch])
+        weights = np.concatenate([counts, np.ones(len(batch), np.int64)])
+        values, place = np.unique(both, return_inverse=True)
+        counts = np.zeros(len(values), np.int64)
+        np.add.at(counts, place, weights)
+    return values, counts
 
 
 def uniform(rows: int, n: int, seed: Seed) -> Numbers:
@@ -180,20 +197,30 @@ class Reservoir:
         return f"Reservoir: {len(self.values):,} of at most {self.k:,} rows"
 
 
-def reservoir(values: npt.ArrayLike, k: int, unit: int, seed: int) -> Reservoir:
-    """A uniform sample of at most k of the values of one unit of data; ValueError for k below 1.
+def reservoir(keys: npt.ArrayLike, values: npt.ArrayLike, k: int) -> Reservoir:
+    """A uniform sample of at most k of the values; ValueError for k below 1.
 
-    unit: its number. A row's key depends on (seed, unit, place), not on who reads what and when.
+    keys: a random 64-bit number for each value. Where the row itself gives it, as `row_keys` does,
+    the sample depends on the rows alone, not on who read them, when, or from which file.
     """
     if k < 1:
         raise ValueError(f"a reservoir holds at least 1 row, got k = {k}")
-    array = np.asarray(values)
-    keys = np.random.Philox(key=seed, counter=[0, 0, 0, unit]).random_raw(len(array))
-    return _bottom_k(keys, array, k)
+    return _bottom_k(np.asarray(keys, np.uint64), np.asarray(values), k)
+
+
+def row_keys(columns: Iterable[npt.ArrayLike]) -> npt.NDArray[np.uint64]:
+    """A 64-bit key for each row, mixed from its whole numbers; equal rows have equal keys."""
+    mixed = np.zeros(1, np.uint64)
+    for column in columns:
+        mixed = sketches.hashed(np.asarray(column).astype(np.int64) ^ mixed.view(np.int64))
+    return mixed
 
 
 def merge(one: Reservoir, other: Reservoir) -> Reservoir:
-    """The reservoir of two units of the same k; any order and grouping of merges gives the same."""
+    """The reservoir of both rows, of the same k; any order and grouping of merges gives the same.
+
+    ValueError for different k.
+    """
     if one.k != other.k:
         raise ValueError(f"reservoirs of {one.k} and {other.k} rows cannot be merged")
     keys = np.concatenate([one.keys, other.keys])
@@ -201,10 +228,13 @@ def merge(one: Reservoir, other: Reservoir) -> Reservoir:
 
 
 def _bottom_k(keys: npt.NDArray[np.uint64], values: Values, k: int) -> Reservoir:
-    """Keep the k smallest keys; selection first, so that only k of them are ever sorted.
+    """Keep the k smallest keys, of equal ones the smaller values; few of them are ever sorted.
 
     Source: E. Cohen and H. Kaplan, Summarizing data using bottom-k sketches, PODC 2007.
     """
-    kept = np.argpartition(keys, k - 1)[:k] if len(keys) > k else np.arange(len(keys))
-    order = kept[np.argsort(keys[kept], kind="stable")]
+    if len(keys) > k:
+        small = keys <= np.partition(keys, k - 1)[k - 1]
+        keys = keys[small]
+        values = values[small]
+    order = np.lexsort((values, keys))[:k]
     return Reservoir(k, keys[order], values[order])

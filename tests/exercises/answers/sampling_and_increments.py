@@ -28,21 +28,17 @@ def shares_one_by_one(n, sizes, sds):
         yield n * sizes[i] * sds[i] / total
 
 
-def ledger_with_numpy(state, landed):
+def bits_with_numpy(relative_error, z):
     import numpy as np
 
-    new = np.setdiff1d(list(landed), state["ledger"])
-    ledger = np.union1d(np.array(state["ledger"], dtype=str), new)
-    return {"total": state["total"] + np.sum([landed[name] for name in new]), "ledger": ledger}
+    return np.ceil(2 * np.log2(1.04 * z / relative_error))
 
 
-def ledger_in_place(state, landed):
-    for name in landed:
-        if name not in state["ledger"]:
-            state["total"] += landed[name]
-            state["ledger"].append(name)
-    state["ledger"].sort()
-    return state
+def bits_one_by_one(relative_error, z):
+    bits = 0
+    while z * 1.04 / 2 ** (bits / 2) > relative_error:
+        bits += 1
+    return bits
 
 
 def feed_with_numpy(events, cents, changes):
@@ -65,6 +61,6 @@ def feed_as_a_tuple(events, cents, changes):
 ANSWERS = {
     "2.1": (rows_with_numpy, rows_without_math),
     "2.2": (shares_with_numpy, shares_one_by_one),
-    "2.3": (ledger_with_numpy, ledger_in_place),
+    "2.3": (bits_with_numpy, bits_one_by_one),
     "2.4": (feed_with_numpy, feed_as_a_tuple),
 }
