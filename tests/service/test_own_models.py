@@ -263,6 +263,6 @@ def test_a_port_that_is_taken_is_said(tmp_path):
     path = doubled(tmp_path / "m.onnx", FP32)
     with (
         service.start(path, replicas=0) as server,
-        pytest.raises(service.ServerError, match="The server did not start: .*already in use"),
+        pytest.raises(service.ServerError, match=r"The server did not start: .*already in use"),
     ):
         service.start(path, replicas=0, port=server.port)

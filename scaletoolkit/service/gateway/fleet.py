@@ -135,7 +135,7 @@ class Fleet:
         task.add_done_callback(self._tasks.discard)
 
     async def _live(self, replica: Replica) -> None:
-        """A replica's whole life; one that dies is replaced, ever more slowly if none gets ready."""
+        """A replica's whole life; it is replaced when it dies, ever later while none gets ready."""
         await replica.live(self._starter, self.batcher, self._on_ready)
         self.trouble = replica.trouble or self.trouble
         self.replicas.remove(replica)
