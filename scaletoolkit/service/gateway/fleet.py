@@ -135,11 +135,7 @@ class Fleet:
         task.add_done_callback(self._tasks.discard)
 
     async def _live(self, replica: Replica) -> None:
-<<<<<<< HEAD
-        """A replica's whole life; one that dies is replaced, ever later if none gets ready."""
-=======
         """A replica's whole life; it is replaced when it dies, ever later while none gets ready."""
->>>>>>> service
         await replica.live(self._starter, self.batcher, self._on_ready)
         self.trouble = replica.trouble or self.trouble
         self.replicas.remove(replica)
