@@ -2,7 +2,8 @@
 
 models       small models, digits, one training step
 gradients    averaged by hand, by DDP, over a slow link; where the time goes
-loader       Parquet rows for training, shared among ranks
+loader       batches from Parquet files, shared among ranks; positions to go on from
+rows         the rows of Parquet files in a shuffled order
 compression  fewer bits, fewer weights, students; how sure a difference is
 int8         8-bit integers and half floats, and how their engines run them
 export       models as ONNX files, for the labs that serve them
