@@ -1,9 +1,12 @@
 """Hooks that measure and slow down exchanges leave the result as it is."""
 
+import copy
 import time
 
 import pytest
 import torch
+import torch.distributed as dist
+from torch.nn.functional import cross_entropy
 
 from scaletoolkit.machine import ranks
 from scaletoolkit.training import gradients, models
@@ -71,20 +74,52 @@ def timed(rank, world_size):
         "parts": gradients.step_parts(models.data_parallel(models.mlp()), images, labels),
         "once in four": gradients.four_batches(ddp, wire, images, labels, silent=3, repeats=2),
         "buckets": wire.buckets,
+        "accumulated": gradient_of(ddp),
+        "one batch": gradient_of(one_batch(ddp.module, images, labels)),
+        "pair": gradients.all_reduce_seconds([4], group=dist.new_group([0, 1])),
         "alone": models.distance(models.flat(alone), models.flat(models.seeded(models.mlp))),
     }
 
 
+def one_batch(model, images, labels):
+    """A copy of the model with the gradient of one batch."""
+    alone = copy.deepcopy(model)
+    alone.zero_grad()
+    cross_entropy(alone(images), labels).backward()
+    return alone
+
+
+def gradient_of(model):
+    return torch.cat([weights.grad.flatten() for weights in model.parameters()])
+
+
 def test_steps_and_exchanges_are_timed_on_every_rank():
     first, second = ranks.launch(timed, 2)
+    assert set(first["parts"]) == {"one rank", "nothing sent", "averaged"}
+    assert set(second["parts"]) == {"nothing sent", "averaged"}
     for result in (first, second):
         assert 0 < result["wire"][0] < result["wire"][1]
         assert set(result["steps"]) == {"one rank", "strong", "weak"}
-        assert set(result["parts"]) == {"forward", "backward", "wait", "update"}
+        for parts in result["parts"].values():
+            assert set(parts) == {"forward", "backward", "wait", "update"}
+        assert result["parts"]["nothing sent"]["wait"] == 0
+        assert result["parts"]["averaged"]["wait"] > 0
+        # four equal batches have the gradient of one: divided by four, and once
+        assert models.distance(result["accumulated"], result["one batch"]) < 1e-6
+        assert result["pair"][0] > 0
         assert result["once in four"][1] == models.gradient_bytes(models.mlp())
         assert result["buckets"] == 2
     assert first["alone"] > 0  # only rank 0 trains the model that is nobody else's
     assert second["alone"] == 0
+
+
+def test_a_median_step_is_one_step_and_not_the_best_of_each_part():
+    steps = [
+        {"forward": 1.0, "wait": 9.0},
+        {"forward": 5.0, "wait": 1.0},
+        {"forward": 4, "wait": 4},
+    ]
+    assert gradients._median_step(steps) == {"forward": 4, "wait": 4}
 
 
 def test_the_ring_law():

@@ -5,6 +5,9 @@ import torch
 import torch.distributed as dist
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from scaletoolkit.machine import ranks
 from scaletoolkit.training import models
@@ -64,6 +67,18 @@ def test_every_number_of_ranks_computes_what_one_process_computes():
         for (batch_size, world), weights in trained.items():
             apart = models.distance(weights, expected[batch_size])
             assert apart < 1e-12, f"{world} ranks, batches of {batch_size}"
+
+
+def test_weights_that_are_spread_over_ranks_are_compared_whole():
+    """FSDP2 on a group of one, without a port."""
+    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=1)
+    try:
+        model = models.seeded(models.mlp)
+        fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
+        spread = models.flat(model)
+    finally:
+        dist.destroy_process_group()
+    assert models.distance(spread, models.flat(models.seeded(models.mlp))) == 0
 
 
 def test_unweighted_shares_of_an_uneven_batch_are_not_the_batch():
