@@ -1,7 +1,8 @@
 """Model scale: one model, trained by several ranks (03), or made smaller (06).
 
 models       small models, digits, one training step
-gradients    averaged by hand, by DDP, over a slow link; where the time goes
+gradients    averaged over ranks, over a slow link, in fewer bits
+times        seconds of a step, of its parts and of exchanges
 loader       batches from Parquet files, shared among ranks; positions to go on from
 rows         the rows of Parquet files in a shuffled order
 compression  fewer bits, fewer weights, students; how sure a difference is
