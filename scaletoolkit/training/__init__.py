@@ -1,11 +1,12 @@
 """Model scale: one model, trained by several ranks (03), or made smaller (06).
 
-models       small models, digits, one training step
-gradients    averaged over ranks, over a slow link, in fewer bits
-times        seconds of a step, of its parts and of exchanges
-loader       batches from Parquet files, shared among ranks; positions to go on from
-rows         the rows of Parquet files in a shuffled order
-compression  fewer bits, fewer weights, students; how sure a difference is
-int8         8-bit integers and half floats, and how their engines run them
-export       models as ONNX files, for the labs that serve them
+models         small models, digits, one training step
+normalization  BatchNorm over the examples of all ranks
+gradients      averaged over ranks, over a slow link, in fewer bits
+times          seconds of a step, of its parts and of exchanges
+loader         batches from Parquet files, shared among ranks; positions to go on from
+rows           the rows of Parquet files in a shuffled order
+compression    fewer bits, fewer weights, students; how sure a difference is
+int8           8-bit integers and half floats, and how their engines run them
+export         models as ONNX files, for the labs that serve them
 """

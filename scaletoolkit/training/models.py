@@ -49,12 +49,17 @@ def digits(dtype: torch.dtype = torch.float32) -> Digits:
     return Digits(images[~test], labels[~test], images[test], labels[test])
 
 
-def mlp(width: int = 256, depth: int = 2) -> nn.Sequential:
-    """A perceptron for the digits, flat or not: many weights, little arithmetic."""
+def mlp(
+    width: int = 256, depth: int = 2, norm: Callable[[int], nn.Module] | None = None
+) -> nn.Sequential:
+    """A perceptron for the digits, flat or not: many weights, little arithmetic.
+
+    norm: what builds a normalization of `width` values behind each wide layer.
+    """
     widths = [PIXELS] + [width] * depth
     layers: list[nn.Module] = [nn.Flatten()]
     for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), nn.ReLU()]
+        layers += [nn.Linear(before, after), *([norm(after)] if norm else []), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(widths[-1], CLASSES))
 
 

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -13,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from scaletoolkit.machine import measure
+from scaletoolkit.training import models
 from scaletoolkit.training.gradients import Exchange, moment, seconds_between
 
 
@@ -44,6 +46,16 @@ def timed_step(
         "wait": seconds_between(ready, averaged),
         "update": seconds_between(averaged, updated),
     }
+
+
+def of_model(
+    build: Callable[[], nn.Module], device: torch.device, images: Tensor, labels: Tensor
+) -> dict[str, Any]:
+    """{steps: `step_seconds`, parts: `step_parts`} of the model that `build()` makes."""
+    alone = models.seeded(build).to(device)
+    ddp = models.data_parallel(models.seeded(build), device)
+    steps = step_seconds(alone, ddp, images, labels)
+    return {"steps": steps, "parts": step_parts(ddp, images, labels)}
 
 
 def step_seconds(

@@ -10,7 +10,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from scaletoolkit.machine import ranks
-from scaletoolkit.training import models
+from scaletoolkit.training import models, normalization
 
 WORLD_SIZES = (1, 2, 3, 4)
 # Of 1,438 images: even but for the last batch; all uneven; the last batch a single image.
@@ -69,16 +69,26 @@ def test_every_number_of_ranks_computes_what_one_process_computes():
             assert apart < 1e-12, f"{world} ranks, batches of {batch_size}"
 
 
-def test_weights_that_are_spread_over_ranks_are_compared_whole():
-    """FSDP2 on a group of one, without a port."""
+@pytest.fixture
+def group_of_one():
+    """A group without a port."""
     dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=1)
-    try:
-        model = models.seeded(models.mlp)
-        fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
-        spread = models.flat(model)
-    finally:
-        dist.destroy_process_group()
-    assert models.distance(spread, models.flat(models.seeded(models.mlp))) == 0
+    yield
+    dist.destroy_process_group()
+
+
+def test_weights_that_are_spread_over_ranks_are_compared_whole(group_of_one):
+    """FSDP2's, here over a single rank."""
+    model = models.seeded(models.mlp)
+    fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
+    assert models.distance(models.flat(model), models.flat(models.seeded(models.mlp))) == 0
+
+
+def test_over_one_rank_norm_over_all_is_batch_norm(group_of_one):
+    examples = torch.rand(33, 4, dtype=torch.float64)
+    ours = normalization.NormOverAll(4).double()(examples)
+    theirs = torch.nn.BatchNorm1d(4).double()(examples)
+    assert models.distance(ours, theirs) < 1e-12
 
 
 def test_unweighted_shares_of_an_uneven_batch_are_not_the_batch():
