@@ -1,4 +1,4 @@
-"""Exercises of lab 03: weight of a share, learning rate, steps of a rank, efficiency."""
+"""Exercises of lab 03: weight of a share, learning rate, steps of a rank, speed-up."""
 
 from scaletoolkit.lab.exercises import Book, Case, Exercise
 
@@ -168,57 +168,60 @@ STEPS_PER_RANK = Exercise(
 )
 
 
-def efficiency(compute_s, size_bytes, world_size, latency_s, bytes_per_s):
-    messages = 2 * (world_size - 1)
-    exchange_s = messages * (latency_s + size_bytes / world_size / bytes_per_s)
-    return compute_s / (compute_s + exchange_s)
+def speed_up(share, world_size):
+    computing = 2 * share / world_size
+    exchange = (1 - share) * 2 * (world_size - 1) / world_size
+    return 2 * share / (computing + exchange)
 
 
-def _latency_once(compute_s, size_bytes, world_size, latency_s, bytes_per_s):
-    moved = 2 * (world_size - 1) / world_size * size_bytes
-    return compute_s / (compute_s + latency_s + moved / bytes_per_s)
+def _a_batch_each(share, world_size):
+    exchange = (1 - share) * 2 * (world_size - 1) / world_size
+    return world_size * share / (share + exchange)
 
 
-def _half_of_the_ring(compute_s, size_bytes, world_size, latency_s, bytes_per_s):
-    messages = world_size - 1
-    return compute_s / (compute_s + messages * (latency_s + size_bytes / world_size / bytes_per_s))
+def _exchange_as_on_two(share, world_size):
+    return 2 * share / (2 * share / world_size + 1 - share)
 
 
-EFFICIENCY = Exercise(
+def _two_machines_are_the_measure(share, world_size):
+    return speed_up(share, world_size) / (2 * share)
+
+
+SPEED_UP = Exercise(
     name="3.4",
-    story="Which share of a step is computing, if every rank keeps its own full batch?",
+    story="On two machines, `share` of a step is computing. How many times faster than one machine "
+    "are world_size machines, on the same batch?",
     hints=(
-        "A step is the computing and then the exchange; the share is computing ÷ both.",
-        "The exchange is a ring: 2 × (world_size - 1) messages, each with its own latency.",
-        "One message takes latency_s + size_bytes ÷ world_size ÷ bytes_per_s.",
+        "Take the step on two machines as 1: it computes for `share` and exchanges for 1 - share. "
+        "One machine computes for 2 × share, and exchanges nothing.",
+        "world_size machines compute for 2 × share ÷ world_size.",
+        "A ring sends 2 × (world_size - 1) ÷ world_size gradients; on two machines that is one. "
+        "So the exchange takes (1 - share) × 2 × (world_size - 1) ÷ world_size.",
     ),
-    solution=efficiency,
-    why="The bytes of a ring hardly grow with the number of ranks; its messages do. So a large "
-    "gradient costs efficiency at once, and a small one only when the ranks are many.",
+    solution=speed_up,
+    why="With more machines the computing shrinks and the exchange does not: from two to four it "
+    "even grows by half. So the share that is computing falls from both sides.",
     wrong={
-        "the latency is paid once, not for each message": _latency_once,
-        "each message carries the whole gradient": lambda compute_s, size, ranks, *link: efficiency(
-            compute_s, size * ranks, ranks, *link
+        "every machine keeps a full batch, so it is another batch": _a_batch_each,
+        "the exchange is taken to stay as it is on two machines": _exchange_as_on_two,
+        "the exchange shrinks like the computing": lambda share, ranks: ranks * share,
+        "it is measured against two machines, not against one": _two_machines_are_the_measure,
+        "the exchange is forgotten": lambda share, ranks: ranks,
+        "each machine sends its gradient to all others": lambda share, ranks: (
+            2 * share / (2 * share / ranks + (1 - share) * (ranks - 1))
         ),
-        "only half of the ring's messages are counted": _half_of_the_ring,
-        "the share of the exchange is returned": lambda *given: 1 - efficiency(*given),
     },
     cases=(
-        Case("one rank", (0.2, 1e8, 1, 1e-4, 1e9), 1),
-        Case("2 ranks, 100 MB, 1 GB/s, no latency", (0.1, 1e8, 2, 0, 1e9), 0.5),
-        Case("4 ranks, 100 MB, 1 GB/s, no latency", (0.15, 1e8, 4, 0, 1e9), 0.5),
-        Case("101 ranks, no bytes to speak of, 1 ms latency", (0.2, 0, 101, 1e-3, 1e9), 0.5),
+        Case("all is computing, 4 machines", (1, 4), 4),
+        Case("three quarters are computing, 2 machines", (0.75, 2), 1.5),
+        Case("three quarters are computing, 4 machines", (0.75, 4), 2),
+        Case("nine tenths are computing, 4 machines", (0.9, 4), 3),
+        Case("half is computing, one machine", (0.5, 1), 1),
     ),
-    draw=lambda dice: (
-        dice.uniform(0.05, 1),
-        dice.randint(10**6, 10**9),
-        dice.randint(2, 64),
-        dice.uniform(1e-4, 5e-3),
-        dice.randint(10**9, 10**11),
-    ),
+    draw=lambda dice: (dice.uniform(0.2, 0.95), dice.randint(3, 64)),
 )
 
-BOOK = Book(WEIGHT, LEARNING_RATE, STEPS_PER_RANK, EFFICIENCY)
+BOOK = Book(WEIGHT, LEARNING_RATE, STEPS_PER_RANK, SPEED_UP)
 check = BOOK.check
 hint = BOOK.hint
 solution = BOOK.solution

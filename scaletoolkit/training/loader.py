@@ -1,24 +1,20 @@
 """Batches for training, read from a folder of Parquet files, on many ranks and workers. Lab 03.
 
-The unit of reading is a row group. An epoch's order of units and of rows within a unit depends on
-(seed, epoch) alone, so a position is (seed, epoch, step), and no rank has to ask another.
+The order of all rows in an epoch depends on (seed, epoch) alone: row groups are shuffled, and the
+rows of a few of them together. Readers cut what is left of that order into equal spans. So a
+position is the ranges of rows that are left, and any number of ranks and workers can go on there.
 """
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, Self
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-Batch = tuple[Tensor, Tensor]
+from scaletoolkit.training.rows import Batch, Rows, Span
 
 
 @dataclass(frozen=True)
@@ -26,12 +22,14 @@ class Share:
     """Which rows one of several ranks reads; ValueError where there is no such rank.
 
     workers: DataLoader's; 0: the rank itself reads. seed: of the order, the same on every rank.
+    mix: at most how many row groups are shuffled together, and so lie in memory at once.
     """
 
     rank: int = 0
     world_size: int = 1
     workers: int = 0
     seed: int = 0
+    mix: int = 4
 
     def __post_init__(self) -> None:
         if not 0 <= self.rank < self.world_size:
@@ -46,22 +44,13 @@ class Share:
 ALONE = Share()
 
 
-class Unit(NamedTuple):
-    """A row group of a file."""
-
-    path: Path
-    group: int
-    rows: int
-
-
 class ParquetBatches(IterableDataset[Batch]):
     """One rank's batches: (features, b×f float32; labels, b) with b = batch_size, always full.
 
-    features, label: column names. Unit i of the epoch's order belongs to rank i mod world_size, and
-    there to its workers in turns. Every rank takes the same number of steps, known from the files'
-    footers; a rank that took one more would wait for ever. What is left over comes up in another
-    epoch. Raises FileNotFoundError for a folder without Parquet files; ValueError for a batch_size
-    below 1, a column without numbers, and too few rows for a batch on every rank.
+    features, label: column names. Every rank takes the same number of steps; one that took one more
+    would wait for ever. Less than a batch for all ranks together is left over in each epoch. Each
+    `iter` begins a new epoch. Raises FileNotFoundError for a folder without Parquet files;
+    ValueError for a batch_size below 1, a column without numbers, and too few rows.
     """
 
     def __init__(
@@ -74,80 +63,112 @@ class ParquetBatches(IterableDataset[Batch]):
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        self.features = list(features)
-        self.label = label
         self.batch_size = batch_size
         self.share = share
-        self.epoch = 0
-        self.step = 0
-        self.units = _units(folder, [*self.features, label])
-        if self.steps() < 1:
-            rows = sum(unit.rows for unit in self.units)
-            there = f"{rows:,} rows in {len(self.units)} row groups"
-            readers = f"{share.world_size} ranks with {share.readers} workers"
-            raise ValueError(f"{there} give {readers} not one batch of {batch_size:,} each")
+        self.rows = Rows(folder, features, label, share.seed, share.mix)
+        self.set_epoch(0)
+        if len(self) < 1:
+            there = f"{len(self.rows):,} rows in {len(self.rows.units)} row groups"
+            ranks = f"{share.world_size} ranks"
+            raise ValueError(f"{there} give {ranks} not one batch of {batch_size:,} each")
 
-    def at(self, epoch: int, step: int = 0) -> Self:
-        """The same batches from that position on. Raises ValueError where there is no such step."""
+    def set_epoch(self, epoch: int) -> None:
+        """The next `iter` begins that epoch; without this, the one after the last."""
+        self.epoch = epoch
+        self.left: list[Span] = [(0, len(self.rows))]
+        self._begun = False
+
+    def begin(self) -> None:
+        """Begin a pass: the first time over what is left of the epoch, then over the next one."""
+        if self._begun:
+            self.set_epoch(self.epoch + 1)
+        self._begun = True
+
+    def position(self, step: int) -> dict[str, Any]:
+        """What is left of this epoch when every rank has taken `step` steps: plain values.
+
+        epoch; left: ranges of rows in the epoch's order; and what that order depends on. Raises
+        ValueError where there is no such step.
+        """
+        if not 0 <= step <= len(self):
+            raise ValueError(f"epoch {self.epoch} has steps 0 to {len(self)}, got {step}")
+        spans = [span for rank in range(self.share.world_size) for span in self._rest(rank, step)]
+        spans.append((self.share.world_size * len(self), len(self.rows)))
+        size = self.batch_size
+        cuts = [_cut(self.left, first * size, last * size) for first, last in spans]
+        left = [list(part) for cut in cuts for part in cut]
+        return self._order() | {"epoch": self.epoch, "left": left}
+
+    def resume(self, position: dict[str, Any]) -> Self:
+        """The same batches from that position on, of whatever ranks, workers and batch_size it was.
+
+        With the same of all three, batch for batch what would have come. Raises ValueError for a
+        position in other rows or in another order of them.
+        """
+        for name, value in self._order().items():
+            if position.get(name) != value:
+                there = position.get(name)
+                raise ValueError(f"the position is one of {name} {there}, here it is {value}")
         moved = copy.copy(self)
-        moved.epoch = epoch
-        moved.step = step
-        if not 0 <= step <= moved.steps():
-            raise ValueError(f"epoch {epoch} has steps 0 to {moved.steps()}, got {step}")
+        moved.set_epoch(position["epoch"])
+        moved.left = [(first, last) for first, last in position["left"]]
         return moved
 
-    def steps(self) -> int:
-        """How many steps every rank takes in this epoch."""
-        return min(sum(self._available(rank)) for rank in range(self.share.world_size))
+    def at(self, epoch: int, step: int = 0) -> Self:
+        """The same batches from that step of an epoch on. ValueError where there is none."""
+        moved = copy.copy(self)
+        moved.set_epoch(epoch)
+        return moved.resume(moved.position(step))
 
     def __len__(self) -> int:
-        """How many steps are left of this epoch."""
-        return self.steps() - self.step
+        """How many steps every rank takes over what is left of this epoch."""
+        left = sum(last - first for first, last in self.left)
+        return left // (self.batch_size * self.share.world_size)
 
-    def loader(self) -> DataLoader[Batch]:
-        """A DataLoader over these batches, with the workers they were made for."""
-        return DataLoader(self, batch_size=None, num_workers=self.share.workers)
+    def loader(self, pin_memory: bool = False) -> DataLoader[Batch]:
+        """A DataLoader over these batches, with the workers they were made for.
+
+        pin_memory: batches lie where a GPU can fetch them while it computes:
+        `features.to(device, non_blocking=True)`.
+        """
+        workers = self.share.workers
+        return _Loader(self, batch_size=None, num_workers=workers, pin_memory=pin_memory)
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches of this process. Raises ValueError when it is not one of `share.workers`."""
         info = get_worker_info()
-        worker = info.id if info else 0
         workers = info.num_workers if info else 0
         made_for = self.share.workers
         if workers != made_for:
             raise ValueError(f"made for {made_for} workers, used by {workers}: call .loader()")
-        turns = _turns(self._available(self.share.rank))[: self.steps()]
-        if self.step == len(turns):
-            return iter(())
-        # DataLoader asks worker 0 first; after a resume that is whoever's turn it is
-        reader = (turns[self.step] + worker) % self.share.readers
-        first = turns[: self.step].count(reader)
-        units = self._units_of(self.share.rank)[reader]
-        return islice(self._batches(units, first), turns.count(reader) - first)
+        if info is None:
+            self.begin()
+        first, last = self._rest(self.share.rank, 0)[info.id if info else 0]
+        spans = _cut(self.left, first * self.batch_size, last * self.batch_size)
+        return self._batches(self.rows.read(self.epoch, spans))
 
-    def _units_of(self, rank: int) -> list[list[int]]:
-        """For each worker of a rank, the numbers of its units in reading order."""
-        order = _generator(self.share.seed, self.epoch, 0).permutation(len(self.units))
-        mine = order[rank :: self.share.world_size].tolist()
-        return [mine[reader :: self.share.readers] for reader in range(self.share.readers)]
+    def _order(self) -> dict[str, int]:
+        """What an epoch's order depends on, beside the epoch."""
+        return {"seed": self.share.seed, "mix": self.share.mix, "rows": len(self.rows)}
 
-    def _available(self, rank: int) -> list[int]:
-        """How many full batches each worker of a rank has."""
-        rows = [sum(self.units[unit].rows for unit in units) for units in self._units_of(rank)]
-        return [worker_rows // self.batch_size for worker_rows in rows]
+    def _rest(self, rank: int, step: int) -> list[Span]:
+        """Which batches of what is left each reader of a rank gives from that step on.
 
-    def _batches(self, units: list[int], first: int) -> Iterator[Batch]:
-        """Full batches of these units' rows, from number `first` on; units before are not read."""
-        skip = first * self.batch_size
+        The reader whose turn it is comes first: DataLoader asks worker 0 first, also then.
+        """
+        readers = self.share.readers
+        counts = [len(range(reader, len(self), readers)) for reader in range(readers)]
+        begin = rank * len(self)
+        spans = []
+        for reader in [(step + turn) % readers for turn in range(readers)]:
+            first = begin + sum(counts[:reader])
+            spans.append((first + len(range(reader, step, readers)), first + counts[reader]))
+        return spans
+
+    def _batches(self, pieces: Iterable[Batch]) -> Iterator[Batch]:
+        """Full batches of those rows."""
         rest: Batch | None = None
-        for unit in units:
-            if skip >= self.units[unit].rows:
-                skip -= self.units[unit].rows
-                continue
-            features, labels = self._read(unit)
-            features = features[skip:]
-            labels = labels[skip:]
-            skip = 0
+        for features, labels in pieces:
             if rest is not None:
                 features = torch.cat([rest[0], features])
                 labels = torch.cat([rest[1], labels])
@@ -157,48 +178,24 @@ class ParquetBatches(IterableDataset[Batch]):
                 yield features[batch], labels[batch]
             rest = features[end:], labels[end:]
 
-    def _read(self, unit: int) -> Batch:
-        """The features and labels of a unit, its rows shuffled."""
-        path, group, rows = self.units[unit]
-        with pq.ParquetFile(path) as file:
-            table = file.read_row_group(group, [*self.features, self.label])
-        order = _generator(self.share.seed, self.epoch, unit + 1).permutation(rows)
-        features = np.empty((rows, len(self.features)), np.float32)
-        for column, name in enumerate(self.features):
-            features[:, column] = table.column(name).to_numpy()
-        labels = table.column(self.label).to_numpy()
-        return torch.from_numpy(features.take(order, axis=0)), torch.from_numpy(labels.take(order))
+
+class _Loader(DataLoader[Batch]):
+    """A DataLoader that tells its data set, of which workers hold copies, that a pass begins."""
+
+    def __iter__(self) -> Any:
+        if self.num_workers:
+            self.dataset.begin()  # type: ignore[attr-defined]  # it is a ParquetBatches
+        return super().__iter__()
 
 
-def _units(folder: Path | str, columns: list[str]) -> list[Unit]:
-    """The row groups of all files, in the order of the files' names."""
-    files = sorted(Path(folder).rglob("*.parquet"))
-    if not files:
-        raise FileNotFoundError(f"no .parquet file in {folder}")
-    units = []
-    for path in files:
-        with pq.ParquetFile(path) as file:
-            for column in columns:
-                _check_column(file.schema_arrow, column, path.name)
-            groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
-            units += [Unit(path, i, group.num_rows) for i, group in enumerate(groups)]
-    return units
-
-
-def _check_column(schema: pa.Schema, column: str, file_name: str) -> None:
-    if column not in schema.names:
-        raise ValueError(f"{file_name} has no column {column!r}; it has {', '.join(schema.names)}")
-    kind = schema.field(column).type
-    if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
-        raise ValueError(f"{file_name}: column {column!r} holds {kind}, expected numbers")
-
-
-def _generator(seed: int, epoch: int, stream: int) -> np.random.Generator:
-    """Random numbers of an epoch: stream 0 orders its units, stream i + 1 the rows of unit i."""
-    return np.random.Generator(np.random.Philox(key=[seed, epoch], counter=[0, 0, 0, stream]))
-
-
-def _turns(available: list[int]) -> list[int]:
-    """Which worker gives each batch when they take turns until all are empty: their numbers."""
-    rounds = range(max(available))
-    return [worker for turn in rounds for worker, count in enumerate(available) if turn < count]
+def _cut(spans: Sequence[Span], first: int, last: int) -> list[Span]:
+    """Rows `first` to `last` (without it) of those that the spans hold one after the other."""
+    cut: list[Span] = []
+    begin = 0
+    for start, stop in spans:
+        end = begin + stop - start
+        part = (start + max(first - begin, 0), stop - max(end - last, 0))
+        if part[0] < part[1]:
+            cut.append(part)
+        begin = end
+    return cut

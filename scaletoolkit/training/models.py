@@ -49,12 +49,17 @@ def digits(dtype: torch.dtype = torch.float32) -> Digits:
     return Digits(images[~test], labels[~test], images[test], labels[test])
 
 
-def mlp(width: int = 256, depth: int = 2) -> nn.Sequential:
-    """A perceptron for the digits, flat or not: many weights, little arithmetic."""
+def mlp(
+    width: int = 256, depth: int = 2, norm: Callable[[int], nn.Module] | None = None
+) -> nn.Sequential:
+    """A perceptron for the digits, flat or not: many weights, little arithmetic.
+
+    norm: what builds a normalization of `width` values behind each wide layer.
+    """
     widths = [PIXELS] + [width] * depth
     layers: list[nn.Module] = [nn.Flatten()]
     for before, after in pairwise(widths):
-        layers += [nn.Linear(before, after), nn.ReLU()]
+        layers += [nn.Linear(before, after), *([norm(after)] if norm else []), nn.ReLU()]
     return nn.Sequential(*layers, nn.Linear(widths[-1], CLASSES))
 
 
@@ -200,8 +205,17 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
 
 
 def flat(model: nn.Module) -> Tensor:
-    """All weights of a model as one vector on the CPU, to compare models with."""
-    return torch.cat([weights.detach().flatten().cpu() for weights in model.parameters()])
+    """All weights of a model as one vector on the CPU, to compare models with.
+
+    Where weights are spread over ranks (FSDP2), all of these must call it: it gathers them.
+    """
+    return torch.cat([_whole(weights.detach()).flatten().cpu() for weights in model.parameters()])
+
+
+def _whole(weights: Tensor) -> Tensor:
+    """A tensor that may be spread over ranks, as a plain one: DTensor takes 0.4 s to import."""
+    gather = getattr(weights, "full_tensor", None)
+    return gather() if gather else weights
 
 
 def distance(first: Tensor, second: Tensor) -> float:

@@ -65,6 +65,7 @@ def test_run_all_in_a_fresh_copy_stops_at_the_first_guess_with_one_sentence(path
 
 def test_files_beside_a_lab_come_with_it():
     beside = {path.stem[:2]: {*edition.newest(path).beside} for path in LABS}
+    assert beside["03"] == {"train_digits.py"}
     assert beside["09"] == {"model-server-hpa.yaml"}
     assert beside["00"] == set()
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from scaletoolkit.machine import ranks
-from scaletoolkit.training import gradients, models
+from scaletoolkit.training import gradients, models, times
 
 
 def watched(rank, world_size):
@@ -29,7 +29,7 @@ def watched(rank, world_size):
             ddp.register_comm_hook(None, exchange.hook)
         optimizer = torch.optim.SGD(ddp.parameters(), lr=0.1)
         begun = time.perf_counter()
-        parts = [gradients.timed_step(ddp, optimizer, images, labels, exchange) for _ in range(2)]
+        parts = [times.timed_step(ddp, optimizer, images, labels, exchange) for _ in range(2)]
         seconds = time.perf_counter() - begun
         results[name] = (
             models.flat(model).tolist(),
@@ -66,25 +66,58 @@ def timed(rank, world_size):
     wire = gradients.Exchange()
     alone = models.seeded(models.mlp)
     return {
-        "wire": gradients.all_reduce_seconds([4, 40_000_000]),
-        "steps": gradients.step_seconds(alone, ddp, images, labels, repeats=2),
-        "parts": gradients.step_parts(models.data_parallel(models.mlp()), images, labels),
-        "once in four": gradients.four_batches(ddp, wire, images, labels, silent=3, repeats=2),
+        "wire": times.all_reduce_seconds([4, 40_000_000]),
+        "steps": times.step_seconds(alone, ddp, images, labels, repeats=2),
+        "parts": times.step_parts(models.data_parallel(models.mlp()), images, labels),
+        "once in four": times.four_batches(ddp, wire, images, labels, silent=3, repeats=2),
         "buckets": wire.buckets,
+        "accumulated": gradient_of(ddp),
+        "one batch": gradients.of_batch(ddp.module, images, labels),
+        "worlds": times.exchange_seconds([4], [1, 2]),
+        "core": times.core_share(0.1),
         "alone": models.distance(models.flat(alone), models.flat(models.seeded(models.mlp))),
     }
 
 
+def gradient_of(model):
+    return torch.cat([weights.grad.flatten() for weights in model.parameters()])
+
+
 def test_steps_and_exchanges_are_timed_on_every_rank():
     first, second = ranks.launch(timed, 2)
+    assert first["parts"] == second["parts"]
+    assert set(first["parts"]) == {"one rank", "nothing sent", "averaged"}
     for result in (first, second):
         assert 0 < result["wire"][0] < result["wire"][1]
         assert set(result["steps"]) == {"one rank", "strong", "weak"}
-        assert set(result["parts"]) == {"forward", "backward", "wait", "update"}
+        for parts in result["parts"].values():
+            assert set(parts) == {"forward", "backward", "wait", "update"}
+        assert result["parts"]["nothing sent"]["wait"] == 0
+        assert result["parts"]["averaged"]["wait"] > 0
+        # four equal batches have the gradient of one: divided by four, and once
+        assert models.distance(result["accumulated"], result["one batch"]) < 1e-6
+        assert 0 < result["core"] <= 1.1
         assert result["once in four"][1] == models.gradient_bytes(models.mlp())
         assert result["buckets"] == 2
+    assert set(first["worlds"]) == {1, 2}
+    assert set(second["worlds"]) == {2}
     assert first["alone"] > 0  # only rank 0 trains the model that is nobody else's
     assert second["alone"] == 0
+
+
+def test_what_16_bits_cannot_hold():
+    values = torch.tensor([0.0, 1e-9, 1.0, 1e9])
+    assert gradients.lost_and_infinite(values, torch.float16) == (1 / 3, 1 / 3)
+    assert gradients.lost_and_infinite(values, torch.bfloat16) == (0, 0)
+
+
+def test_a_median_step_is_one_step_and_not_the_best_of_each_part():
+    steps = [
+        {"forward": 1.0, "wait": 9.0},
+        {"forward": 5.0, "wait": 1.0},
+        {"forward": 4, "wait": 4},
+    ]
+    assert times._median_step(steps) == {"forward": 4, "wait": 4}
 
 
 def test_the_ring_law():

@@ -5,9 +5,12 @@ import torch
 import torch.distributed as dist
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from scaletoolkit.machine import ranks
-from scaletoolkit.training import models
+from scaletoolkit.training import models, normalization
 
 WORLD_SIZES = (1, 2, 3, 4)
 # Of 1,438 images: even but for the last batch; all uneven; the last batch a single image.
@@ -64,6 +67,28 @@ def test_every_number_of_ranks_computes_what_one_process_computes():
         for (batch_size, world), weights in trained.items():
             apart = models.distance(weights, expected[batch_size])
             assert apart < 1e-12, f"{world} ranks, batches of {batch_size}"
+
+
+@pytest.fixture
+def group_of_one():
+    """A group without a port."""
+    dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+def test_weights_that_are_spread_over_ranks_are_compared_whole(group_of_one):
+    """FSDP2's, here over a single rank."""
+    model = models.seeded(models.mlp)
+    fully_shard(model, mesh=init_device_mesh("cpu", (1,)))
+    assert models.distance(models.flat(model), models.flat(models.seeded(models.mlp))) == 0
+
+
+def test_over_one_rank_norm_over_all_is_batch_norm(group_of_one):
+    examples = torch.rand(33, 4, dtype=torch.float64)
+    ours = normalization.NormOverAll(4).double()(examples)
+    theirs = torch.nn.BatchNorm1d(4).double()(examples)
+    assert models.distance(ours, theirs) < 1e-12
 
 
 def test_unweighted_shares_of_an_uneven_batch_are_not_the_batch():

@@ -13,10 +13,12 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from turns import take_turns
 
-rank = int(os.environ["RANK"])
-gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-dist.init_process_group("nccl" if gpus >= int(os.environ["WORLD_SIZE"]) else "gloo")
-device = torch.device(f"cuda:{rank % gpus}" if gpus else "cpu")
+local_rank = int(os.environ["LOCAL_RANK"])
+gpu = torch.cuda.device_count() >= int(os.environ["LOCAL_WORLD_SIZE"])
+device = torch.device("cuda", local_rank) if gpu else torch.device("cpu")
+if gpu:
+    torch.cuda.set_device(device)
+dist.init_process_group("nccl" if gpu else "gloo")
 torch.manual_seed(0)
 model = nn.Sequential(
     nn.Flatten(),
@@ -28,7 +30,7 @@ model = nn.Sequential(
     nn.ReLU(),
     nn.Linear(1024, 10),
 ).to(device)
-ddp = DistributedDataParallel(model)
+ddp = DistributedDataParallel(model, device_ids=[device] if gpu else None)
 optimizer = torch.optim.SGD(ddp.parameters(), lr=0.01)
 images = torch.rand(256, 1, 8, 8).to(device)
 labels = torch.arange(256, device=device) % 10
@@ -43,6 +45,6 @@ def step():
 
 
 seconds = take_turns(step, sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
-if rank == 0:
+if dist.get_rank() == 0:
     print(json.dumps(seconds))
 dist.destroy_process_group()

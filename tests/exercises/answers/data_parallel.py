@@ -39,22 +39,22 @@ def steps_in_a_loop(group_rows, batch_size, world_size):
     return min(rows) // batch_size
 
 
-def efficiency_with_numpy(compute_s, size_bytes, world_size, latency_s, bytes_per_s):
+def speed_up_with_numpy(share, world_size):
     import numpy as np
 
-    messages = np.full(2 * (world_size - 1), latency_s + size_bytes / world_size / bytes_per_s)
-    return compute_s / (compute_s + messages.sum())
+    return np.divide(share * world_size, share + (1 - share) * (world_size - 1))
 
 
-def efficiency_by_what_is_lost(compute_s, size_bytes, world_size, latency_s, bytes_per_s):
-    exchange_s = 2 * (world_size - 1) * latency_s
-    exchange_s += 2 * (world_size - 1) * size_bytes / (world_size * bytes_per_s)
-    return 1 - exchange_s / (compute_s + exchange_s)
+def speed_up_from_one_machine(share, world_size):
+    one_s = 1.0
+    exchange_on_two_s = one_s / 2 * (1 - share) / share
+    ring = 2 * (world_size - 1) / world_size
+    return one_s / (one_s / world_size + ring * exchange_on_two_s)
 
 
 ANSWERS = {
     "3.1": (weight_with_torch, weight_by_the_mean_share),
     "3.2": (rate_with_numpy, rate_by_cases),
     "3.3": (steps_with_numpy, steps_in_a_loop),
-    "3.4": (efficiency_with_numpy, efficiency_by_what_is_lost),
+    "3.4": (speed_up_with_numpy, speed_up_from_one_machine),
 }
