@@ -60,14 +60,19 @@ def join(device: torch.device, rank: int, world_size: int, limit: timedelta) -> 
     store.set(f"gpu-{rank}", hardware.gpu_id(str(device)))
     if rank == 0:
         gpus = [store.get(f"gpu-{peer}").decode() for peer in range(world_size)]
-        own = all(gpus) and len(set(gpus)) == world_size
-        store.set("backend", "cpu:gloo,cuda:nccl" if own else "gloo")
+        store.set("backend", agreed(gpus))
     backend = store.get("backend").decode()
     bound = device if "nccl" in backend else None
     group = PrefixStore("group", store)
     dist.init_process_group(
         backend, store=group, rank=rank, world_size=world_size, timeout=limit, device_id=bound
     )
+
+
+def agreed(gpus: list[str]) -> str:
+    """What carries messages between ranks with these GPUs, "" for none: NCCL takes one GPU each."""
+    own = all(gpus) and len(set(gpus)) == len(gpus)
+    return "cpu:gloo,cuda:nccl" if own else "gloo"
 
 
 def choice(world_size: int) -> str:
