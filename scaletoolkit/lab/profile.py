@@ -10,7 +10,7 @@ PROFILES = {"ci": 1_000_000, "laptop": 10_000_000, "workstation": 100_000_000}
 
 def current() -> tuple[str, int]:
     """The profile that `SCALETOOLKIT_PROFILE` names, and its rows: (name, rows); else LabError."""
-    name = os.environ.get("SCALETOOLKIT_PROFILE", "laptop")
+    name = os.environ.get("SCALETOOLKIT_PROFILE") or "laptop"
     if name not in PROFILES:
         raise LabError(
             f"SCALETOOLKIT_PROFILE is {name!r}; it must be one of {', '.join(PROFILES)}."
@@ -37,7 +37,11 @@ def records_folder() -> Path:
 def _folder(variable: str, in_checkout: str, of_user: str, in_home: str) -> Path:
     checkout = Path(__file__).parents[2]
     if os.environ.get(variable):  # from the checkout on, wherever the notebook lies
-        return checkout / Path(os.environ[variable]).expanduser()
+        try:
+            return checkout / Path(os.environ[variable]).expanduser()
+        except RuntimeError:
+            name = os.environ[variable]
+            raise LabError(f"{variable} is {name!r}; there is no such user here.") from None
     if (checkout / "pyproject.toml").exists():
         return checkout / in_checkout
     return Path(os.environ.get(of_user) or Path.home() / in_home) / "scaletoolkit"
