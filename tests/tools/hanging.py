@@ -3,6 +3,7 @@
 `python hanging.py RANK FOLDER` imports torch once and is that rank in every job below FOLDER.
 """
 
+import importlib
 import os
 import signal
 import sys
@@ -190,6 +191,8 @@ SHAPES = {
 
 def main(number, folder):
     """Be rank `number` of every job, each in a process of its own."""
+    for module in ("torch", "torch.distributed", "torch.nn.parallel"):
+        importlib.import_module(module)  # once, for all the processes below
 
     from scaletoolkit.machine.ranks import rank
     from scaletoolkit.machine.ranks.folder import Folder
