@@ -7,6 +7,7 @@ Exit status: 0 all is well; 1 a lab or a check failed; 2 it could not start; 130
 import argparse
 import ast
 import importlib
+import io
 import os
 import signal
 import sys
@@ -66,6 +67,9 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 def program() -> NoReturn:
     """What a shell starts: a request to end (SIGTERM) is treated as Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # else a terminal without Unicode ends the command
+            stream.reconfigure(errors="backslashreplace")
     status = main()
     try:
         sys.stdout.flush()

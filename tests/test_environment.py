@@ -79,3 +79,15 @@ def test_every_line_says_which_lab_needs_it():
     lines = (ROOT / "environment.yml").read_text().splitlines()
     packages = [line for line in lines if re.match(r"  - \w+[->=\w.]*>=", line)]
     assert all("#" in line for line in packages if "python>=" not in line)
+
+
+def test_the_workflow_may_only_read_and_names_each_action_by_its_hash():
+    text = (ROOT / ".github" / "workflows" / "test.yml").read_text()
+    workflow = yaml.safe_load(text)
+    assert workflow["permissions"] == {"contents": "read"}
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    actions = [step["uses"] for step in steps if "uses" in step]
+    assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action) for action in actions)
+    checkouts = [step for step in steps if step.get("uses", "").startswith("actions/checkout@")]
+    assert len(checkouts) == len(workflow["jobs"])
+    assert not any(step["with"]["persist-credentials"] for step in checkouts)

@@ -3,6 +3,7 @@
 Importing it needs nothing but the standard library, so that it can say what is not installed.
 """
 
+import multiprocessing
 import os
 import platform
 import re
@@ -146,9 +147,13 @@ def torch_fits() -> list[Finding]:
 
 
 def room() -> list[Finding]:
-    """Findings where disk or memory is short."""
+    """Findings where disk or memory is short, or the data cannot be written."""
     folder = _existing(profile.data_folder())
     short = []
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        events = profile.data_folder() / f"events-{profile.current()[0]}"
+        remedy = "Name another folder in SCALETOOLKIT_DATA, or have the data prepared there."
+        short.append(Finding(f"No data can be written at {folder}.", remedy, not events.exists()))
     if shutil.disk_usage(folder).free < DISK_BYTES:
         remedy = "Free some, or name another folder in SCALETOOLKIT_DATA."
         short.append(Finding(f"Less than 3 GB of disk is free at {folder}.", remedy))
@@ -156,6 +161,17 @@ def room() -> list[Finding]:
         remedy = "Set SCALETOOLKIT_PROFILE=ci, which works on a million events."
         short.append(Finding("This machine has less than 4 GB of memory.", remedy, stops=False))
     return short
+
+
+def shared_memory() -> list[Finding]:
+    """A finding where processes cannot share a lock: `/dev/shm` is missing or read-only."""
+    try:
+        multiprocessing.get_context("spawn").Lock()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        remedy = "Mount /dev/shm so that it can be written; containers have an option for its size."
+        return [Finding(f"Worker processes cannot share locks here: {reason}.", remedy)]
+    return []
 
 
 def _existing(folder: Path) -> Path:
@@ -173,4 +189,4 @@ def cpu_only() -> list[Finding]:
 
 def findings() -> list[Finding]:
     """Everything that is missing here; the later checks need the packages of the first."""
-    return packages() or [*kernel(), *torch_fits(), *room(), *ray()]
+    return packages() or [*kernel(), *torch_fits(), *room(), *shared_memory(), *ray()]

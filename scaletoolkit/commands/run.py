@@ -12,12 +12,14 @@ import threading
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaletoolkit import lab
-from scaletoolkit.copies.labs import LABS, Cell, find, headings
+from scaletoolkit.copies.labs import LABS, Cell, find, headings, read
+from scaletoolkit.copies.saving import Target
 from scaletoolkit.lab.profile import PROFILES
 from scaletoolkit.lab.records import REFERENCE
 
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
     from nbformat import NotebookNode
-
-CELL_TIMEOUT_S = 600
 
 
 class LabFailed(lab.LabError):
@@ -58,25 +58,25 @@ def run(
 ) -> NotebookNode:
     """Execute a lab and say its sections and claims as they come. Returns the executed notebook.
 
-    save: where the executed notebook goes, also when the lab stopped early. A lab of `labs/` that
-    is saved in its place becomes the reference. It, and what is saved, know nobody's records.
+    save: where the executed notebook goes, also when the lab stopped early; but its own place only
+    when it ran to its end. A lab of `labs/` that is saved in its place becomes the reference. It,
+    and what is saved, know nobody's records.
     Raises LabError where it cannot start and LabFailed where a cell of it fails.
     """
-    if save:
-        _require_writable(Path(save))
     notebook = _read(path)
-    client = _client(notebook, path)
     start_s = time.monotonic()
-    client.on_cell_start = partial(_say_sections, say, start_s)
-    client.on_cell_executed = partial(_say_claims, say)
-    try:
-        with tempfile.TemporaryDirectory(prefix="records-") as nobodys:
-            records = {"SCALETOOLKIT_RECORDS": nobodys} if save or _is_the_courses(path) else {}
-            _execute(client, _environment(profile) | records)
-    finally:
-        if save:
-            _write(notebook, Path(save))
-    if save and _is_the_courses(path) and Path(save).resolve() == path.resolve():
+    with Target(Path(save)) if save is not None else nullcontext() as target:
+        in_place = target is not None and target.real == path.resolve()
+        own_records = target is None and not _is_the_courses(path)
+        try:
+            _execute(_client(notebook, path, say), _environment(profile), own_records)
+        except BaseException:
+            if target and not in_place:
+                target.write(_text(notebook))
+            raise
+        if target:
+            target.write(_text(notebook))
+    if in_place and _is_the_courses(path):
         update_reference(notebook, REFERENCE)
     say(f"{time.monotonic() - start_s:7.1f} s  done: {path.name}")
     return notebook
@@ -103,28 +103,29 @@ def update_reference(notebook: NotebookNode, path: Path) -> None:
 def _read(path: Path) -> NotebookNode:
     import nbformat
 
+    from scaletoolkit.copies.client import forget_outputs
+
     try:
-        return nbformat.read(path, as_version=4)
+        read(path)  # whether it is a notebook: nbformat takes much that is none
+        notebook = nbformat.read(path, as_version=4)
+        forget_outputs(notebook)
+        nbformat.validate(notebook, relax_add_props=True)
+        "".join(cell.source for cell in notebook.cells).encode()  # half characters cannot travel
     except OSError as error:
         raise lab.LabError(f"{path} cannot be read: {error.strerror}.") from None
-    except (ValueError, TypeError, AttributeError, KeyError, nbformat.ValidationError):
+    except Exception:  # nbformat meets what it does not know in many ways
         raise lab.LabError(f"{path} cannot be read as a notebook.") from None
+    return notebook
 
 
-def _client(notebook: NotebookNode, path: Path) -> NotebookClient:
-    from nbclient import NotebookClient
+def _client(notebook: NotebookNode, path: Path, say: Callable[[str], object]) -> NotebookClient:
+    from scaletoolkit.copies.client import Client
 
     notebook.metadata.pop("widgets", None)
-    return NotebookClient(
-        notebook,
-        kernel_name="python3",
-        timeout=CELL_TIMEOUT_S,
-        store_widget_state=False,
-        record_timing=False,
-        coalesce_streams=True,
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],
-        resources={"metadata": {"path": str(path.resolve().parent)}},
-    )
+    client = Client(notebook, path)
+    client.on_cell_start = partial(_say_sections, say, time.monotonic())
+    client.on_cell_executed = partial(_say_claims, say)
+    return client
 
 
 def _environment(profile: str | None) -> dict[str, str]:
@@ -139,29 +140,39 @@ def _say_sections(
     say: Callable[[str], object], start_s: float, cell: Cell, cell_index: int
 ) -> None:
     for words in headings(cell):
-        say(f"{time.monotonic() - start_s:7.1f} s  {words}")
+        say(f"{time.monotonic() - start_s:7.1f} s  {_harmless(words)}")
 
 
-def _say_claims(say: Callable[[str], object], cell: Cell, **_: object) -> None:
+def _say_claims(say: Callable[[str], object], cell: NotebookNode, **_: object) -> None:
+    from scaletoolkit.copies.client import join_streams
+
+    join_streams(cell)
     outputs = cell.get("outputs", [])
     text = "".join(o["text"] for o in outputs if o["output_type"] == "stream")
     for claim in re.findall("^[✔✘].*$", text, re.MULTILINE):
-        say(f"          {claim}")
+        say(f"          {_harmless(claim)}")
 
 
-def _execute(client: NotebookClient, environment: Mapping[str, str]) -> None:
+def _harmless(words: str) -> str:
+    """Words of a notebook without what a terminal would obey."""
+    return "".join(character for character in words if character.isprintable())
+
+
+def _execute(client: NotebookClient, environment: Mapping[str, str], own_records: bool) -> None:
     from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     try:
-        _in_thread(client.async_execute(env=environment))
+        with tempfile.TemporaryDirectory(prefix="records-") as nobodys:
+            records = {} if own_records else {"SCALETOOLKIT_RECORDS": nobodys}
+            _in_thread(client.async_execute(env={**environment, **records}))
     except NoSuchKernel:
         raise lab.LabError(
             "There is no Jupyter kernel named python3; `make start` or `pip install ipykernel` "
             "brings one."
         ) from None
     except CellTimeoutError:
-        raise LabFailed(f"A cell ran for more than {CELL_TIMEOUT_S} s and was stopped.") from None
+        raise LabFailed(f"A cell ran for more than {client.timeout} s and was stopped.") from None
     except DeadKernelError:
         raise LabFailed("The lab's kernel died, as it does when memory runs out.") from None
     except CellExecutionError as error:
@@ -210,18 +221,9 @@ def _called(cell: Cell) -> str:
     return str(cell.get("id") or cell["source"].strip().partition("\n")[0])
 
 
-def _require_writable(path: Path) -> None:
-    folder = path.resolve().parent
-    if not folder.is_dir():
-        raise lab.LabError(f"{path} cannot be written: there is no folder {folder}.")
-    if path.is_dir() or not os.access(folder, os.W_OK):
-        raise lab.LabError(f"{path} cannot be written: it is a folder or lies in a read-only one.")
-
-
-def _write(notebook: NotebookNode, path: Path) -> None:
+def _text(notebook: NotebookNode) -> str:
+    """An executed notebook as a file holds it."""
     import nbformat
 
     notebook.metadata["language_info"] = {"name": "python"}
-    partial_path = path.with_suffix(".partial")
-    nbformat.write(notebook, partial_path)
-    partial_path.replace(path)
+    return nbformat.writes(notebook) + "\n"

@@ -39,6 +39,8 @@ def find(name: str) -> Path:
 def find_lab(name: str) -> Path:
     """The lab that a name means, also the path of a learner's copy; else LabError."""
     stem = Path(name).name.removesuffix(".ipynb")
+    if not stem:
+        raise lab.LabError("The name of the lab is empty.")
     for path in labs():
         if stem.zfill(2) == path.stem[:2] or stem == path.stem:
             return path

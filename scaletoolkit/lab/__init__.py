@@ -10,10 +10,11 @@ records     what a notebook remembers, and keeps for later labs
 tables      numbers, the word that says where each is from, tables
 plots/      pictures in the house style, each with its words, sliders, live pictures
 exercises/  what an exercise is: a Book with check, hint, solution and use
+privacy     what a lab runs reports to nobody
 profile     how much data a lab uses, where it and the learner's records lie
 """
 
-from scaletoolkit.lab import records
+from scaletoolkit.lab import privacy, records
 from scaletoolkit.lab.errors import ClaimFailed, LabError
 from scaletoolkit.lab.records import begin, keep, recall, record
 from scaletoolkit.lab.speech import (
@@ -54,6 +55,7 @@ __all__ = [
     "measured",
     "own_data",
     "predict",
+    "privacy",
     "progress",
     "quantity",
     "quoted",

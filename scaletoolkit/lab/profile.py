@@ -11,7 +11,7 @@ PROFILES = {"ci": 1_000_000, "laptop": 10_000_000, "workstation": 100_000_000}
 
 def current() -> tuple[str, int]:
     """The profile that `SCALETOOLKIT_PROFILE` names, and its rows: (name, rows); else LabError."""
-    name = os.environ.get("SCALETOOLKIT_PROFILE", "laptop")
+    name = os.environ.get("SCALETOOLKIT_PROFILE") or "laptop"
     if name not in PROFILES:
         raise LabError(
             f"SCALETOOLKIT_PROFILE is {name!r}; it must be one of {', '.join(PROFILES)}."
@@ -37,18 +37,22 @@ def records_folder() -> Path:
 
 def own_events() -> Path | None:
     """The folder that `SCALETOOLKIT_EVENTS` names, of a learner's own data; None where unset."""
-    named = os.environ.get("SCALETOOLKIT_EVENTS")
-    return _from_checkout(named) if named else None
+    variable = "SCALETOOLKIT_EVENTS"
+    return _from_checkout(variable) if os.environ.get(variable) else None
 
 
 def _folder(variable: str, in_checkout: str, of_user: str, in_home: str) -> Path:
     if os.environ.get(variable):
-        return _from_checkout(os.environ[variable])
+        return _from_checkout(variable)
     if (CHECKOUT / "pyproject.toml").exists():
         return CHECKOUT / in_checkout
     return Path(os.environ.get(of_user) or Path.home() / in_home) / "scaletoolkit"
 
 
-def _from_checkout(named: str) -> Path:
-    """A folder that a variable names: from the checkout on, wherever the notebook lies."""
-    return CHECKOUT / Path(named).expanduser()
+def _from_checkout(variable: str) -> Path:
+    """The folder that a variable names: from the checkout on, wherever the notebook lies."""
+    try:
+        return CHECKOUT / Path(os.environ[variable]).expanduser()
+    except RuntimeError:
+        name = os.environ[variable]
+        raise LabError(f"{variable} is {name!r}; there is no such user here.") from None

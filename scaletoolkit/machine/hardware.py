@@ -51,6 +51,15 @@ def device(local_rank: int = 0) -> str:
     return f"cuda:{local_rank % count}" if count else "cpu"
 
 
+def gpu_id(place: str) -> str:
+    """What tells the GPU that a device names from every other in the world; "" for "cpu"."""
+    if place == "cpu":
+        return ""
+    import torch
+
+    return str(torch.cuda.get_device_properties(place).uuid)
+
+
 def backend(world_size: int) -> str:
     """What carries messages between ranks: "nccl" where each rank has its own GPU, else "gloo"."""
     if world_size < 1:

@@ -2,7 +2,7 @@
 #
 #   sh keeper.sh FOLDER               a workspace
 #   sh keeper.sh FOLDER COMMAND ...   a job: COMMAND starts when a line comes through stdin,
-#                                     its stderr goes to FOLDER/log, how it ended to FOLDER/exit
+#                                     what it writes goes to FOLDER/log, how it ended to FOLDER/exit
 #
 # stdin is a pipe from the owner. The system closes it when the owner ends, even by SIGKILL, so the
 # end of stdin is the one sign that never fails to come.
@@ -15,9 +15,8 @@ shift
 trap : TERM HUP INT
 
 if [ $# -gt 0 ]; then
-    read -r _ && "$@" 2>"$folder/log"
+    read -r _ && "$@" >"$folder/log" 2>&1
     echo $? >"$folder/exit"
-    exec >&- # whoever reads the command's lines sees their end
 fi
 
 # From here on nothing may end before the owner: what a shell ignores, what it starts ignores too.

@@ -52,13 +52,12 @@ def keep(
 ) -> subprocess.Popen[bytes]:
     """Make a folder for this user alone. Returns the shell that removes it when this process ends.
 
-    With a command, the shell starts it once a line comes through its stdin; stdout carries what
-    the command prints. See keeper.sh.
+    With a command, the shell starts it once a line comes through its stdin. See keeper.sh.
     """
     keeper = subprocess.Popen(
         ["sh", str(KEEPER), str(folder), *command],
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE if command else subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
         env=environment,
         start_new_session=True,
     )

@@ -1,6 +1,7 @@
 """What the doctor sees."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -55,6 +56,32 @@ def test_too_little_disk_stops_and_little_memory_does_not(monkeypatch):
     monkeypatch.setattr(doctor, "DISK_BYTES", 10**18)
     monkeypatch.setattr(doctor, "MEMORY_BYTES", 10**18)
     assert [finding.stops for finding in doctor.room()] == [True, False]
+
+
+def test_a_place_where_no_data_can_be_written_stops_unless_the_data_is_there(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCALETOOLKIT_PROFILE", "ci")
+    monkeypatch.setenv("SCALETOOLKIT_DATA", "/dev/null/data")
+    (finding, *_) = doctor.room()
+    assert (finding.sentence, finding.stops) == ("No data can be written at /dev/null.", True)
+    (tmp_path / "events-ci").mkdir()
+    monkeypatch.setenv("SCALETOOLKIT_DATA", str(tmp_path))
+    monkeypatch.setattr(doctor.os, "access", lambda *_: False)  # root may write anywhere
+    (finding, *_) = doctor.room()
+    assert not finding.stops
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0 or not shutil.which("unshare"),
+    reason="needs root on Linux",
+)
+def test_no_shared_memory_is_a_finding():
+    words = "from scaletoolkit.commands import doctor; print(*doctor.shared_memory())"
+    hidden = f'mount --bind /proc /dev/shm && exec {sys.executable} -c "{words}"'
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = ["unshare", "--mount", "sh", "-c", hidden]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.startswith("✘ Worker processes cannot share locks here: ")
+    assert doctor.shared_memory() == []
 
 
 @pytest.mark.parametrize(("build", "count"), [("CPU", 0), ("CUDA 13.2", 1)])

@@ -96,6 +96,13 @@ def test_a_reader_that_has_enough_is_no_error(buffered):
         assert (run.stderr.read(), run.wait(20)) == (b"", 141)
 
 
+def test_a_terminal_without_unicode_shows_what_it_can():
+    command = [sys.executable, "-m", "scaletoolkit", "list"]
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
+    said = subprocess.run(command, env=ascii_only, capture_output=True, check=True).stdout
+    assert b"\\xb7" in said
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_interrupting_a_run_leaves_nothing(tmp_path, sent):
     source = (

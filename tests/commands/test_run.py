@@ -1,7 +1,9 @@
 """Executing a lab without a browser."""
 
+import gzip
 import json
 
+import nbformat
 import pytest
 from tools import notebooks
 
@@ -122,7 +124,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_lab_runs(tmp_path)
     path = write(tmp_path / "small.ipynb", "1 / 0")
     with pytest.raises(lab.LabError, match="there is no folder"):
         run(path, save=tmp_path / "none" / "copy.ipynb")
-    with pytest.raises(lab.LabError, match="it is a folder"):
+    with pytest.raises(lab.LabError, match="it is a folder, a device or a pipe"):
         run(path, save=tmp_path)
 
 
@@ -134,8 +136,76 @@ def test_a_cell_without_an_id_is_called_by_its_first_line(tmp_path):
         run(path, say=lambda _: None)
 
 
-@pytest.mark.parametrize("text", ["not a notebook", "[]", "null", "{}", '{"cells": 5}'])
-def test_a_file_that_is_no_notebook_is_a_sentence(tmp_path, text):
-    (tmp_path / "text.ipynb").write_text(text)
+CELL = {"cell_type": "code", "id": "a", "metadata": {}, "source": "1", "outputs": []}
+CELL |= {"execution_count": None}
+WHOLE = {"cells": [CELL], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+DEEP = b'{"a":' * 5000 + b"1" + b"}" * 5000
+NO_NOTEBOOKS = [
+    *(b"", b"null", b"5", b"[]", b"{}", b'"x"', b"not a notebook", b"[" * 100_000, b"\xff\x00"),
+    json.dumps(WHOLE).encode("utf-16"),
+    gzip.compress(json.dumps(WHOLE).encode()),
+    b'{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": ' + DEEP + b"}",
+    *(
+        json.dumps(WHOLE | {key: value}).encode()
+        for key in WHOLE
+        for value in (None, "x", [None], 99, [5])
+        if (key, value) != ("nbformat_minor", 99)  # newer than known
+    ),
+    *(
+        json.dumps(WHOLE | {"cells": [CELL | {key: value}]}).encode()
+        for key in ("cell_type", "source", "metadata", "id")
+        for value in (None, 5, [5], {})
+        if (key, value) != ("metadata", {})
+    ),
+    json.dumps(WHOLE | {"cells": [CELL | {"source": "x = '\ud800'"}]}).encode(),
+]
+
+
+@pytest.mark.parametrize("content", NO_NOTEBOOKS, ids=range(len(NO_NOTEBOOKS)))
+def test_a_file_that_is_no_notebook_is_a_sentence(tmp_path, content):
+    (tmp_path / "text.ipynb").write_bytes(content)
     with pytest.raises(lab.LabError, match="cannot be read as a notebook"):
         run(tmp_path / "text.ipynb")
+
+
+DIES = "print('half a run'); import os; os._exit(3)"
+
+
+def test_a_run_that_stopped_leaves_no_mixture_of_two_runs(tmp_path):
+    """An earlier record stays where it was; elsewhere nothing of it is saved."""
+    path = write(tmp_path / "small.ipynb", "print(1)", DIES, "print('forged')")
+    notebook = notebooks.read(path)
+    forged = nbformat.v4.new_output("stream", name="stdout", text="forged\n")
+    notebook.cells[3] |= {"outputs": [forged], "execution_count": 3}
+    before = notebooks.write(notebook, path).read_bytes()
+    with pytest.raises(LabFailed, match="kernel died"):
+        run(path, save=path, say=lambda _: None)
+    assert path.read_bytes() == before
+    with pytest.raises(LabFailed, match="kernel died"):
+        run(path, save=tmp_path / "copy.ipynb", say=lambda _: None)
+    saved = notebooks.read(tmp_path / "copy.ipynb")
+    assert saved.cells[1].outputs[0].text == "1\n"
+    assert (saved.cells[3].outputs, saved.cells[3].execution_count) == ([], None)
+    assert {file.name for file in tmp_path.iterdir()} == {"small.ipynb", "copy.ipynb"}
+
+
+LONG = """
+print("x" * 20_000_000)
+print("out of reach")
+"""
+BAR = r"""
+import sys
+print("\x1b]0;title\x07 1 %", end="\r", flush=True)
+print("✔ 100 %\x1b[31m", flush=True)
+print("✔ next")
+"""
+
+
+def test_a_cell_that_writes_too_much_is_cut_and_a_terminal_obeys_no_notebook(tmp_path):
+    said = []
+    notebook = run(write(tmp_path / "small.ipynb", LONG, BAR), say=said.append)
+    (long,) = notebook.cells[1].outputs
+    assert long.text == "x" * 1_000_000 + "\n[cut after 1,000,000 characters]\n"
+    (bar,) = notebook.cells[2].outputs
+    assert bar.text == "✔ 100 %\x1b[31m\n✔ next\n"
+    assert [line.strip() for line in said[2:4]] == ["✔ 100 %[31m", "✔ next"]

@@ -7,9 +7,13 @@ launch    setup_distributed, launch, command, results
 pool      Pool
 job       starts, follows and ends torchrun
 folder    every file by which a job's launcher and ranks know of each other
+marks     those that one rank leaves
+lines     passes on what the ranks write
 rank      what each rank runs
+signs     where a rank stands, and in which exchange it waits
 meeting   where the ranks of one machine find each other: in a file, not at a port
 failures  finds out which rank failed first
+hangs     finds out who keeps the others waiting
 """
 
 from scaletoolkit.machine.ranks.folder import RankError

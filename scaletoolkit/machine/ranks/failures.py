@@ -2,9 +2,14 @@
 
 import re
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
-from scaletoolkit.machine.ranks.folder import Failure, Folder, RankError, State
+from scaletoolkit.machine.ranks import hangs
+from scaletoolkit.machine.ranks.folder import Folder, RankError
+from scaletoolkit.machine.ranks.marks import Failure
+
+SIGNALLED = 128  # a shell adds the signal that ended its command
+WATCHDOG = re.compile("Watchdog caught collective operation timeout")
 
 
 def diagnose(folder: Folder, world_size: int, attempt: int) -> RankError:
@@ -13,37 +18,45 @@ def diagnose(folder: Folder, world_size: int, attempt: int) -> RankError:
     causes = {rank: failure for rank, failure in failures.items() if not failure["echo"]}
     if causes:
         return _raised(causes)
+    ended = _ended_by_signal(folder)
+    if ended:
+        return RankError(ended)
     dead = _dead(folder, attempt)
-    if dead:
-        return RankError(_died(dead))
-    finished = set(folder.marks("result", attempt))
+    gave_up = {rank for rank, code in dead.items() if _gave_up(folder, attempt, rank, code)}
+    killed = {rank: code for rank, code in dead.items() if rank not in gave_up}
+    if killed:
+        return RankError(_died(killed))
+    in_vain = gave_up.union(failures)
+    if not in_vain:
+        return RankError(_never_began(folder, world_size, attempt))
+    sentence, certain = hangs.told(_standing(folder, world_size, attempt, in_vain))
+    if certain or not failures:
+        return RankError(sentence)
+    first = _raised(failures)
+    return RankError(f"{sentence}\n{first}", first.traceback)
+
+
+def hang(folder: Folder, world_size: int, attempt: int, now_s: float) -> str:
+    """Who keeps the others waiting in a job that still runs, as a sentence."""
+    return hangs.told(_standing(folder, world_size, attempt, folder.failures(attempt), now_s))[0]
+
+
+def _standing(
+    folder: Folder, world_size: int, attempt: int, in_vain: Collection[int], now_s: float = 0
+) -> hangs.Ranks:
     states = folder.states(attempt)
-    silent = set(states) - set(failures) - finished
-    if failures and finished:
-        rule = "every rank must take the same number of steps"
-        early = f"{_names(finished)} had already finished when {_names(failures)}"
-        return RankError(f"{early} asked for another exchange: {rule}")
-    if failures and silent:
-        return RankError(held_up(states, silent))
-    if failures:
-        return _raised(failures)
-    return RankError(_never_began(folder, world_size, attempt))
+    finished = folder.marks("result", attempt)
+    ended = {*finished, *in_vain}
+    silent = folder.silent(attempt, now_s) - ended
+    return hangs.Ranks(world_size, states, finished, in_vain, silent)
 
 
-def held_up(states: Mapping[int, State], suspects: set[int]) -> str:
-    """Which of the suspects the others wait for, and where it stands, as a sentence."""
-    fewest = min(states[rank]["collectives"] for rank in suspects)
-    slowest = sorted(rank for rank in suspects if states[rank]["collectives"] == fewest)
-    waiting = any(state["collectives"] > fewest for state in states.values())
-    places = "\n".join(f"  rank {rank} at {states[rank]['where']}" for rank in slowest)
-    if not waiting:
-        return f"No rank waits for another; each is still at work:\n{places}"
-    return f"{_names(slowest)} hung, and the others wait for it:\n{places}"
-
-
-def _names(ranks: Iterable[int]) -> str:
-    numbers = [str(rank) for rank in sorted(ranks)]
-    return f"rank {numbers[0]}" if len(numbers) == 1 else f"ranks {', '.join(numbers)}"
+def _gave_up(folder: Folder, attempt: int, rank: int, code: int | None) -> bool:
+    """Whether a rank aborted because an exchange took too long: NCCL does, without an error."""
+    if code != -signal.SIGABRT:
+        return False
+    wait = folder.states(attempt)[rank]["wait"]
+    return wait is not None or WATCHDOG.search(folder.wrote("stderr", attempt, rank)) is not None
 
 
 def _raised(failures: Mapping[int, Failure]) -> RankError:
@@ -54,18 +67,38 @@ def _raised(failures: Mapping[int, Failure]) -> RankError:
     return RankError(sentence, first["traceback"])
 
 
+def _ended_by_signal(folder: Folder) -> str:
+    """What ended torchrun itself and so all ranks, as a sentence; "" where nothing did."""
+    told = re.search(r"Received (\d+) death signal", folder.said())
+    number = int(told[1]) if told else folder.exit_status() - SIGNALLED
+    return f"torchrun was ended by {_signal(number)}, and its ranks with it" if number > 0 else ""
+
+
 def _dead(folder: Folder, attempt: int) -> dict[int, int | None]:
-    """{rank: exit code} of the ranks that ended and left no mark of why; None: not known."""
-    stopped = {r for r, path in folder.marks("stopped", attempt).items() if path.stat().st_size}
-    explained = stopped.union(folder.marks("result", attempt), folder.marks("failure", attempt))
-    last = folder.states(attempt).items()
+    """{rank: exit code} of the ranks that ended by themselves and left no mark of why.
+
+    Not those that torchrun stopped; None: the exit code is not known.
+    """
     log = folder.said()
-    return {rank: _exit_code(log, state["pid"]) for rank, state in last if rank not in explained}
+    by_torchrun = {int(pid) for pid in re.findall(r"process (\d+) (?:closing|via)", log)}
+    stopped = {r for r, path in folder.marks("stopped", attempt).items() if path.stat().st_size}
+    explained = {*folder.marks("result", attempt), *folder.marks("failure", attempt)}
+    dead = {}
+    for rank, state in folder.states(attempt).items():
+        code = _exit_code(log, state["pid"])
+        unknown = rank in stopped and code is None
+        if rank not in explained and state["pid"] not in by_torchrun and not unknown:
+            dead[rank] = code
+    return dead
 
 
 def _exit_code(log: str, pid: int) -> int | None:
     code = re.search(rf"exitcode\s*: (-?\d+)\)?[^\n]*\(pid: {pid}\)", log)
     return int(code[1]) if code else None
+
+
+def _signal(number: int) -> str:
+    return f"signal {number} ({signal.Signals(number).name})"
 
 
 def _died(dead: Mapping[int, int | None]) -> str:
@@ -75,11 +108,13 @@ def _died(dead: Mapping[int, int | None]) -> str:
         return f"rank {rank} ended without returning from its function"
     if code >= 0:
         return f"rank {rank} ended with exit code {code} and raised nothing"
-    return f"rank {rank} was killed by signal {-code} ({signal.Signals(-code).name})"
+    return f"rank {rank} was killed by {_signal(-code)}"
 
 
 def _never_began(folder: Folder, world_size: int, attempt: int) -> str:
     missing = set(range(world_size)) - set(folder.states(attempt))
     log = folder.said().strip().splitlines()
-    what = f"{_names(missing)} never began" if missing else "the launcher ended before its ranks"
-    return "\n".join([f"{what}; torchrun's last lines:", *(f"  {line}" for line in log[-5:])])
+    none = "the launcher ended before its ranks"
+    what = f"{hangs.names(missing)} never began" if missing else none
+    last = [f"{what}; torchrun's last lines:", *(f"  {line}" for line in log[-5:])]
+    return "\n".join(last) if log else f"{what}, and torchrun said nothing"

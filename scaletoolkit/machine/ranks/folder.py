@@ -4,18 +4,9 @@ job              what to run, as a pickle (`write_job` in `job`, `read_job` here
 log, exit        what torchrun says, and its exit status: its keeper writes both
 logs, meeting    torchrun's own
 store-<attempt>-<number>   where the ranks of one machine meet (`meeting`)
-<mark>-<attempt>-<rank>    what a rank leaves:
-    alive    locked while the rank lives; holds its process id
-    state    where it stands, written again every half second
-    result   what its function returned; ends the rank
-    failure  what it raised; ends the rank
-    stopped  where it stood when a termination signal came
-    stderr   what it wrote to stderr
-
-Marks instead of messages, because a rank that is killed or hangs can send none.
+<mark>-<attempt>-<rank>    what a rank leaves (`marks`)
 """
 
-import fcntl
 import json
 import linecache
 import os
@@ -23,12 +14,13 @@ import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypedDict
+from typing import Any, NamedTuple
 
 from scaletoolkit import lab
+from scaletoolkit.machine.ranks.marks import Failure, Marks, State
 
-SILENT_S = 3
-MARKS = ("alive", "state", "result", "failure", "stopped", "stderr")
+SILENT_BEATS = 8
+MARKS = ("alive", "state", "result", "failure", "stopped", "stdout", "stderr")
 MAGIC = b"scaletoolkit job\n"  # how a job of ours begins
 OTHERS = ("job", "log", "exit", "logs", "meeting", "store-*", "writing-*")
 
@@ -39,25 +31,6 @@ class RankError(lab.LabError):
     def __init__(self, sentence: str, traceback: str = "") -> None:
         super().__init__(sentence)
         self.traceback = traceback
-
-
-class State(TypedDict):
-    """Where a rank stands: its process id, how many exchanges it has begun, its line of code."""
-
-    pid: int
-    collectives: int
-    where: str
-
-
-class Failure(TypedDict):
-    """What a rank raised; `echo` says that another rank's trouble caused it."""
-
-    time_ns: int
-    type: str
-    message: str
-    echo: bool
-    lines: list[str]
-    traceback: str
 
 
 class Call(NamedTuple):
@@ -88,14 +61,19 @@ class Folder:
         return max((int(path.name.split("-")[1]) for path in states), default=0)
 
     def states(self, attempt: int) -> dict[int, State]:
-        """{rank: its last state}; the place of a rank that has fallen silent says so."""
+        """{rank: its last sign}."""
         marks = self.marks("state", attempt).items()
-        last: dict[int, State] = {rank: json.loads(path.read_text()) for rank, path in marks}
-        written_s = {rank: path.stat().st_mtime for rank, path in marks}
-        for rank, state in last.items():
-            if max(written_s.values()) - written_s[rank] > SILENT_S:
-                state["where"] += " (and has given no sign since)"
-        return last
+        return {rank: json.loads(path.read_text()) for rank, path in marks}
+
+    def silent(self, attempt: int, now_s: float = 0) -> set[int]:
+        """The ranks that gave no sign for long while others did, or until now."""
+        marks = self.marks("state", attempt)
+        written_s = {rank: path.stat().st_mtime for rank, path in marks.items()}
+        raised_s = [path.stat().st_mtime for path in self.marks("failure", attempt).values()]
+        newest_s = max([now_s, *written_s.values(), *raised_s])
+        states = self.states(attempt)
+        limits_s = {rank: SILENT_BEATS * states[rank]["every_s"] for rank in marks}
+        return {rank for rank in marks if newest_s - written_s[rank] > limits_s[rank]}
 
     def failures(self, attempt: int) -> dict[int, Failure]:
         """{rank: what it raised}, for the ranks that raised something."""
@@ -112,6 +90,15 @@ class Folder:
     def said(self) -> str:
         """What torchrun has written to its log; "" where none was kept."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def exit_status(self) -> int:
+        """How torchrun ended; 0 while it runs, or where it was not noted."""
+        return int(self.exit.read_text().strip() or 0) if self.exit.exists() else 0
+
+    def wrote(self, mark: str, attempt: int, rank: int) -> str:
+        """What a rank has written to its `stdout` or `stderr`; "" where that was not kept."""
+        path = Marks(self.path, attempt, rank).path(mark)
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def read_job(self) -> Call:
         """What to run; tracebacks get to know the source lines of the notebook's cells."""
@@ -154,38 +141,3 @@ class Folder:
                     shutil.rmtree(path)
                 else:
                     path.unlink(missing_ok=True)
-
-
-class Marks:
-    """One rank's own files in its job's folder; each appears whole or not at all."""
-
-    def __init__(self, folder: Folder, attempt: int, rank: int) -> None:
-        self._folder = folder.path
-        self._ending = f"{attempt}-{rank}"
-
-    def path(self, mark: str) -> Path:
-        """Where this rank's mark of one kind lies."""
-        return self._folder / f"{mark}-{self._ending}"
-
-    def save(self, mark: str, data: bytes) -> None:
-        """Leave a mark."""
-        half = self.path(f"writing-{mark}")
-        half.touch(mode=0o600)  # for this user alone whatever the umask says
-        half.write_bytes(data)
-        half.replace(self.path(mark))
-
-    def save_json(self, mark: str, values: State | Failure) -> None:
-        """Say where this rank stands, or what it raised."""
-        self.save(mark, json.dumps(values).encode())
-
-    def save_result(self, identity: str, result: object) -> None:
-        """Keep what this rank's function returned, for the job of that identity."""
-        self.save("result", pickle.dumps((identity, result)))
-
-    def hold(self) -> IO[str]:
-        """The file `alive`, locked until this process and its children have ended."""
-        alive = self.path("alive").open("w")
-        fcntl.flock(alive, fcntl.LOCK_EX)
-        alive.write(str(os.getpid()))
-        alive.flush()
-        return alive

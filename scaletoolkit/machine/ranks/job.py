@@ -21,19 +21,19 @@ from scaletoolkit import lab
 from scaletoolkit.machine import processes
 from scaletoolkit.machine.ranks import failures
 from scaletoolkit.machine.ranks.folder import Folder, RankError
+from scaletoolkit.machine.ranks.lines import Lines
 
 LOOK_EVERY_S = 0.2
 GRACE_S = 8
 
 
-def torchrun(
-    folder: Folder, nodes: int, ranks_per_node: int, meeting: list[str], restarts: int = 0
-) -> list[str]:
-    """Torchrun's arguments for the job in `folder`; `meeting`: how the agents of the nodes meet."""
+def torchrun(folder: Folder, ranks: int, meeting: list[str], restarts: int = 0) -> list[str]:
+    """Torchrun's arguments for the job in `folder`, with so many ranks on this machine.
+
+    meeting: how the agents of the machines meet.
+    """
     return [
-        f"--nnodes={nodes}",
-        f"--nproc-per-node={ranks_per_node}",
-        "--rdzv-backend=c10d",
+        f"--nproc-per-node={ranks}",
         *meeting,
         f"--rdzv-id={folder.path.name}",
         f"--max-restarts={restarts}",
@@ -68,14 +68,11 @@ class Job:
         self.folder = Folder(processes.temporary_path("ranks"))
         self._world_size = world_size
         self._restarts = restarts
-        self._half_line = b""
         self._attempt = 0
+        self._lines = Lines(self.folder)
         self._keeper = processes.keep(self.folder.path, self._command(), _environment())
         assert self._keeper.stdin is not None
-        assert self._keeper.stdout is not None
         self._stdin = self._keeper.stdin
-        self._stdout = self._keeper.stdout
-        os.set_blocking(self._stdout.fileno(), False)
 
     def start(self, function: Callable[..., object], arguments: Mapping[str, Any]) -> None:
         """Write the job, then let the keeper of its folder start torchrun."""
@@ -91,15 +88,18 @@ class Job:
         begun_s = time.monotonic()
         with _live_line(f"{self._world_size} ranks, started by torchrun", detail) as show:
             while self._running():
-                self._pass_lines()
+                self._lines.pass_on(self._attempt)
                 self._tell_restart()
                 age_s = time.monotonic() - begun_s
                 if age_s > timeout_s:
                     raise self._too_late(timeout_s)
-                show(f"{age_s:.0f} s · {self._exchanges()} exchanges")
+                show(f"{age_s:.0f} s · {self._progress()}")
                 time.sleep(LOOK_EVERY_S)
                 check()
-            self._pass_lines()
+            self._tell_restart()
+            self._lines.pass_on(self._attempt, last=True)
+        if not self.folder.exit.exists():
+            raise RankError("the job's own shell was killed, and torchrun and the ranks with it")
 
     def stop(self) -> None:
         """End whatever still runs, wait until it is gone, remove the folder."""
@@ -112,52 +112,54 @@ class Job:
         if self._keeper.poll() != 0:
             processes.kill_group(self._keeper.pid)
         self._keeper.wait()
-        self._stdout.close()
         for lock in alive:
             _wait_for_release(lock)
         shutil.rmtree(self.folder.path, ignore_errors=True)
 
     def _command(self) -> list[str]:
         meeting = [
+            "--nnodes=1",
+            "--rdzv-backend=c10d",
             "--rdzv-conf=store_type=file",
             f"--rdzv-endpoint={self.folder.path}/meeting",
             "--local-addr=127.0.0.1",
         ]
-        words = torchrun(self.folder, 1, self._world_size, meeting, self._restarts)
+        words = torchrun(self.folder, self._world_size, meeting, self._restarts)
         return [sys.executable, "-m", "torch.distributed.run", *words, "--launched"]
 
     def _running(self) -> bool:
         return self._keeper.poll() is None and not self.folder.exit.exists()
 
-    def _pass_lines(self) -> None:
-        *lines, self._half_line = (self._half_line + (self._stdout.read() or b"")).split(b"\n")
-        for line in lines:
-            print(line.decode(errors="replace"))
-
     def _tell_restart(self) -> None:
         attempt = self.folder.last_attempt()
         if attempt > self._attempt:
+            self._lines.pass_on(self._attempt, last=True)
             cause = failures.diagnose(self.folder, self._world_size, self._attempt)
             print(f"{cause}\nRestart {attempt} of {self._restarts}: every rank begins anew.")
             self._attempt = attempt
 
-    def _exchanges(self) -> int:
+    def _progress(self) -> str:
+        """How many exchanges the rank with the most has begun."""
         last = self.folder.states(self._attempt).values()
-        return max((state["collectives"] for state in last), default=0)
+        groups = [state["groups"].values() for state in last if state["groups"]]
+        if not groups:
+            return "starting"
+        return f"{max(sum(g['exchanges'] for g in groups_) for groups_ in groups)} exchanges"
 
     def _too_late(self, timeout_s: float) -> RankError:
-        finished = self.folder.marks("result", self._attempt)
-        states = self.folder.states(self._attempt)
-        suspects = set(states) - set(finished)
-        if not suspects:
-            return failures.diagnose(self.folder, self._world_size, self._attempt)
-        return RankError(f"Not done after {timeout_s:g} s. {failures.held_up(states, suspects)}")
+        self._lines.pass_on(self._attempt, last=True)
+        hang = failures.hang(self.folder, self._world_size, self._attempt, now_s=time.time())
+        return RankError(f"Not done after {timeout_s:g} s. {hang}")
 
 
 def _environment() -> dict[str, str]:
-    """What the ranks' processes inherit: this process's import path, loopback only."""
+    """What the ranks' processes inherit: this process's import path, loopback only.
+
+    PET_… would be torchrun's own options, given to another job around this one.
+    """
     loopback = "lo0" if sys.platform == "darwin" else "lo"
-    return os.environ | {
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("PET_")}
+    return mine | {
         "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path),
         "OMP_NUM_THREADS": "1",
         "GLOO_SOCKET_IFNAME": loopback,

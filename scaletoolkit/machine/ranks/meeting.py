@@ -24,7 +24,8 @@ Meeting = Iterator[tuple[object, int, int]]  # a store, this rank, world_size
 def in_files(folder: Folder, attempt: int) -> None:
     """From now on `init_process_group` meets in files of that folder, unless told otherwise.
 
-    The change waits until the job imports torch. A file serves one meeting: its entries stay.
+    Where torch is not imported yet, the change waits for it. A file serves one meeting: its
+    entries stay.
     """
     os.environ.pop("MASTER_ADDR", None)  # a rank that missed the change fails and opens no port
     os.environ.pop("MASTER_PORT", None)
@@ -39,7 +40,10 @@ def in_files(folder: Folder, attempt: int) -> None:
         store = FileStore(str(folder.path / f"store-{attempt}-{next(number)}"), world_size)
         yield store, rank, world_size
 
-    sys.meta_path.insert(0, _Change(meet))
+    if RENDEZVOUS in sys.modules:
+        sys.modules[RENDEZVOUS]._rendezvous_handlers["env"] = meet
+    else:
+        sys.meta_path.insert(0, _Change(meet))
 
 
 class _Change(MetaPathFinder):

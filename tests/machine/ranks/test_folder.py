@@ -6,8 +6,9 @@ import pickle
 import pytest
 
 from scaletoolkit.machine import ranks
-from scaletoolkit.machine.ranks import job
-from scaletoolkit.machine.ranks.folder import Folder, Marks
+from scaletoolkit.machine.ranks import job, signs
+from scaletoolkit.machine.ranks.folder import Folder
+from scaletoolkit.machine.ranks.marks import Marks
 
 
 def add(rank, world_size, number):
@@ -22,8 +23,8 @@ def folder(tmp_path):
 def run(folder, rank, attempt=0):
     """What a rank does, without a process of its own."""
     call = folder.read_job()
-    marks = Marks(folder, attempt, rank)
-    marks.save_json("state", {"pid": 1, "collectives": -1, "where": "its start"})
+    marks = Marks(folder.path, attempt, rank)
+    marks.save_state({"where": signs.START, "wait": None, "groups": {}}, every_s=0.5, still_s=0)
     marks.save_result(call.identity, call.function(rank, 2, **call.arguments))
 
 
@@ -77,7 +78,7 @@ def test_a_late_rank_of_an_older_job_does_not_count(folder):
     old = folder.read_job()
     job.write(folder, add, {"number": 7})
     run(folder, 0)
-    Marks(folder, 0, 1).save_result(old.identity, 6)
+    Marks(folder.path, 0, 1).save_result(old.identity, 6)
     with pytest.raises(ranks.RankError):
         ranks.results(folder.path, 2)
     run(folder, 1)
@@ -131,8 +132,18 @@ def test_a_folder_without_a_job_is_a_sentence(tmp_path):
         ranks.results(tmp_path, 2)
 
 
-def test_the_line_for_several_nodes_says_whom_it_trusts(tmp_path):
-    line = ranks.command(add, 4, nodes=2, host="first:29400", folder=tmp_path / "job", number=1)
-    comment, command = line.splitlines()
-    assert comment == "# Only in a network that you trust: first:29400 will ask for no password."
-    assert command.startswith("torchrun --nnodes=2 --nproc-per-node=2 --rdzv-backend=c10d ")
+def test_the_lines_for_several_nodes_say_whom_they_trust_and_what_differs(tmp_path):
+    text = ranks.command(add, 4, nodes=2, host="first:29400", folder=tmp_path / "job", number=1)
+    *comments, number, place, line = text.splitlines()
+    assert comments[-1].startswith("# Only in a network that you trust: first:29400 will ask for")
+    assert number == "NODE=0  # this node's number; node 0 is first"
+    assert place.startswith("export GLOO_SOCKET_IFNAME=eth0 NCCL_SOCKET_IFNAME=eth0 ")
+    beginning = "torchrun --nnodes=2 --node-rank=$NODE --nproc-per-node=2 --master-addr=first "
+    assert line.startswith(beginning)
+
+
+@pytest.mark.parametrize("host", ["first", "first:", ":1", "first:port"])
+def test_a_host_without_a_port_is_a_sentence(tmp_path, host):
+    with pytest.raises(ValueError, match="must be a name and a port, as first:29400, got"):
+        ranks.command(add, 4, nodes=2, host=host, folder=tmp_path / "job", number=1)
+    assert not (tmp_path / "job").exists()

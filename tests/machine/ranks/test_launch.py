@@ -3,6 +3,7 @@
 SCALETOOLKIT_FAULTS=30 lets every fault happen at thirty moments instead of one: a soak.
 """
 
+import logging
 import os
 import random
 import shutil
@@ -12,11 +13,13 @@ import sys
 import tempfile
 import threading
 import time
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from scaletoolkit import lab
 from scaletoolkit.machine import hardware, interrupts, ranks
 
 FAULTS = int(os.environ.get("SCALETOOLKIT_FAULTS", "1"))
@@ -72,12 +75,37 @@ def failure(world_size=2, timeout_s=60, **arguments):
     return caught.value
 
 
-def test_results_come_in_rank_order_and_lines_carry_their_rank(capsys):
+def test_results_come_in_rank_order_and_lines_carry_their_rank(capsys, monkeypatch):
+    monkeypatch.setenv("PET_REDIRECTS", "3")  # another torchrun's option, around this job
     assert ranks.launch(exchange, 3, steps=2) == [(0, 9.0), (1, 9.0), (2, 9.0)]
     choice, *lines = capsys.readouterr().out.splitlines()
     assert choice == f"3 ranks, started by torchrun: {hardware.backend(3)} on {hardware.device()}"
     assert lines == ["rank 0 │ step 0: 3", "rank 0 │ step 1: 9"]
     assert leftovers() == []
+
+
+def test_all_that_a_rank_writes_is_seen_and_a_cell_s_own_class_comes_back(capsys):
+    class Own:
+        """As a learner writes one in a cell."""
+
+        def __init__(self, rank):
+            self.rank = rank
+
+    def job(rank, world_size):
+        print("a – b", flush=True)
+        subprocess.run(["echo", "a child"], stdout=sys.stdout, check=True)
+        sys.stdout.buffer.write(b"bytes\n")
+        warnings.warn("take care", stacklevel=1)
+        logging.warning("logged")
+        return Own(rank)
+
+    [own] = ranks.launch(job, 1)
+    assert isinstance(own, Own)
+    assert own.rank == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines()[1:] == ["rank 0 │ a – b", "rank 0 │ a child", "rank 0 │ bytes"]
+    assert "UserWarning: take care" in said.err
+    assert "rank 0 │ WARNING:root:logged" in said.err.splitlines()
 
 
 @at_many_moments
@@ -109,29 +137,33 @@ def test_a_rank_that_hangs_is_named_with_where_it_stands(moment, monkeypatch, tm
     monkeypatch.setattr(time, "monotonic", an_hour_later_soon_after_it_hangs)
     at = drawn(moment, 3)
     error = failure(3, 1800, fault=fault, at=at)
-    sentence = f"Not done after 1800 s. rank {at[0]} hung, and the others wait for it:"
-    assert str(error).startswith(sentence)
-    assert str(error).endswith("in fault: time.sleep(600)")
+    first, cause, *waiting = str(error).splitlines()
+    assert first == f"Not done after 1800 s. rank {at[0]} kept the others waiting:"
+    assert cause.startswith(f"  rank {at[0]} at ")
+    assert cause.endswith("in fault: time.sleep(600)")
+    assert all("waits in all_reduce, at" in line for line in waiting)
+    assert len(waiting) == 2
 
 
 @at_many_moments
 def test_a_killed_rank_is_named(moment):
     victim = moment % 2
-    after_s = random.Random(moment).uniform(0, 6)
-    killer = threading.Thread(target=kill_rank, args=(victim, after_s))
+    sent = [signal.SIGTERM, signal.SIGKILL][moment // 2 % 2]
+    after_s = random.Random(moment).uniform(1, 6)
+    killer = threading.Thread(target=kill_rank, args=(victim, sent, after_s))
     killer.start()
     error = failure(steps=10**6)
     killer.join()
-    assert str(error) == f"rank {victim} was killed by signal 9 (SIGKILL)"
+    assert str(error) == f"rank {victim} was killed by signal {sent.value} ({sent.name})"
 
 
-def kill_rank(rank, after_s):
-    """Kill a rank that long after it has begun: while it imports, joins or exchanges."""
+def kill_rank(rank, sent, after_s):
+    """Send a rank a signal that long after it began: while it imports, joins or exchanges."""
     jobs = Path(tempfile.gettempdir())
     eventually(lambda: any(mark.read_text() for mark in jobs.glob(f"*/alive-0-{rank}")))
     time.sleep(after_s)
     [mark] = jobs.glob(f"*/alive-0-{rank}")
-    os.kill(int(mark.read_text()), signal.SIGKILL)
+    os.kill(int(mark.read_text()), sent)
 
 
 def test_a_rank_that_takes_fewer_steps_is_named():
@@ -217,18 +249,39 @@ def eventually(holds, limit_s=40):
 
 
 def test_a_job_needs_a_rank_and_nodes_share_them_evenly(tmp_path):
-    with pytest.raises(ValueError, match="world_size must be a whole number, at least 1, got 0"):
-        ranks.launch(exchange, 0)
+    for wrong in (0, True, 2.0):
+        words = f"world_size must be a whole number, at least 1, got {wrong!r}"
+        with pytest.raises(ValueError, match=words):
+            ranks.launch(exchange, wrong)
     with pytest.raises(ValueError, match="restarts must be a whole number, at least 0, got None"):
         ranks.launch(exchange, 1, restarts=None)
     with pytest.raises(ValueError, match="3 ranks cannot be spread evenly over 2 nodes"):
         ranks.command(exchange, 3, nodes=2, host="a:1", folder=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("function", "arguments", "words"),
+    [
+        ("train", {}, "a function of rank and world_size, got 'train'"),
+        (lambda rank: 1, {}, "no call of this function: too many positional arguments"),
+        (exchange, {"stepz": 3}, r"exchange\(rank, world_size, stepz=…\) is no call"),
+        (lambda rank, world_size, data: 1, {}, "missing a required argument: 'data'"),
+        (lambda rank, world_size, timeout_s=9: 1, {}, "has a parameter named timeout_s"),
+    ],
+)
+def test_what_is_no_job_is_a_sentence_before_anything_starts(function, arguments, words):
+    with pytest.raises(lab.LabError, match=words):
+        ranks.launch(function, 2, **arguments)
+
+
 @contextmanager
-def network_namespaces(names):
-    """Two machines' worth of network: a namespace each, joined by a cable. Needs root on Linux."""
+def network_namespaces(names, home):
+    """Two machines' worth of network: a namespace each, joined by a cable. Needs root on Linux.
+
+    Each has a host name of its own, which means a loopback address there, as Debian has it.
+    """
     ends = [f"{name}-e"[-15:] for name in names]
+    nodes = []
     try:
         for name in names:
             run("ip", "netns", "add", name)
@@ -238,7 +291,12 @@ def network_namespaces(names):
             run("ip", "-n", name, "addr", "add", f"10.213.7.{number}/24", "dev", end)
             run("ip", "-n", name, "link", "set", end, "up")
             run("ip", "-n", name, "link", "set", "lo", "up")
-        yield [(["ip", "netns", "exec", name], end) for name, end in zip(names, ends, strict=True)]
+            hosts = home / f"hosts-{name}"
+            hosts.write_text(f"127.0.0.1 localhost\n127.0.1.1 {name}\n")
+            own = f'hostname {name} && mount --bind {hosts} /etc/hosts && exec "$@"'
+            separate = ["unshare", "--uts", "--mount", "sh", "-c", own, "sh"]
+            nodes.append((["ip", "netns", "exec", name, *separate], end))
+        yield nodes
     finally:
         for name in names:
             subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
@@ -249,38 +307,37 @@ def run(*words):
 
 
 @contextmanager
-def two_nodes():
-    """[(words before a command, its address, its interface)] of two nodes, real where possible."""
+def two_nodes(home):
+    """The address of the first of two nodes, and for each (words before a command, interface).
+
+    Real ones where possible.
+    """
     if sys.platform == "linux" and os.geteuid() == 0 and shutil.which("ip"):
         names = [f"stk{os.getpid()}{letter}" for letter in "ab"]
-        with network_namespaces(names) as nodes:
-            yield [(words, f"10.213.7.{n}", end) for n, (words, end) in enumerate(nodes, 1)]
+        with network_namespaces(names, home) as nodes:
+            yield "10.213.7.1", nodes
     else:
-        yield [([], "127.0.0.1", "lo"), ([], "127.0.0.2", "lo")]
+        yield "127.0.0.1", [([], "lo"), ([], "lo")]
 
 
 def test_two_nodes_compute_the_same_as_one(tmp_path):
+    """The lines as they are printed, but for each node's number and interface."""
+
     def job(rank, world_size):
         return exchange(rank, world_size, steps=4), os.environ["GROUP_RANK"]
 
-    line = ranks.command(job, 2, nodes=2, host="10.213.7.1:29400", folder=tmp_path / "job")
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "RES_OPTIONS": "attempts:1 timeout:1",  # no name server answers in there
+    }
     agents = []
-    with two_nodes() as nodes:
-        for words, address, interface in nodes:
-            place = {
-                "PET_LOCAL_ADDR": address,
-                "PET_RDZV_CONF": f"is_host={address == nodes[0][1]}".lower(),
-                "GLOO_SOCKET_IFNAME": interface,
-                "RES_OPTIONS": "attempts:1 timeout:1",  # no name server answers in there
-            }
-            command = line.replace("10.213.7.1", nodes[0][1]).splitlines()[1].split()[1:]
-            agents.append(
-                subprocess.Popen(
-                    [*words, sys.executable, "-m", "torch.distributed.run", *command],
-                    env=os.environ | place | {"PYTHONPATH": os.pathsep.join(sys.path)},
-                    stderr=subprocess.DEVNULL,
-                )
-            )
+    with two_nodes(tmp_path) as (address, nodes):
+        text = ranks.command(job, 2, 2, f"{address}:29400", tmp_path / "job")
+        for number, (words, interface) in enumerate(nodes):
+            lines = text.replace("NODE=0", f"NODE={number}").replace("eth0", interface)
+            command = [*words, "sh", "-c", lines]
+            agents.append(subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL))
         assert [agent.wait(90) for agent in agents] == [0, 0]
     returned = ranks.results(tmp_path / "job", 2)
     assert {node for _, node in returned} == {"0", "1"}

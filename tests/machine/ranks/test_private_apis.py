@@ -1,5 +1,6 @@
 """What ranks use of torch that torch does not promise: each test names the one that has moved."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -7,11 +8,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import torch
 import torch.distributed as dist
 from torch.distributed import distributed_c10d
+from torch.distributed.elastic.agent.server import api as agent
+from torch.distributed.elastic.multiprocessing import api as multiprocessing
 from torch.distributed.elastic.rendezvous import c10d_rendezvous_backend, dynamic_rendezvous
 
-from scaletoolkit.machine.ranks import meeting, rank
+from scaletoolkit.machine.ranks import meeting, rank, signs
+
+SITE = Path(torch.__file__).parents[1]
+EXCHANGES = [SITE / name for name in signs.EXCHANGES]
 
 
 @pytest.fixture
@@ -34,14 +41,28 @@ def test_world_lists_the_groups_and_each_counts_its_exchanges(alone):
     assert group._get_sequence_number_for_group() == before + 1
 
 
+def test_groups_have_names_and_exchanges_the_arguments_that_tell_who_waits_for_whom(alone):
+    (group,) = distributed_c10d._world.pg_map
+    assert group.group_name == dist.group.WORLD.group_name
+    assert "group" in inspect.signature(dist.all_reduce).parameters
+    for name, other in signs.TO_ONE.items():
+        known = inspect.signature(getattr(dist, name)).parameters
+        assert {"group", other, f"group_{other}"} <= set(known)
+    assert all(Path(file).exists() for file in EXCHANGES)
+    assert "_engine_run_backward" in vars(torch.autograd.graph)
+
+
 @pytest.mark.parametrize(
     ("module", "word"),
     [
+        (multiprocessing, "Sending process %s closing signal"),
+        (multiprocessing, "Unable to shutdown process %s via"),
+        (agent, "Received %s death signal"),
         (dynamic_rendezvous, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE"),
         (c10d_rendezvous_backend, 'params.get("store_type"'),
     ],
 )
-def test_torchrun_still_reads_what_keeps_it_from_listening(module, word):
+def test_torchrun_still_reads_what_keeps_it_from_listening_and_says_whom_it_ends(module, word):
     assert word in Path(module.__file__).read_text()
 
 

@@ -6,25 +6,30 @@ import os
 
 import pytest
 
-from scaletoolkit.machine.ranks import rank
-from scaletoolkit.machine.ranks.folder import Folder, Marks
+from scaletoolkit.machine.ranks import lines, rank
+from scaletoolkit.machine.ranks.folder import Folder
+from scaletoolkit.machine.ranks.marks import Marks
 
 
-def test_lines_carry_the_rank_and_appear_when_they_end():
-    reading, writing = os.pipe()
-    lines = rank.Lines(3, writing)
-    print("a", "b", file=lines)
-    print("half", end="", file=lines)
-    assert os.read(reading, 100).decode() == "rank 3 │ a b\n"
-    print(" and half\nlast", file=lines)
-    assert os.read(reading, 100).decode() == "rank 3 │ half and half\nrank 3 │ last\n"
+def test_lines_carry_the_rank_and_appear_when_they_end(tmp_path, capsys):
+    shown = lines.Lines(Folder(tmp_path))
+    with (tmp_path / "stdout-0-3").open("w", buffering=1) as stdout:
+        stdout.write("a b\nhalf")
+        shown.pass_on(0)
+        assert capsys.readouterr().out == "rank 3 │ a b\n"
+        stdout.write(" and half\n\n 10 %\r100 %\r\nlast")
+        shown.pass_on(0)
+        assert capsys.readouterr().out == "rank 3 │ half and half\nrank 3 │ \nrank 3 │ 100 %\n"
+        shown.pass_on(0, last=True)
+        shown.pass_on(0, last=True)
+        assert capsys.readouterr().out == "rank 3 │ last\n"
 
 
 def test_marks_appear_whole_and_the_lock_lasts_as_long_as_the_rank(tmp_path):
-    marks = Marks(Folder(tmp_path), 1, 2)
-    state = {"pid": 7, "collectives": 3, "where": "its start"}
-    marks.save_json("state", state)
-    assert json.loads((tmp_path / "state-1-2").read_text()) == state
+    marks = Marks(tmp_path, 1, 2)
+    place = {"where": "its start", "wait": None, "groups": {}}
+    marks.save_state(place, every_s=0.5, still_s=3)
+    state = place | {"pid": os.getpid(), "every_s": 0.5, "still_s": 3}
     assert Folder(tmp_path).states(1) == {2: state}
     held = marks.hold()
     with (tmp_path / "alive-1-2").open() as other:
