@@ -68,9 +68,16 @@ def descriptors(process):
 
 
 def disturb(server, gateway, draw):
-    """Kill a replica or the template, or resize: a word for it."""
+    """Kill a replica or the template, or resize: a word for it.
+
+    Nothing while no replica is ready: a template that is killed again before it has started, and
+    again, never brings one.
+    """
     act = draw.choice(["replica", "replica", "template", "resize"])
-    victims = [replica["pid"] for replica in server.replicas() if replica["pid"]]
+    replicas = server.replicas()
+    if not any(replica["state"] == "ready" for replica in replicas):
+        return "rest"
+    victims = [replica["pid"] for replica in replicas if replica["pid"]]
     if act == "template":
         victims = [child.pid for child in gateway.children() if child.pid not in victims]
     if act == "resize" or not victims:
