@@ -1,24 +1,34 @@
 """Checkpoints that are there whole or not at all, and are checked before they are read. Lab 05.
 
-    FOLDER/step-00000020/    what torch.distributed.checkpoint wrote, and the sha256 of each file
-    FOLDER/.partial/         a save that is under way, or that was killed
+    FOLDER/step-00000020/      what torch.distributed.checkpoint wrote, and the sha256 of each file
+    FOLDER/step-00000020.old/  only while another checkpoint takes its place
+    FOLDER/.partial-1f0e5a77/  a save that is under way, or that was killed
 
-Every function but `verify` is called by all ranks, or in one process without a group. Ranks share
-the folder. Reading a checkpoint can run code (pickle): read only those that you wrote yourself.
+Every function but `newest` and `verify` is called by all ranks, or in one process without a group.
+A folder belongs to one job; all its ranks see it. Reading a checkpoint can run code (pickle): read
+only those that you wrote yourself.
 """
 
+import contextlib
 import hashlib
 import json
+import re
+import secrets
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.distributed.checkpoint import state_dict_loader, state_dict_saver
+from torch.distributed.checkpoint import (
+    FileSystemReader,
+    state_dict_loader,
+    state_dict_saver,
+)
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import get_state_dict, set_state_dict
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -29,6 +39,7 @@ from scaletoolkit.machine import folders
 MANIFEST = "manifest.json"
 PARTIAL = ".partial"
 PREFIX = "step-"
+NAME = re.compile(rf"{PREFIX}(\d+)(\.old)?")
 
 State = dict[str, Any]
 Result = TypeVar("Result")
@@ -41,9 +52,13 @@ class CheckpointError(lab.LabError):
 def collect(model: nn.Module, optimizer: Optimizer, schedule: LRScheduler) -> State:
     """All that training needs to go on: plain values, tensors, and each rank's shards of them.
 
-    The position in the data is the step, for which `save` asks.
+    The position in the data is the step, for which `save` asks. The generators are torch's: numpy's
+    and Python's are not among them. Training goes on as if nobody had asked.
     """
+    fresh = not optimizer.state
     weights, moments = get_state_dict(model, optimizer)
+    if fresh:  # torch has taken an empty step, to see what the optimizer will remember
+        optimizer.state.clear()
     return {
         "model": weights,
         "optimizer": moments,
@@ -72,12 +87,13 @@ def save(folder: str | Path, step: int, state: State, keep: int = 2) -> None:
     """Write a checkpoint and remove all but the `keep` newest good ones.
 
     Until its last step, a rename, it has another name. CheckpointError, on every rank, where it
-    cannot be written; what was there before stays.
+    cannot be written; what was there before stays. ValueError: a step below 1.
     """
+    if step < 1:
+        raise ValueError(f"a checkpoint belongs to a step from 1 on, got {step}")
     folder = Path(folder)
-    partial = folder / PARTIAL
-    _on_first_rank(lambda: _empty(partial))
-    with _quiet():
+    partial = _on_first_rank(lambda: _new_partial(folder))
+    with _quiet(), _in_a_sentence("written"):
         state_dict_saver.save(state, checkpoint_id=partial)
     _on_first_rank(lambda: _publish(partial, folder / f"{PREFIX}{step:08d}"))
     _on_first_rank(lambda: _forget(folder, keep))
@@ -90,15 +106,16 @@ def load(
 
     The state may belong to another number of ranks than the one that was saved. Without a good
     checkpoint it stays as it is, and the step is 0. say: told why a newer one was refused.
+    CheckpointError, on every rank, where a good one does not fit this state.
     """
-    path, refused = _on_first_rank(lambda: newest(folder))
+    path, refused = _on_first_rank(lambda: newest(folder), "read")
     for sentence in refused:
         say(sentence)
     if path is None:
         return 0
-    with _quiet():
+    with _quiet(), _in_a_sentence("read"):
         state_dict_loader.load(state, checkpoint_id=path)
-    return int(path.name.removeprefix(PREFIX))
+    return _step(path)[0]
 
 
 def newest(folder: str | Path) -> tuple[Path | None, list[str]]:
@@ -125,6 +142,8 @@ def verify(path: str | Path) -> None:
         files = {str(name): (int(size), str(digest)) for name, (size, digest) in manifest.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         raise CheckpointError(f"{path.name} has no {MANIFEST} that can be read") from None
+    if not files:
+        raise CheckpointError(f"{path.name}: {MANIFEST} names no file")
     for name, (size_bytes, digest) in files.items():
         _verify_file(path / name, size_bytes, digest)
 
@@ -142,28 +161,53 @@ def _verify_file(file: Path, size_bytes: int, digest: str) -> None:
         raise CheckpointError(f"{where} is not what was written: its sha256 is another")
 
 
+def _step(path: Path) -> tuple[int, bool]:
+    """Which step a folder is of, and that it is not an .old one; (0, False) for other names."""
+    name = NAME.fullmatch(path.name)
+    return (int(name[1]), not name[2]) if name else (0, False)
+
+
 def _checkpoints(folder: Path) -> list[Path]:
     """The folders that have a checkpoint's name, newest first."""
-    return sorted(folder.glob(f"{PREFIX}[0-9]*"), reverse=True)
+    named = [path for path in folder.glob(f"{PREFIX}*") if NAME.fullmatch(path.name)]
+    return sorted((path for path in named if path.is_dir()), key=_step, reverse=True)
 
 
-def _empty(partial: Path) -> None:
-    """A new, empty folder for a save; what a killed one left is removed."""
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+def _new_partial(folder: Path) -> Path:
+    """A new, empty folder for a save; what killed ones left is removed.
+
+    Its name is its own: a rank of a job that was given up cannot write into it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob(f"{PARTIAL}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    partial = _partial_in(folder)
+    partial.mkdir()
+    return partial
+
+
+def _partial_in(folder: Path) -> Path:
+    return folder / f"{PARTIAL}-{secrets.token_hex(4)}"
 
 
 def _publish(partial: Path, path: Path) -> None:
     """Note what was written, bring it to disk, and give it its name."""
-    if path.exists():  # saved before, by a job that has lost its way or is run again
-        shutil.rmtree(path)
     files = sorted(file for file in partial.iterdir() if file.is_file())
+    there = {file.name for file in files}
+    for part in FileSystemReader(partial).read_metadata().storage_data.values():
+        if part.relative_path not in there:
+            raise OSError(f"{part.relative_path} is missing: do all ranks see {path.parent}?")
     manifest = {file.name: (file.stat().st_size, _digest(file)) for file in files}
     (partial / MANIFEST).write_text(json.dumps(manifest))
     for file in (*files, partial / MANIFEST, partial):
         folders.sync(file)
+    old = path.with_name(f"{path.name}.old")
+    if path.exists():  # of a job that then went on from an older one; a kill here leaves it as .old
+        shutil.rmtree(old, ignore_errors=True)
+        path.rename(old)
     partial.rename(path)
     folders.sync(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _forget(folder: Path, keep: int) -> None:
@@ -171,7 +215,9 @@ def _forget(folder: Path, keep: int) -> None:
     good = 0
     for path in _checkpoints(folder):
         if good >= max(1, keep):
-            shutil.rmtree(path)
+            gone = _partial_in(folder)  # a kill while it goes leaves no half checkpoint
+            path.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
             continue
         try:
             verify(path)
@@ -189,7 +235,7 @@ def _rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
-def _on_first_rank(do: Callable[[], Result]) -> Result:
+def _on_first_rank(do: Callable[[], Result], done: str = "written") -> Result:
     """What do() returns on rank 0, on every rank; its failure is a CheckpointError on every rank.
 
     All ranks wait here, so it is a barrier as well.
@@ -198,14 +244,25 @@ def _on_first_rank(do: Callable[[], Result]) -> Result:
     if _rank() == 0:
         try:
             outcome[0] = do()
-        except OSError as error:
-            outcome[1] = f"a checkpoint could not be written: {error}"
+        except Exception as error:  # else the other ranks would wait for it
+            outcome[1] = f"a checkpoint could not be {done}: {error}"
     if dist.is_initialized():
         dist.broadcast_object_list(outcome)
     if outcome[1] is not None:
         raise CheckpointError(outcome[1])
     result: Result = outcome[0]
     return result
+
+
+@contextlib.contextmanager
+def _in_a_sentence(done: str) -> Iterator[None]:
+    """What torch raises on every rank, where any has failed, as a CheckpointError."""
+    try:
+        yield
+    except CheckpointException as error:
+        rank, (cause, _) = next(iter(error.failures.items()))
+        sentence = f"a checkpoint could not be {done}: rank {rank}: {cause}"
+        raise CheckpointError(sentence) from error
 
 
 def _of_all_ranks(value: object) -> list[Any]:

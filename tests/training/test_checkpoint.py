@@ -86,7 +86,7 @@ def striker(seed):
         import threading
 
         def in_the_save():
-            while not list((folder / name / checkpoint.PARTIAL).glob("*")):
+            while not list((folder / name).glob(f"{checkpoint.PARTIAL}*/*")):
                 pass
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -192,6 +192,8 @@ def test_without_a_manifest_or_a_checkpoint_nothing_is_read(tmp_path):
     saved(tmp_path, count=1)
     (tmp_path / "step-00000001" / checkpoint.MANIFEST).write_text("[1]")
     assert checkpoint.newest(tmp_path)[1] == ["step-00000001 has no manifest.json that can be read"]
+    (tmp_path / "step-00000001" / checkpoint.MANIFEST).write_text("{}")
+    assert checkpoint.newest(tmp_path)[1] == ["step-00000001: manifest.json names no file"]
 
 
 def test_the_newest_good_ones_stay_even_when_all_newer_ones_are_bad(tmp_path):
@@ -207,8 +209,75 @@ def test_the_newest_good_ones_stay_even_when_all_newer_ones_are_bad(tmp_path):
 
 def test_what_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(
-        checkpoint.CheckpointError, match=r"could not be written: .*Not a directory"
-    ):
-        checkpoint.save(tmp_path / "file", 1, checkpoint.collect(*parts()))
+    state = checkpoint.collect(*parts())
+    with pytest.raises(checkpoint.CheckpointError, match=r"could not be written: .*File exists"):
+        checkpoint.save(tmp_path / "file", 1, state)
     assert Path(tmp_path / "file").is_file()
+    with pytest.raises(ValueError, match="step from 1 on, got 0"):
+        checkpoint.save(tmp_path, 0, state)
+
+
+def test_who_collects_trains_as_who_does_not():
+    data = models.digits(torch.float64)
+    asked, left_alone = parts(), parts()
+    checkpoint.collect(*asked)
+    for mine in (asked, left_alone):
+        torch.manual_seed(0)
+        list(steps(data, *mine, 0, 3))
+    assert torch.equal(models.flat(asked[0]), models.flat(left_alone[0]))
+
+
+def full_disk(*_):
+    raise OSError(28, "No space left on device")
+
+
+def test_a_save_that_fails_is_a_sentence_and_what_was_there_stays(tmp_path, monkeypatch):
+    mine = saved(tmp_path, count=1)
+    before = (tmp_path / "step-00000001" / checkpoint.MANIFEST).read_text()
+    for name in ("torch.distributed.checkpoint.filesystem.os.fsync", "os.rename"):
+        with monkeypatch.context() as patch:
+            patch.setattr(name, full_disk)
+            with pytest.raises(checkpoint.CheckpointError, match=r"could not be written: .*space"):
+                checkpoint.save(tmp_path, 1, checkpoint.collect(*mine))
+        found, refused = checkpoint.newest(tmp_path)
+        assert (found / checkpoint.MANIFEST).read_text() == before
+        assert refused == []
+    checkpoint.save(tmp_path, 1, checkpoint.collect(*mine))
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+
+
+def test_a_kill_while_a_checkpoint_is_replaced_leaves_the_old_one(tmp_path):
+    mine = saved(tmp_path, count=1)
+    path = tmp_path / "step-00000001"
+    path.rename(tmp_path / "step-00000001.old")  # as far as _publish had come
+    assert checkpoint.load(tmp_path, checkpoint.collect(*parts())) == 1
+    checkpoint.save(tmp_path, 1, checkpoint.collect(*mine))
+    assert checkpoint.newest(tmp_path) == (path, [])
+
+
+def test_steps_are_compared_as_numbers_and_other_names_are_left_alone(tmp_path):
+    mine = parts()
+    for step in (99_999_999, 100_000_000):
+        checkpoint.save(tmp_path, step, checkpoint.collect(*mine))
+    (tmp_path / "step-by-step").mkdir()
+    (tmp_path / "step-300000000").touch()
+    assert checkpoint.load(tmp_path, checkpoint.collect(*parts())) == 100_000_000
+    checkpoint.save(tmp_path, 100_000_001, checkpoint.collect(*mine), keep=1)
+    assert (tmp_path / "step-by-step").exists()
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_shard_that_the_first_rank_does_not_see_is_missed(tmp_path):
+    mine = saved(tmp_path / "it", count=1)
+    partial = (tmp_path / "it" / "step-00000001").rename(tmp_path / "partial")
+    next(partial.glob("*.distcp")).unlink()
+    with pytest.raises(OSError, match=r"__0_0\.distcp is missing: do all ranks see"):
+        checkpoint._publish(partial, tmp_path / "it" / "step-00000001")
+    assert mine
+
+
+def test_a_checkpoint_of_another_model_is_a_sentence(tmp_path):
+    saved(tmp_path, count=1)
+    other = parts(lambda model: torch.nn.Sequential(model))
+    with pytest.raises(checkpoint.CheckpointError, match="could not be read: rank 0"):
+        checkpoint.load(tmp_path, checkpoint.collect(*other))
