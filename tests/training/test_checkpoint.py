@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from scaletoolkit.machine import ranks
-from scaletoolkit.training import checkpoint, models
+from scaletoolkit.training import checkpoint, models, saves
 
 KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "2"))
 STEPS = 12
@@ -86,7 +86,7 @@ def striker(seed):
         import threading
 
         def in_the_save():
-            while not list((folder / name).glob(f"{checkpoint.PARTIAL}*/*")):
+            while not list((folder / name).glob(f"{saves.PARTIAL}*/*")):
                 pass
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -168,7 +168,7 @@ def test_a_damaged_file_is_named_and_the_last_good_checkpoint_is_read(whole, tmp
             folder = tmp_path / f"{name} {attempt}"
             shutil.copytree(whole[1] / name, folder)
             newest = max(folder.iterdir())
-            victim = dice.choice(sorted(set(newest.iterdir()) - {newest / checkpoint.MANIFEST}))
+            victim = dice.choice(sorted(set(newest.iterdir()) - {newest / saves.MANIFEST}))
             DAMAGES[words](victim, dice)
             said = []
             assert checkpoint.load(folder, checkpoint.collect(*parts()), said.append) == 9
@@ -190,9 +190,9 @@ def test_two_shards_that_changed_places_are_refused(whole, tmp_path):
 def test_without_a_manifest_or_a_checkpoint_nothing_is_read(tmp_path):
     assert checkpoint.load(tmp_path / "nothing", checkpoint.collect(*parts())) == 0
     saved(tmp_path, count=1)
-    (tmp_path / "step-00000001" / checkpoint.MANIFEST).write_text("[1]")
+    (tmp_path / "step-00000001" / saves.MANIFEST).write_text("[1]")
     assert checkpoint.newest(tmp_path)[1] == ["step-00000001 has no manifest.json that can be read"]
-    (tmp_path / "step-00000001" / checkpoint.MANIFEST).write_text("{}")
+    (tmp_path / "step-00000001" / saves.MANIFEST).write_text("{}")
     assert checkpoint.newest(tmp_path)[1] == ["step-00000001: manifest.json names no file"]
 
 
@@ -200,10 +200,10 @@ def test_the_newest_good_ones_stay_even_when_all_newer_ones_are_bad(tmp_path):
     saved(tmp_path, count=3)
     for step in (2, 3):
         (tmp_path / f"step-0000000{step}" / ".metadata").unlink()
-    checkpoint._forget(tmp_path, keep=1)
+    saves.forget(tmp_path, keep=1)
     assert len(list(tmp_path.iterdir())) == 3
     saved(tmp_path, count=4)
-    checkpoint._forget(tmp_path, keep=2)
+    saves.forget(tmp_path, keep=2)
     assert sorted(path.name[-1] for path in tmp_path.iterdir()) == ["3", "4"]
 
 
@@ -233,14 +233,14 @@ def full_disk(*_):
 
 def test_a_save_that_fails_is_a_sentence_and_what_was_there_stays(tmp_path, monkeypatch):
     mine = saved(tmp_path, count=1)
-    before = (tmp_path / "step-00000001" / checkpoint.MANIFEST).read_text()
+    before = (tmp_path / "step-00000001" / saves.MANIFEST).read_text()
     for name in ("torch.distributed.checkpoint.filesystem.os.fsync", "os.rename"):
         with monkeypatch.context() as patch:
             patch.setattr(name, full_disk)
             with pytest.raises(checkpoint.CheckpointError, match=r"could not be written: .*space"):
                 checkpoint.save(tmp_path, 1, checkpoint.collect(*mine))
         found, refused = checkpoint.newest(tmp_path)
-        assert (found / checkpoint.MANIFEST).read_text() == before
+        assert (found / saves.MANIFEST).read_text() == before
         assert refused == []
     checkpoint.save(tmp_path, 1, checkpoint.collect(*mine))
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
@@ -249,7 +249,7 @@ def test_a_save_that_fails_is_a_sentence_and_what_was_there_stays(tmp_path, monk
 def test_a_kill_while_a_checkpoint_is_replaced_leaves_the_old_one(tmp_path):
     mine = saved(tmp_path, count=1)
     path = tmp_path / "step-00000001"
-    path.rename(tmp_path / "step-00000001.old")  # as far as _publish had come
+    path.rename(tmp_path / "step-00000001.old")  # as far as publish had come
     assert checkpoint.load(tmp_path, checkpoint.collect(*parts())) == 1
     checkpoint.save(tmp_path, 1, checkpoint.collect(*mine))
     assert checkpoint.newest(tmp_path) == (path, [])
@@ -268,12 +268,11 @@ def test_steps_are_compared_as_numbers_and_other_names_are_left_alone(tmp_path):
 
 
 def test_a_shard_that_the_first_rank_does_not_see_is_missed(tmp_path):
-    mine = saved(tmp_path / "it", count=1)
+    saved(tmp_path / "it", count=1)
     partial = (tmp_path / "it" / "step-00000001").rename(tmp_path / "partial")
     next(partial.glob("*.distcp")).unlink()
     with pytest.raises(OSError, match=r"__0_0\.distcp is missing: do all ranks see"):
-        checkpoint._publish(partial, tmp_path / "it" / "step-00000001")
-    assert mine
+        saves.publish(partial, tmp_path / "it", 1)
 
 
 def test_a_checkpoint_of_another_model_is_a_sentence(tmp_path):
