@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,8 @@ def train(rank, world_size, folder, wraps, strike=None, dropout=0.2):
     for name, wrap in wraps.items():
         mine = parts(wrap, dropout)
         torch.manual_seed(rank)
+        if strike:
+            strike(folder, rank, name, 0)
         state = checkpoint.collect(*mine)
         begin = checkpoint.load(folder / name, state)
         if begin:
@@ -73,17 +76,19 @@ WRAPS = {"ddp": ddp, "sharded": sharded}
 
 
 def striker(seed):
-    """What kills a rank once in each attempt but the last, at a random step or in its save."""
+    """What kills a rank once in each attempt but the last: at a random step, in a save or a load."""
 
     def strike(folder, rank, name, step):
         attempt = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
         dice = random.Random(f"{seed} {attempt}")
-        victim = (dice.randrange(2), dice.choice(list(WRAPS)), dice.randint(1, STEPS))
+        victim = (dice.randrange(2), dice.choice(list(WRAPS)), dice.randint(0, STEPS))
         if attempt == KILLS or victim != (rank, name, step):
+            return
+        if step == 0:  # about when it loads
+            threading.Timer(dice.uniform(0, 0.2), os.kill, [os.getpid(), signal.SIGKILL]).start()
             return
         if dice.random() < 0.5 or step % EVERY:
             os.kill(os.getpid(), signal.SIGKILL)
-        import threading
 
         def in_the_save():
             while not list((folder / name).glob(f"{saves.PARTIAL}*/*")):
@@ -280,3 +285,31 @@ def test_a_checkpoint_of_another_model_is_a_sentence(tmp_path):
     other = parts(lambda model: torch.nn.Sequential(model))
     with pytest.raises(checkpoint.CheckpointError, match="could not be read: rank 0"):
         checkpoint.load(tmp_path, checkpoint.collect(*other))
+
+
+def save_where_rank_1_cannot(rank, world_size, folder):
+    """What each rank is told when the disk of one is full."""
+    ranks.setup_distributed(rank, world_size)
+    state = checkpoint.collect(*parts(ddp))
+    checkpoint.save(folder, 1, state)
+    if rank == 1:
+        os.fsync = full_disk
+    try:
+        checkpoint.save(folder, 2, state)
+    except checkpoint.CheckpointError as error:
+        return str(error)
+
+
+def test_a_save_that_fails_on_one_rank_is_a_sentence_on_every_rank(tmp_path):
+    said = ranks.launch(save_where_rank_1_cannot, 2, folder=tmp_path)
+    assert len(set(said)) == 1
+    assert "could not be written: rank 1: " in said[0]
+    assert "No space left" in said[0]
+    assert checkpoint.newest(tmp_path)[0].name == "step-00000001"
+
+
+def test_each_save_writes_into_a_folder_of_its_own(tmp_path):
+    given_up = saves.new_partial(tmp_path)
+    (given_up / "__1_0.distcp").touch()
+    assert saves.new_partial(tmp_path) != given_up
+    assert not given_up.exists()
