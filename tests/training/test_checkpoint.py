@@ -76,7 +76,7 @@ WRAPS = {"ddp": ddp, "sharded": sharded}
 
 
 def striker(seed):
-    """What kills a rank once in each attempt but the last: at a random step, in a save or a load."""
+    """What kills a rank in each attempt but the last: at a random step, in a save or a load."""
 
     def strike(folder, rank, name, step):
         attempt = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
