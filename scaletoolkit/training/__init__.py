@@ -11,6 +11,7 @@ pipeline         layers cut into stages: schedules on a virtual clock
 sharded          each rank keeps a part of every weight, and borrows the rest
 counting         bytes of state, activations and messages, one tensor after the other
 checkpoint       all that training needs to go on: saved whole, verified, found again
+saves            the folders of checkpoints: names, manifests, which may go
 interruptions    what failures and saving cost a long job, on a virtual clock
 compression      fewer bits, fewer weights, students; how sure a difference is
 int8             8-bit integers and half floats, and how their engines run them

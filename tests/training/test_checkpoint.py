@@ -4,13 +4,14 @@ import os
 import random
 import shutil
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 import torch
 
 from scaletoolkit.machine import ranks
-from scaletoolkit.training import checkpoint, models
+from scaletoolkit.training import checkpoint, models, saves
 
 KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "2"))
 STEPS = 12
@@ -43,6 +44,8 @@ def train(rank, world_size, folder, wraps, strike=None, dropout=0.2):
     for name, wrap in wraps.items():
         mine = parts(wrap, dropout)
         torch.manual_seed(rank)
+        if strike:
+            strike(folder, rank, name, 0)
         state = checkpoint.collect(*mine)
         begin = checkpoint.load(folder / name, state)
         if begin:
@@ -73,20 +76,22 @@ WRAPS = {"ddp": ddp, "sharded": sharded}
 
 
 def striker(seed):
-    """What kills a rank once in each attempt but the last, at a random step or in its save."""
+    """What kills a rank in each attempt but the last: at a random step, in a save or a load."""
 
     def strike(folder, rank, name, step):
         attempt = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
         dice = random.Random(f"{seed} {attempt}")
-        victim = (dice.randrange(2), dice.choice(list(WRAPS)), dice.randint(1, STEPS))
+        victim = (dice.randrange(2), dice.choice(list(WRAPS)), dice.randint(0, STEPS))
         if attempt == KILLS or victim != (rank, name, step):
+            return
+        if step == 0:  # about when it loads
+            threading.Timer(dice.uniform(0, 0.2), os.kill, [os.getpid(), signal.SIGKILL]).start()
             return
         if dice.random() < 0.5 or step % EVERY:
             os.kill(os.getpid(), signal.SIGKILL)
-        import threading
 
         def in_the_save():
-            while not list((folder / name / checkpoint.PARTIAL).glob("*")):
+            while not list((folder / name).glob(f"{saves.PARTIAL}*/*")):
                 pass
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -168,7 +173,7 @@ def test_a_damaged_file_is_named_and_the_last_good_checkpoint_is_read(whole, tmp
             folder = tmp_path / f"{name} {attempt}"
             shutil.copytree(whole[1] / name, folder)
             newest = max(folder.iterdir())
-            victim = dice.choice(sorted(set(newest.iterdir()) - {newest / checkpoint.MANIFEST}))
+            victim = dice.choice(sorted(set(newest.iterdir()) - {newest / saves.MANIFEST}))
             DAMAGES[words](victim, dice)
             said = []
             assert checkpoint.load(folder, checkpoint.collect(*parts()), said.append) == 9
@@ -190,25 +195,121 @@ def test_two_shards_that_changed_places_are_refused(whole, tmp_path):
 def test_without_a_manifest_or_a_checkpoint_nothing_is_read(tmp_path):
     assert checkpoint.load(tmp_path / "nothing", checkpoint.collect(*parts())) == 0
     saved(tmp_path, count=1)
-    (tmp_path / "step-00000001" / checkpoint.MANIFEST).write_text("[1]")
+    (tmp_path / "step-00000001" / saves.MANIFEST).write_text("[1]")
     assert checkpoint.newest(tmp_path)[1] == ["step-00000001 has no manifest.json that can be read"]
+    (tmp_path / "step-00000001" / saves.MANIFEST).write_text("{}")
+    assert checkpoint.newest(tmp_path)[1] == ["step-00000001: manifest.json names no file"]
 
 
 def test_the_newest_good_ones_stay_even_when_all_newer_ones_are_bad(tmp_path):
     saved(tmp_path, count=3)
     for step in (2, 3):
         (tmp_path / f"step-0000000{step}" / ".metadata").unlink()
-    checkpoint._forget(tmp_path, keep=1)
+    saves.forget(tmp_path, keep=1)
     assert len(list(tmp_path.iterdir())) == 3
     saved(tmp_path, count=4)
-    checkpoint._forget(tmp_path, keep=2)
+    saves.forget(tmp_path, keep=2)
     assert sorted(path.name[-1] for path in tmp_path.iterdir()) == ["3", "4"]
 
 
 def test_what_cannot_be_written_is_a_sentence(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(
-        checkpoint.CheckpointError, match=r"could not be written: .*Not a directory"
-    ):
-        checkpoint.save(tmp_path / "file", 1, checkpoint.collect(*parts()))
+    state = checkpoint.collect(*parts())
+    with pytest.raises(checkpoint.CheckpointError, match=r"could not be written: .*File exists"):
+        checkpoint.save(tmp_path / "file", 1, state)
     assert Path(tmp_path / "file").is_file()
+    with pytest.raises(ValueError, match="step from 1 on, got 0"):
+        checkpoint.save(tmp_path, 0, state)
+
+
+def test_who_collects_trains_as_who_does_not():
+    data = models.digits(torch.float64)
+    asked, left_alone = parts(), parts()
+    checkpoint.collect(*asked)
+    for mine in (asked, left_alone):
+        torch.manual_seed(0)
+        list(steps(data, *mine, 0, 3))
+    assert torch.equal(models.flat(asked[0]), models.flat(left_alone[0]))
+
+
+def full_disk(*_):
+    raise OSError(28, "No space left on device")
+
+
+def test_a_save_that_fails_is_a_sentence_and_what_was_there_stays(tmp_path, monkeypatch):
+    mine = saved(tmp_path, count=1)
+    before = (tmp_path / "step-00000001" / saves.MANIFEST).read_text()
+    for name in ("torch.distributed.checkpoint.filesystem.os.fsync", "os.rename"):
+        with monkeypatch.context() as patch:
+            patch.setattr(name, full_disk)
+            with pytest.raises(checkpoint.CheckpointError, match=r"could not be written: .*space"):
+                checkpoint.save(tmp_path, 1, checkpoint.collect(*mine))
+        found, refused = checkpoint.newest(tmp_path)
+        assert (found / saves.MANIFEST).read_text() == before
+        assert refused == []
+    checkpoint.save(tmp_path, 1, checkpoint.collect(*mine))
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+
+
+def test_a_kill_while_a_checkpoint_is_replaced_leaves_the_old_one(tmp_path):
+    mine = saved(tmp_path, count=1)
+    path = tmp_path / "step-00000001"
+    path.rename(tmp_path / "step-00000001.old")  # as far as publish had come
+    assert checkpoint.load(tmp_path, checkpoint.collect(*parts())) == 1
+    checkpoint.save(tmp_path, 1, checkpoint.collect(*mine))
+    assert checkpoint.newest(tmp_path) == (path, [])
+
+
+def test_steps_are_compared_as_numbers_and_other_names_are_left_alone(tmp_path):
+    mine = parts()
+    for step in (99_999_999, 100_000_000):
+        checkpoint.save(tmp_path, step, checkpoint.collect(*mine))
+    (tmp_path / "step-by-step").mkdir()
+    (tmp_path / "step-300000000").touch()
+    assert checkpoint.load(tmp_path, checkpoint.collect(*parts())) == 100_000_000
+    checkpoint.save(tmp_path, 100_000_001, checkpoint.collect(*mine), keep=1)
+    assert (tmp_path / "step-by-step").exists()
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_shard_that_the_first_rank_does_not_see_is_missed(tmp_path):
+    saved(tmp_path / "it", count=1)
+    partial = (tmp_path / "it" / "step-00000001").rename(tmp_path / "partial")
+    next(partial.glob("*.distcp")).unlink()
+    with pytest.raises(OSError, match=r"__0_0\.distcp is missing: do all ranks see"):
+        saves.publish(partial, tmp_path / "it", 1)
+
+
+def test_a_checkpoint_of_another_model_is_a_sentence(tmp_path):
+    saved(tmp_path, count=1)
+    other = parts(lambda model: torch.nn.Sequential(model))
+    with pytest.raises(checkpoint.CheckpointError, match="could not be read: rank 0"):
+        checkpoint.load(tmp_path, checkpoint.collect(*other))
+
+
+def save_where_rank_1_cannot(rank, world_size, folder):
+    """What each rank is told when the disk of one is full."""
+    ranks.setup_distributed(rank, world_size)
+    state = checkpoint.collect(*parts(ddp))
+    checkpoint.save(folder, 1, state)
+    if rank == 1:
+        os.fsync = full_disk
+    try:
+        checkpoint.save(folder, 2, state)
+    except checkpoint.CheckpointError as error:
+        return str(error)
+
+
+def test_a_save_that_fails_on_one_rank_is_a_sentence_on_every_rank(tmp_path):
+    said = ranks.launch(save_where_rank_1_cannot, 2, folder=tmp_path)
+    assert len(set(said)) == 1
+    assert "could not be written: rank 1: " in said[0]
+    assert "No space left" in said[0]
+    assert checkpoint.newest(tmp_path)[0].name == "step-00000001"
+
+
+def test_each_save_writes_into_a_folder_of_its_own(tmp_path):
+    given_up = saves.new_partial(tmp_path)
+    (given_up / "__1_0.distcp").touch()
+    assert saves.new_partial(tmp_path) != given_up
+    assert not given_up.exists()
