@@ -1,9 +1,10 @@
 """Run a notebook's cells as an impatient learner does: each twice, and the long ones interrupted.
 
 One pass from top to bottom, so that a lab costs little more than one run of it. Nobody says in
-advance which cells are long: a cell that still runs after each of MOMENTS_S is interrupted and run
-again; after the last one it may run to its end. So a cell that was never interrupted runs twice to
-its end; one that was has run twice already, and does so once more where that takes a moment.
+advance which cells are long: a cell that still runs after its moment, one of MOMENTS_S by its name,
+is interrupted and run again; then it may run to its end. So a cell that was never interrupted runs
+twice to its end; one that was has run twice already, and does so once more where that takes a
+moment. SCALETOOLKIT_INTERRUPTS=5 adds five other moments for each cell.
 
 `PYTHONPATH=tests python -m tools.forgiving labs/01_partitioning.ipynb` tells it cell by cell.
 """
@@ -46,7 +47,7 @@ def _cell(kernel, cell, say, never):
     """Run one cell as often as the module says; yields what is wrong, each a sentence."""
     ran = None
     interrupts = 0
-    for moment_s in [*MOMENTS_S, *_more(cell)]:
+    for moment_s in _moments(cell):
         ran = kernel.run(cell.source, moment_s)
         if ran.went_on_s is None:
             break
@@ -62,9 +63,10 @@ def _cell(kernel, cell, say, never):
     say(f"{cell.id}: {ran.seconds:.1f} s, {interrupts} interrupts")
 
 
-def _more(cell):
-    """Other moments for a cell, the same in each run."""
-    return [random.Random(f"{cell.id} {i}").uniform(0, LONGEST_S) for i in range(MORE)]
+def _moments(cell):
+    """When a cell is interrupted, should it still run: the same moments in each run."""
+    moments = [random.Random(cell.id).choice(MOMENTS_S)]
+    return moments + [random.Random(f"{cell.id} {i}").uniform(0, LONGEST_S) for i in range(MORE)]
 
 
 def _interrupted(ran, cell, when):
