@@ -1,5 +1,6 @@
 """Checkpoints: whole or not there, refused when damaged, the same on another number of ranks."""
 
+import itertools
 import os
 import random
 import shutil
@@ -14,6 +15,7 @@ from scaletoolkit.machine import ranks
 from scaletoolkit.training import checkpoint, models, saves
 
 KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "2"))
+RESTARTS = 4
 STEPS = 12
 EVERY = 3
 
@@ -45,6 +47,7 @@ def train(rank, world_size, folder, wraps, strike=None, dropout=0.2):
         mine = parts(wrap, dropout)
         torch.manual_seed(rank)
         if strike:
+            folder.mkdir(exist_ok=True)
             strike(folder, rank, name, 0)
         state = checkpoint.collect(*mine)
         begin = checkpoint.load(folder / name, state)
@@ -76,26 +79,31 @@ WRAPS = {"ddp": ddp, "sharded": sharded}
 
 
 def striker(seed):
-    """What kills a rank in each attempt but the last: at a random step, in a save or a load."""
+    """What kills a rank in each attempt but the last: at a step, in a save, about when it loads."""
+    calls = []
 
     def strike(folder, rank, name, step):
         attempt = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
         dice = random.Random(f"{seed} {attempt}")
-        victim = (dice.randrange(2), dice.choice(list(WRAPS)), dice.randint(0, STEPS))
-        if attempt == KILLS or victim != (rank, name, step):
+        calls.append(step)
+        if attempt == RESTARTS or (rank, len(calls)) != (dice.randrange(2), dice.randint(1, 10)):
             return
-        if step == 0:  # about when it loads
-            threading.Timer(dice.uniform(0, 0.2), os.kill, [os.getpid(), signal.SIGKILL]).start()
-            return
-        if dice.random() < 0.5 or step % EVERY:
+
+        def die():
+            (folder / f"killed-{attempt}").touch()
             os.kill(os.getpid(), signal.SIGKILL)
 
         def in_the_save():
             while not list((folder / name).glob(f"{saves.PARTIAL}*/*")):
                 pass
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
 
-        threading.Thread(target=in_the_save, daemon=True).start()
+        if step == 0:
+            threading.Timer(dice.uniform(0, 0.2), die).start()
+        elif dice.random() < 0.5:
+            die()
+        else:
+            threading.Thread(target=in_the_save, daemon=True).start()
 
     return strike
 
@@ -109,13 +117,19 @@ def whole(tmp_path_factory):
 
 def test_after_kills_the_weights_are_the_same_to_the_last_bit(whole, tmp_path):
     uninterrupted, _ = whole
-    arguments = {"folder": tmp_path, "wraps": WRAPS, "strike": striker(seed=1)}
-    killed = ranks.launch(train, 2, restarts=KILLS, timeout_s=60 + 20 * KILLS, **arguments)
-    for name in WRAPS:
-        assert torch.equal(killed[0][name], uninterrupted[name])
-        assert torch.equal(killed[1][name], uninterrupted[name])
-        kept = sorted(path.name for path in (tmp_path / name).iterdir())
-        assert kept == [f"step-{step:08d}" for step in (STEPS - EVERY, STEPS)]
+    kills = 0
+    for seed in itertools.count():
+        folder = tmp_path / f"{seed}"
+        arguments = {"folder": folder, "wraps": WRAPS, "strike": striker(seed)}
+        killed = ranks.launch(train, 2, restarts=RESTARTS, **arguments)
+        for name in WRAPS:
+            assert torch.equal(killed[0][name], uninterrupted[name])
+            assert torch.equal(killed[1][name], uninterrupted[name])
+            kept = sorted(path.name for path in (folder / name).iterdir())
+            assert kept == [f"step-{step:08d}" for step in (STEPS - EVERY, STEPS)]
+        kills += len(list(folder.glob("killed-*")))
+        if kills >= KILLS:
+            return
 
 
 def saved(folder, count=3):
