@@ -58,9 +58,11 @@ def play(
     """When each operation runs, if each rank follows its order and starts as soon as it can.
 
     forward: how long a forward pass takes, for all stages or for each; a backward pass takes
-    `backward` times as long. PipelineError where ranks would wait for each other for ever.
+    `backward` times as long. PipelineError where ranks would wait for each other for ever, where
+    they have not the same to do, or where the stages' times are too few or too many.
     """
     times = [forward] * len(orders) if isinstance(forward, int | float) else list(forward)
+    _check(orders, times)
     ends: dict[tuple[int, Operation], float] = {}
     free = [0.0] * len(orders)
     waiting = [list(order) for order in orders]
@@ -78,6 +80,21 @@ def play(
         if len(pieces) == before:
             raise PipelineError(_stuck(waiting))
     return pieces
+
+
+def _check(orders: Sequence[Order], times: Sequence[float]) -> None:
+    """PipelineError unless there is a time a stage, and each does F and B once a microbatch."""
+    if len(times) != len(orders):
+        raise PipelineError(f"there are {len(orders)} orders, and {len(times)} times of stages")
+    if not orders or not orders[0]:
+        raise PipelineError("a pipeline needs a rank at least, and each rank something to do")
+    numbers = {number for _, number in orders[0]}
+    wanted = sorted((kind, number) for kind in "BF" for number in numbers)
+    for rank, order in enumerate(orders):
+        if sorted(map(tuple, order)) != wanted:
+            raise PipelineError(
+                f"rank {rank} must do F and B of each of {len(numbers)} microbatches, once: {order}"
+            )
 
 
 def _needs(operation: Operation, rank: int, stages: int) -> list[tuple[int, Operation]]:
@@ -126,8 +143,11 @@ def drawn(pieces: Sequence[Piece]) -> str:
     """The schedule as text: a line a rank, a column a unit of time, a dot where it is idle.
 
     A forward pass is a digit, the backward pass of 0 is an a, that of 1 a b, and so on. For whole
-    units of time and at most ten microbatches.
+    units of time and at most ten microbatches, else PipelineError.
     """
+    most = max(piece.operation[1] for piece in pieces)
+    if most > 9:
+        raise PipelineError(f"only microbatches 0 to 9 can be drawn, and there is a {most}")
     lines = []
     for rank in sorted({piece.rank for piece in pieces}):
         line = ["·"] * round(makespan(pieces))

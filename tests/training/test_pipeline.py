@@ -50,6 +50,31 @@ def test_orders_that_wait_for_ever_are_a_sentence():
         pipeline.play([[("B", 0), ("F", 0)], [("F", 0), ("B", 0)]])
 
 
+@pytest.mark.parametrize(
+    ("orders", "words"),
+    [
+        ([], "a rank at least"),
+        ([[]], "something to do"),
+        ([[("F", 0)]], "rank 0 must do F and B of each of 1 microbatches, once"),
+        ([[("F", 0), ("B", 0)], [("F", 1), ("B", 1)]], "rank 1 must do F and B"),
+        ([[("F", 0), ("F", 0), ("B", 0)]], "rank 0 must do F and B"),
+    ],
+)
+def test_orders_that_leave_work_undone_are_a_sentence(orders, words):
+    with pytest.raises(pipeline.PipelineError, match=words):
+        pipeline.play(orders)
+
+
+def test_times_that_are_not_those_of_the_stages_are_a_sentence():
+    with pytest.raises(pipeline.PipelineError, match="2 orders, and 3 times"):
+        pipeline.play(pipeline.gpipe(2, 2), [1, 1, 1])
+
+
+def test_more_microbatches_than_signs_are_a_sentence():
+    with pytest.raises(pipeline.PipelineError, match="there is a 10"):
+        pipeline.drawn(pipeline.play(pipeline.gpipe(2, 11)))
+
+
 def test_a_drawing_has_a_column_for_each_unit_of_time():
     drawn = pipeline.drawn(pipeline.play(pipeline.gpipe(2, 2)))
     assert drawn == "rank 0 │01···aabb│\nrank 1 │·01aabb··│"
