@@ -40,37 +40,61 @@ def one_forward_one_backward(stages: int, microbatches: int) -> list[Order]:
 
     Rank r of p has at most p - r microbatches in flight.
     """
-    orders = []
-    for rank in range(stages):
-        ahead = min(stages - rank, microbatches)
-        order = [("F", number) for number in range(ahead)]
-        for number in range(microbatches):
-            order.append(("B", number))
-            if number + ahead < microbatches:
-                order.append(("F", number + ahead))
-        orders.append(order)
-    return orders
+    numbers = list(range(microbatches))
+    return [_in_turns(numbers, numbers, stages - rank) for rank in range(stages)]
+
+
+def interleaved(ranks: int, microbatches: int, chunks: int) -> list[Order]:
+    """1F1B where each rank has so many stages, one from each part of the model: an order a rank.
+
+    Number n + k × microbatches is microbatch n in the rank's stage k, so `play` must be told
+    `microbatches`, which are a multiple of `ranks`, else PipelineError. Source: D. Narayanan and
+    others, Megatron-LM, 2021 (arXiv 2104.04473), section 2.2.
+    """
+    if microbatches % ranks:
+        raise PipelineError(f"{microbatches} microbatches are no multiple of {ranks} ranks")
+    groups = [range(first, first + ranks) for first in range(0, microbatches, ranks)]
+    stages = [microbatches * chunk for chunk in range(chunks)]
+    forwards = [n + of for group in groups for of in stages for n in group]
+    backwards = [n + of for group in groups for of in reversed(stages) for n in group]
+    ahead = [2 * (ranks - rank - 1) + (chunks - 1) * ranks + 1 for rank in range(ranks)]
+    return [_in_turns(forwards, backwards, of) for of in ahead]
+
+
+def _in_turns(forwards: list[int], backwards: list[int], ahead: int) -> Order:
+    """So many forwards, then a backward and a forward in turn, then the other backwards."""
+    order = [("F", number) for number in forwards[:ahead]]
+    for place, number in enumerate(backwards):
+        order.append(("B", number))
+        order += [("F", later) for later in forwards[place + ahead : place + ahead + 1]]
+    return order
 
 
 def play(
-    orders: Sequence[Order], forward: float | Sequence[float] = 1, backward: float = 2
+    orders: Sequence[Order],
+    forward: float | Sequence[float] = 1,
+    backward: float = 2,
+    microbatches: int | None = None,
 ) -> list[Piece]:
     """When each operation runs, if each rank follows its order and starts as soon as it can.
 
     forward: how long a forward pass takes, for all stages or for each; a backward pass takes
-    `backward` times as long. PipelineError where ranks would wait for each other for ever, where
+    `backward` times as long. microbatches: how many there are, if a rank has several stages (see
+    `interleaved`). PipelineError where ranks would wait for each other for ever, where
     they have not the same to do, or where the stages' times are too few or too many.
     """
     times = [forward] * len(orders) if isinstance(forward, int | float) else list(forward)
     _check(orders, times)
     ends: dict[tuple[int, Operation], float] = {}
     free = [0.0] * len(orders)
-    waiting = [list(order) for order in orders]
+    waiting = [[(kind, number) for kind, number in order] for order in orders]
+    units = len(waiting[0]) // 2
     pieces: list[Piece] = []
     while any(waiting):
         before = len(pieces)
         for rank, order in enumerate(waiting):
-            needs = _needs(order[0], rank, len(orders)) if order else []
+            rounds = (microbatches or units, units)
+            needs = _needs(order[0], rank, len(orders), *rounds) if order else []
             if order and all(need in ends for need in needs):
                 operation = order.pop(0)
                 begin = max([free[rank], *(ends[need] for need in needs)])
@@ -97,14 +121,20 @@ def _check(orders: Sequence[Order], times: Sequence[float]) -> None:
             )
 
 
-def _needs(operation: Operation, rank: int, stages: int) -> list[tuple[int, Operation]]:
+def _needs(
+    operation: Operation, rank: int, ranks: int, microbatches: int, units: int
+) -> list[tuple[int, Operation]]:
     """(rank, operation) that must have ended before this one can begin."""
     kind, number = operation
     if kind == "F":
-        return [(rank - 1, operation)] if rank > 0 else []
+        if rank > 0:
+            return [(rank - 1, operation)]
+        return [(ranks - 1, ("F", number - microbatches))] if number >= microbatches else []
     needs = [(rank, ("F", number))]
-    if rank < stages - 1:
+    if rank < ranks - 1:
         needs.append((rank + 1, operation))
+    elif number + microbatches < units:
+        needs.append((0, ("B", number + microbatches)))
     return needs
 
 
