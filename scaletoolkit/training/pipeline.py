@@ -79,21 +79,19 @@ def play(
     """When each operation runs, if each rank follows its order and starts as soon as it can.
 
     forward: how long a forward pass takes, for all stages or for each; a backward pass takes
-    `backward` times as long. microbatches: how many there are, if a rank has several stages (see
-    `interleaved`). PipelineError where ranks would wait for each other for ever, where
-    they have not the same to do, or where the stages' times are too few or too many.
+    `backward` times as long. microbatches: how many there are, where ranks are `interleaved`.
+    PipelineError for orders that wait for each other for ever or leave work undone, and for too
+    few or too many times.
     """
-    times = [forward] * len(orders) if isinstance(forward, int | float) else list(forward)
-    _check(orders, times)
+    times = _times(orders, forward)
     ends: dict[tuple[int, Operation], float] = {}
     free = [0.0] * len(orders)
     waiting = [[(kind, number) for kind, number in order] for order in orders]
-    units = len(waiting[0]) // 2
+    rounds = (microbatches or len(orders[0]) // 2, len(orders[0]) // 2)
     pieces: list[Piece] = []
     while any(waiting):
         before = len(pieces)
         for rank, order in enumerate(waiting):
-            rounds = (microbatches or units, units)
             needs = _needs(order[0], rank, len(orders), *rounds) if order else []
             if order and all(need in ends for need in needs):
                 operation = order.pop(0)
@@ -106,8 +104,9 @@ def play(
     return pieces
 
 
-def _check(orders: Sequence[Order], times: Sequence[float]) -> None:
-    """PipelineError unless there is a time a stage, and each does F and B once a microbatch."""
+def _times(orders: Sequence[Order], forward: float | Sequence[float]) -> list[float]:
+    """A time for each rank; PipelineError unless each does F and B of each microbatch once."""
+    times = [forward] * len(orders) if isinstance(forward, int | float) else list(forward)
     if len(times) != len(orders):
         raise PipelineError(f"there are {len(orders)} orders, and {len(times)} times of stages")
     if not orders or not orders[0]:
@@ -119,6 +118,7 @@ def _check(orders: Sequence[Order], times: Sequence[float]) -> None:
             raise PipelineError(
                 f"rank {rank} must do F and B of each of {len(numbers)} microbatches, once: {order}"
             )
+    return times
 
 
 def _needs(
