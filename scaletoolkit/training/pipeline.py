@@ -11,6 +11,7 @@ from scaletoolkit import lab
 
 Operation = tuple[str, int]
 Order = list[Operation]
+Times = float | Sequence[float]
 
 SIGNS = {"F": "0123456789", "B": "abcdefghij"}
 
@@ -71,17 +72,13 @@ def _in_turns(forwards: list[int], backwards: list[int], ahead: int) -> Order:
 
 
 def play(
-    orders: Sequence[Order],
-    forward: float | Sequence[float] = 1,
-    backward: float = 2,
-    microbatches: int | None = None,
+    orders: Sequence[Order], forward: Times = 1, backward: float = 2, microbatches: int = 0
 ) -> list[Piece]:
     """When each operation runs, if each rank follows its order and starts as soon as it can.
 
     forward: how long a forward pass takes, for all stages or for each; a backward pass takes
     `backward` times as long. microbatches: how many there are, where ranks are `interleaved`.
-    PipelineError for orders that wait for each other for ever or leave work undone, and for too
-    few or too many times.
+    PipelineError for orders that wait for ever or leave work undone, or for too few or many times.
     """
     times = _times(orders, forward)
     ends: dict[tuple[int, Operation], float] = {}
@@ -104,7 +101,7 @@ def play(
     return pieces
 
 
-def _times(orders: Sequence[Order], forward: float | Sequence[float]) -> list[float]:
+def _times(orders: Sequence[Order], forward: Times) -> list[float]:
     """A time for each rank; PipelineError unless each does F and B of each microbatch once."""
     times = [forward] * len(orders) if isinstance(forward, int | float) else list(forward)
     if len(times) != len(orders):
