@@ -5,6 +5,7 @@ keeps. These are the bytes that the method itself needs.
 """
 
 import weakref
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 
 def state_bytes(model: nn.Module, optimizer: Optimizer) -> dict[str, int]:
@@ -51,7 +53,9 @@ class _Kept:
 class Activations:
     """Counts the bytes that forward keeps for backward, while the block runs; weights excepted.
 
-    now_bytes: kept at this moment; peak_bytes: at most.
+    now_bytes: kept at this moment; peak_bytes: at most. A tensor that several operations keep is
+    there once, and counted once. What `checkpoint` recomputes in backward is not seen, and the
+    gathered weights of a fully sharded model would be taken for activations.
     """
 
     def __init__(self, model: nn.Module) -> None:
@@ -60,6 +64,7 @@ class Activations:
         self._weights = {
             _local(weight).untyped_storage().data_ptr() for weight in model.parameters()
         }
+        self._keepers: Counter[tuple[int, int]] = Counter()
         self._hooks = torch.autograd.graph.saved_tensors_hooks(self._keep, lambda kept: kept.tensor)
 
     def __enter__(self) -> "Activations":
@@ -71,14 +76,20 @@ class Activations:
 
     def _keep(self, tensor: Tensor) -> _Kept:
         kept = _Kept(tensor)
-        if tensor.untyped_storage().data_ptr() not in self._weights:
-            self.now_bytes += tensor.nbytes
-            self.peak_bytes = max(self.peak_bytes, self.now_bytes)
-            weakref.finalize(kept, self._forget, tensor.nbytes)
+        local = _local(tensor)
+        if local.untyped_storage().data_ptr() not in self._weights:
+            place = (local.data_ptr(), local.nbytes)
+            self._keepers[place] += 1
+            if self._keepers[place] == 1:
+                self.now_bytes += local.nbytes
+                self.peak_bytes = max(self.peak_bytes, self.now_bytes)
+            weakref.finalize(kept, self._forget, place)
         return kept
 
-    def _forget(self, size_bytes: int) -> None:
-        self.now_bytes -= size_bytes
+    def _forget(self, place: tuple[int, int]) -> None:
+        self._keepers[place] -= 1
+        if self._keepers[place] == 0:
+            self.now_bytes -= place[1]
 
 
 # How often a rank sends (p - 1) / p of the whole vector, where p ranks form a ring.
@@ -86,8 +97,9 @@ TIMES_SENT = {"all-reduce": 2, "all-gather": 1, "reduce-scatter": 1}
 
 
 class Messages(TorchDispatchMode):
-    """Counts the collectives that a rank begins while the block runs, and their vectors' bytes.
+    """Counts the messages that a rank begins while the block runs, and their vectors' bytes.
 
+    Seen are all-reduce, all-gather, reduce-scatter, and send (from one rank to another).
     counts: {name: how often}; whole_bytes: {name: bytes of the whole vectors}, where the whole is
     what an all-gather ends with and what a reduce-scatter begins with.
     """
@@ -104,31 +116,35 @@ class Messages(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Run one operation of torch, and note it if it is a collective."""
-        name = _collective(str(func))
+        """Run one operation of torch, and note it if it is a message."""
+        result = func(*args, **(kwargs or {}))
+        name = _message(str(func))
         if name:
             self.counts[name] = self.counts.get(name, 0) + 1
-            self.whole_bytes[name] = self.whole_bytes.get(name, 0) + _largest_bytes(args)
-        return func(*args, **(kwargs or {}))
+            size_bytes = _largest_bytes([*args, result])
+            self.whole_bytes[name] = self.whole_bytes.get(name, 0) + size_bytes
+        return result
 
     def sent_bytes(self, world_size: int) -> float:
         """What one rank sends, if each collective is a ring over so many ranks."""
-        times = [TIMES_SENT[name] * size for name, size in self.whole_bytes.items()]
-        return sum(times) * (world_size - 1) / world_size
+        by_ring = sum(TIMES_SENT[n] * size for n, size in self.whole_bytes.items() if n != "send")
+        return by_ring * (world_size - 1) / world_size + self.whole_bytes.get("send", 0)
 
 
-def _largest_bytes(arguments: tuple[Any, ...]) -> int:
-    """The bytes of the largest argument: a tensor, or a list of tensors."""
-    lists = [value if isinstance(value, list | tuple) else [value] for value in arguments]
-    return max(sum(t.nbytes for t in tensors if isinstance(t, Tensor)) for tensors in lists)
+def _largest_bytes(values: Iterable[Any]) -> int:
+    """The bytes of the largest of these: tensors, or lists of tensors, however deep."""
+    return max(
+        sum(leaf.nbytes for leaf in tree_leaves(value) if isinstance(leaf, Tensor))
+        for value in values
+    )
 
 
-def _collective(operation: str) -> str:
+def _message(operation: str) -> str:
     """The field's name of one of torch's operations, or nothing if it sends nothing."""
     if "c10d" not in operation or "wait" in operation or "wrap" in operation:
         return ""
     flat = operation.replace("_", "")
-    for name in TIMES_SENT:
+    for name in (*TIMES_SENT, "send"):
         if name.replace("-", "") in flat:
             return name
     return ""

@@ -11,6 +11,7 @@ from scaletoolkit import lab
 
 Operation = tuple[str, int]
 Order = list[Operation]
+Times = float | Sequence[float]
 
 SIGNS = {"F": "0123456789", "B": "abcdefghij"}
 
@@ -40,35 +41,55 @@ def one_forward_one_backward(stages: int, microbatches: int) -> list[Order]:
 
     Rank r of p has at most p - r microbatches in flight.
     """
-    orders = []
-    for rank in range(stages):
-        ahead = min(stages - rank, microbatches)
-        order = [("F", number) for number in range(ahead)]
-        for number in range(microbatches):
-            order.append(("B", number))
-            if number + ahead < microbatches:
-                order.append(("F", number + ahead))
-        orders.append(order)
-    return orders
+    numbers = list(range(microbatches))
+    return [_in_turns(numbers, numbers, stages - rank) for rank in range(stages)]
+
+
+def interleaved(ranks: int, microbatches: int, chunks: int) -> list[Order]:
+    """1F1B where each rank has so many stages, one from each part of the model: an order a rank.
+
+    Number n + k × microbatches is microbatch n in the rank's stage k, so `play` must be told
+    `microbatches`, which are a multiple of `ranks`, else PipelineError. Source: D. Narayanan and
+    others, Megatron-LM, 2021 (arXiv 2104.04473), section 2.2.
+    """
+    if microbatches % ranks:
+        raise PipelineError(f"{microbatches} microbatches are no multiple of {ranks} ranks")
+    groups = [range(first, first + ranks) for first in range(0, microbatches, ranks)]
+    stages = [microbatches * chunk for chunk in range(chunks)]
+    forwards = [n + of for group in groups for of in stages for n in group]
+    backwards = [n + of for group in groups for of in reversed(stages) for n in group]
+    ahead = [2 * (ranks - rank - 1) + (chunks - 1) * ranks + 1 for rank in range(ranks)]
+    return [_in_turns(forwards, backwards, of) for of in ahead]
+
+
+def _in_turns(forwards: list[int], backwards: list[int], ahead: int) -> Order:
+    """So many forwards, then a backward and a forward in turn, then the other backwards."""
+    order = [("F", number) for number in forwards[:ahead]]
+    for place, number in enumerate(backwards):
+        order.append(("B", number))
+        order += [("F", later) for later in forwards[place + ahead : place + ahead + 1]]
+    return order
 
 
 def play(
-    orders: Sequence[Order], forward: float | Sequence[float] = 1, backward: float = 2
+    orders: Sequence[Order], forward: Times = 1, backward: float = 2, microbatches: int = 0
 ) -> list[Piece]:
     """When each operation runs, if each rank follows its order and starts as soon as it can.
 
     forward: how long a forward pass takes, for all stages or for each; a backward pass takes
-    `backward` times as long. PipelineError where ranks would wait for each other for ever.
+    `backward` times as long. microbatches: how many there are, where ranks are `interleaved`.
+    PipelineError for orders that wait for ever or leave work undone, or for too few or many times.
     """
-    times = [forward] * len(orders) if isinstance(forward, int | float) else list(forward)
+    times = _times(orders, forward)
     ends: dict[tuple[int, Operation], float] = {}
     free = [0.0] * len(orders)
-    waiting = [list(order) for order in orders]
+    waiting = [[(kind, number) for kind, number in order] for order in orders]
+    rounds = (microbatches or len(orders[0]) // 2, len(orders[0]) // 2)
     pieces: list[Piece] = []
     while any(waiting):
         before = len(pieces)
         for rank, order in enumerate(waiting):
-            needs = _needs(order[0], rank, len(orders)) if order else []
+            needs = _needs(order[0], rank, len(orders), *rounds) if order else []
             if order and all(need in ends for need in needs):
                 operation = order.pop(0)
                 begin = max([free[rank], *(ends[need] for need in needs)])
@@ -80,14 +101,37 @@ def play(
     return pieces
 
 
-def _needs(operation: Operation, rank: int, stages: int) -> list[tuple[int, Operation]]:
+def _times(orders: Sequence[Order], forward: Times) -> list[float]:
+    """A time for each rank; PipelineError unless each does F and B of each microbatch once."""
+    times = [forward] * len(orders) if isinstance(forward, int | float) else list(forward)
+    if len(times) != len(orders):
+        raise PipelineError(f"there are {len(orders)} orders, and {len(times)} times of stages")
+    if not orders or not orders[0]:
+        raise PipelineError("a pipeline needs a rank at least, and each rank something to do")
+    numbers = {number for _, number in orders[0]}
+    wanted = sorted((kind, number) for kind in "BF" for number in numbers)
+    for rank, order in enumerate(orders):
+        if sorted(map(tuple, order)) != wanted:
+            raise PipelineError(
+                f"rank {rank} must do F and B of each of {len(numbers)} microbatches, once: {order}"
+            )
+    return times
+
+
+def _needs(
+    operation: Operation, rank: int, ranks: int, microbatches: int, units: int
+) -> list[tuple[int, Operation]]:
     """(rank, operation) that must have ended before this one can begin."""
     kind, number = operation
     if kind == "F":
-        return [(rank - 1, operation)] if rank > 0 else []
+        if rank > 0:
+            return [(rank - 1, operation)]
+        return [(ranks - 1, ("F", number - microbatches))] if number >= microbatches else []
     needs = [(rank, ("F", number))]
-    if rank < stages - 1:
+    if rank < ranks - 1:
         needs.append((rank + 1, operation))
+    elif number + microbatches < units:
+        needs.append((0, ("B", number + microbatches)))
     return needs
 
 
@@ -126,8 +170,11 @@ def drawn(pieces: Sequence[Piece]) -> str:
     """The schedule as text: a line a rank, a column a unit of time, a dot where it is idle.
 
     A forward pass is a digit, the backward pass of 0 is an a, that of 1 a b, and so on. For whole
-    units of time and at most ten microbatches.
+    units of time and at most ten microbatches, else PipelineError.
     """
+    most = max(piece.operation[1] for piece in pieces)
+    if most > 9:
+        raise PipelineError(f"only microbatches 0 to 9 can be drawn, and there is a {most}")
     lines = []
     for rank in sorted({piece.rank for piece in pieces}):
         line = ["·"] * round(makespan(pieces))

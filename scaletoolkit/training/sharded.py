@@ -25,8 +25,11 @@ def shard(model: nn.Sequential, mesh: DeviceMesh) -> nn.Sequential:
 def rank_bytes(parameters: float, world_size: int, stage: int) -> float:
     """Bytes of state on each rank, by ZeRO's stages, in mixed precision with Adam.
 
-    stage 0: nothing is sharded; 1: the optimizer; 2: gradients, too; 3: weights, too.
+    stage 0: nothing is sharded; 1: the optimizer; 2: gradients, too; 3: weights, too. ValueError
+    for another stage, or without a rank.
     """
+    if world_size < 1:
+        raise ValueError(f"there must be a rank at least, got world_size {world_size!r}")
     if stage not in range(4):
         raise ValueError(f"ZeRO has the stages 0 to 3, got {stage!r}")
     parts = [(OPTIMIZER_BYTES, 1), (GRADIENT_BYTES, 2), (WEIGHT_BYTES, 3)]

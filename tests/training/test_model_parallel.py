@@ -21,6 +21,11 @@ def build():
     return models.blocks(WIDTH, DEPTH)
 
 
+def deep():
+    """Four blocks, so that four ranks have one each."""
+    return models.seeded(lambda: models.blocks(WIDTH, 4), dtype=torch.float64)
+
+
 def steps(model, numbers):
     """Losses of a few steps, the bytes that are kept, and what the last step has sent."""
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
@@ -36,6 +41,37 @@ def steps(model, numbers):
     return losses, kept, (messages.counts, messages.whole_bytes)
 
 
+def through_a_pipeline(rank, world_size):
+    """As `steps`, through PyTorch's 1F1B; ranks but the last know no losses (NaN)."""
+    from torch.distributed.pipelining import PipelineStage, Schedule1F1B
+
+    each = 4 // world_size
+    stage = deep()[rank * each : (rank + 1) * each]
+    place = PipelineStage(stage, rank, world_size, torch.device("cpu"))
+    schedule = Schedule1F1B(place, 4, loss_fn=lambda numbers, _: numbers.square().mean())
+    optimizer = torch.optim.Adam(stage.parameters(), lr=1e-2)
+    losses = []
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        parts = []
+        last = {"target": batch(), "losses": parts} if rank == world_size - 1 else {}
+        with counting.Messages() as messages:
+            schedule.step(*([batch()] if rank == 0 else []), **last)
+        optimizer.step()
+        losses.append(torch.stack(parts).mean().item() if parts else np.nan)
+    kept = counting.state_bytes(stage, optimizer)
+    return losses, kept, (messages.counts, messages.whole_bytes)
+
+
+def gathered():
+    """The bytes of an all-gather that is a function: its result is the whole, no argument is."""
+    from torch.distributed._functional_collectives import all_gather_tensor, wait_tensor
+
+    with counting.Messages() as messages:
+        wait_tensor(all_gather_tensor(torch.zeros(3), 0, torch.distributed.group.WORLD))
+    return messages.whole_bytes
+
+
 def cut(rank, world_size):
     """Every way to cut the model over these ranks: {name: what `steps` returns}."""
     from torch.distributed.device_mesh import init_device_mesh
@@ -48,6 +84,8 @@ def cut(rank, world_size):
         "tensor": steps(tensor_parallel.column_then_row(fresh(), line), batch()),
         "sharded": steps(sharded.shard(fresh(), line), mine),
         "ddp": steps(torch.nn.parallel.DistributedDataParallel(fresh()), mine),
+        "pipeline": through_a_pipeline(rank, world_size),
+        "gathered": gathered(),
     }
     if world_size == 4:
         grid = init_device_mesh("cpu", (2, 2), mesh_dim_names=("shard", "tensor"))
@@ -64,9 +102,33 @@ def by_rank(request):
 
 def test_every_cut_trains_the_model_of_one_process(by_rank):
     losses, _, _ = steps(models.seeded(build, dtype=torch.float64), batch())
-    for name in by_rank[0]:
+    for name in by_rank[0].keys() - {"pipeline", "gathered"}:
         of_all = np.mean([found[name][0] for found in by_rank], axis=0)
         assert of_all.tolist() == pytest.approx(losses, rel=0, abs=1e-12)
+
+
+def test_a_pipeline_trains_the_model_of_one_process_and_sends_a_batch_over_each_border(by_rank):
+    losses, kept, _ = steps(deep(), batch())
+    last = by_rank[-1]["pipeline"][0]
+    assert last == pytest.approx(losses, rel=0, abs=1e-12)
+    for rank, found in enumerate(by_rank):
+        assert {k: len(by_rank) * v for k, v in found["pipeline"][1].items()} == kept
+        borders = (rank > 0) + (rank < len(by_rank) - 1)
+        sent = {"send": 4 * borders} if borders else {}
+        assert found["pipeline"][2][0] == sent
+        assert sum(found["pipeline"][2][1].values()) == borders * batch().nbytes
+
+
+def test_the_whole_of_an_all_gather_is_what_it_ends_with(by_rank):
+    assert {tuple(found["gathered"].items()) for found in by_rank} == {
+        (("all-gather", len(by_rank) * 12),)
+    }
+
+
+def test_what_a_rank_sends_if_collectives_are_rings():
+    messages = counting.Messages()
+    messages.whole_bytes = {"all-reduce": 100, "all-gather": 40, "reduce-scatter": 20, "send": 7}
+    assert messages.sent_bytes(4) == (2 * 100 + 40 + 20) * 3 / 4 + 7
 
 
 def test_sharding_divides_what_is_kept_and_cutting_layers_all_but_one_bias(by_rank):
@@ -100,8 +162,8 @@ def test_activations_are_counted_while_they_are_kept():
     with counting.Activations(model) as activations:
         loss = model(numbers).sum()
         kept = activations.now_bytes
-        # of a block: what comes into `up`, ReLU's result (kept twice: by it and by `down`)
-        assert kept == 2 * (5 * 8 + 2 * 5 * 32) * 4
+        # of a block: what comes into `up`, and ReLU's result, which ReLU and `down` both keep
+        assert kept == 2 * (5 * 8 + 5 * 32) * 4
         loss.backward()
         assert activations.now_bytes == 0
     assert activations.peak_bytes == kept
@@ -110,6 +172,11 @@ def test_activations_are_counted_while_they_are_kept():
 @pytest.mark.parametrize(("stage", "a_weight"), [(0, 16), (1, 7), (2, 5.5), (3, 4)])
 def test_the_stages_of_zero(stage, a_weight):
     assert sharded.rank_bytes(1000, 4, stage) == 1000 * a_weight
+
+
+def test_a_share_of_no_rank_is_a_sentence():
+    with pytest.raises(ValueError, match="a rank at least, got world_size 0"):
+        sharded.rank_bytes(1, 0, 3)
 
 
 def test_there_is_no_fourth_stage():

@@ -75,6 +75,6 @@ def slowest_by_guessing_the_answer(costs, stages):
 ANSWERS = {
     "4.1": (bytes_layer_by_layer, bytes_with_numpy),
     "4.2": (order_by_turns, order_by_the_library),
-    "4.3": (rank_bytes_by_the_library, rank_bytes_by_what_is_saved),
-    "4.4": (slowest_by_recursion, slowest_by_guessing_the_answer),
+    "4.3": (slowest_by_recursion, slowest_by_guessing_the_answer),
+    "4.4": (rank_bytes_by_the_library, rank_bytes_by_what_is_saved),
 }
