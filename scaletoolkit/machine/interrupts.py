@@ -112,7 +112,8 @@ def _show(
 ) -> None:
     """Show an interrupt as one sentence, where IPython would print a hundred lines."""
     own = [at for at in traceback.walk_tb(trace) if at[0].f_globals is vars(__main__)]
-    lines = [linecache.getline(frame.f_code.co_filename, number) for frame, number in own]
+    # between two lines Python may know no number, whatever its types say
+    lines = [linecache.getline(frame.f_code.co_filename, at) for frame, at in own if at]
     sentence = f"Interrupted at: {''.join(lines[-1:]).strip()}\nThe cell can be run again."
     vars(value)["_render_traceback_"] = lambda: [sentence]
     shell.showtraceback((kind, value, trace))

@@ -61,6 +61,17 @@ def test_an_interrupted_cell_leaves_nothing_that_it_started(kernel):
     assert not running(kernel, "before")
 
 
+def test_an_interrupt_between_two_lines_is_a_sentence_too(kernel):
+    cell = (
+        "def nowhere():\n    raise KeyboardInterrupt\n\n\n"
+        "nowhere.__code__ = nowhere.__code__.replace(co_linetable=b'')\nnowhere()"
+    )
+    assert kernel.run(cell).complaints == [
+        "Interrupted at: nowhere()",
+        "The cell can be run again.",
+    ]
+
+
 def test_a_cell_that_runs_again_ends_what_it_had_started(kernel):
     cell = START.format(name="child") + "print(child.pid)"
     pids = [kernel.run(cell).printed for _ in range(2)]
