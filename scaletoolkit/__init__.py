@@ -9,7 +9,7 @@ on top      service    the model server, by process: in the notebook, gateway/, 
             copies     the labs' notebooks, and a learner's own copy of them, kept up to date
             commands   a file a command; `__main__` finds it
 axes        data       events, partitions, sampling, increments (labs 01, 02)
-            training   models, gradients, a loader (lab 03)
+            training   models, ranks that share one, checkpoints, compression (labs 03 to 06)
             serving    traffic, batching, caching, autoscaling (labs 07 to 09)
 ground      laws       Amdahl, USL, Little, M/M/c and others: formula, source, fit
             machine    measuring, hardware, processes, ranks
