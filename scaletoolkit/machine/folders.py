@@ -64,9 +64,7 @@ def replaced(folder: Path) -> Iterator[Path]:
     partial.mkdir()
     try:
         yield partial
-        for file in partial.iterdir():
-            sync(file)
-        sync(partial)
+        sync_all(partial)
         _swap(partial, folder)
         sync(folder.parent)
     finally:
@@ -102,3 +100,10 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_all(folder: Path) -> None:
+    """`sync` each file in a folder, then the folder, in which their names are."""
+    for file in folder.iterdir():
+        sync(file)
+    sync(folder)

@@ -107,8 +107,7 @@ def publish(partial: Path, folder: Path, step: int) -> None:
             raise OSError(f"{part.relative_path} is missing: do all ranks see {folder}?")
     manifest = {file.name: (file.stat().st_size, _digest(file)) for file in files}
     (partial / MANIFEST).write_text(json.dumps(manifest))
-    for file in (*files, partial / MANIFEST, partial):
-        folders.sync(file)
+    folders.sync_all(partial)
     old = path.with_name(f"{path.name}.old")
     if path.exists():  # of a job that then went on from an older one; a kill here leaves it as .old
         shutil.rmtree(old, ignore_errors=True)
