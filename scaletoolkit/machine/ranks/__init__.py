@@ -3,7 +3,7 @@
 `Pool` (lab 00) hands out independent pieces of work. `launch` (labs 03 to 05) starts real ranks
 through torchrun, so what runs in a cell runs unchanged on many GPUs and machines (`command`).
 
-launch    setup_distributed, launch, command, results
+launch    setup_distributed, own_device, launch, command, results
 pool      Pool
 job       starts, follows and ends torchrun
 folder    every file by which a job's launcher and ranks know of each other
@@ -17,7 +17,23 @@ hangs     finds out who keeps the others waiting
 """
 
 from scaletoolkit.machine.ranks.folder import RankError
-from scaletoolkit.machine.ranks.launch import choice, command, launch, results, setup_distributed
+from scaletoolkit.machine.ranks.launch import (
+    choice,
+    command,
+    launch,
+    own_device,
+    results,
+    setup_distributed,
+)
 from scaletoolkit.machine.ranks.pool import Pool
 
-__all__ = ["Pool", "RankError", "choice", "command", "launch", "results", "setup_distributed"]
+__all__ = [
+    "Pool",
+    "RankError",
+    "choice",
+    "command",
+    "launch",
+    "own_device",
+    "results",
+    "setup_distributed",
+]

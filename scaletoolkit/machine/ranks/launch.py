@@ -69,6 +69,18 @@ def join(device: torch.device, rank: int, world_size: int, limit: timedelta) -> 
     )
 
 
+def own_device(device: torch.device) -> torch.device:
+    """A rank's device where no other rank uses it, else the CPU.
+
+    device: from `setup_distributed`. For shards and stages, whose exchanges gloo does not carry
+    between GPUs. All ranks get the same kind, on one node as on many.
+    """
+    import torch
+    import torch.distributed as dist
+
+    return device if "nccl" in dist.get_backend_config() else torch.device("cpu")
+
+
 def agreed(gpus: list[str]) -> str:
     """What carries messages between ranks with these GPUs, "" for none: NCCL takes one GPU each."""
     own = all(gpus) and len(set(gpus)) == len(gpus)

@@ -36,7 +36,8 @@ def both_kinds(rank, world_size):
     group = dist.new_group()
     dist.all_reduce(there, group=group)
     standing = signs.look(threading.get_ident())
-    return there, here.item(), str(device), len(standing["groups"])
+    own = str(ranks.own_device(device))
+    return there, here.item(), str(device), own, len(standing["groups"])
 
 
 @pytest.mark.skipif(not hardware.gpus(), reason="needs a GPU")
@@ -44,7 +45,16 @@ def both_kinds(rank, world_size):
 def test_tensors_of_both_kinds_travel(ranks_per_gpu):
     world_size = ranks_per_gpu * hardware.gpus()
     returned = ranks.launch(both_kinds, world_size)
-    for there, here, device, groups in returned:
+    for there, here, device, own, groups in returned:
         assert there.device.type == "cpu"
         assert (there.item(), here, groups) == (world_size**2, world_size, 2)
         assert device.startswith("cuda:")
+        assert own == (device if ranks_per_gpu == 1 else "cpu")
+
+
+@pytest.mark.skipif(bool(hardware.gpus()), reason="needs a machine without a GPU")
+def test_without_a_gpu_a_rank_computes_on_the_cpu():
+    def own(rank, world_size):
+        return str(ranks.own_device(ranks.setup_distributed(rank, world_size)))
+
+    assert ranks.launch(own, 2) == ["cpu", "cpu"]
