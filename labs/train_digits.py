@@ -37,6 +37,7 @@ def main(target):
 
     if dist.get_rank() == 0:
         torch.save(model.state_dict(), target)
+    dist.barrier()  # who leaves while its gloo threads still hold gradients may abort
     dist.destroy_process_group()
 
 

@@ -16,6 +16,16 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"
 NO_ALT = "() => document.querySelectorAll('.jp-OutputArea-output img')[0].removeAttribute('alt')"
 LAB = next(iter(sorted(driver.LABS.glob("01_*.ipynb"))), None)
 SCREENSHOTS = os.environ.get("SCALETOOLKIT_SCREENSHOTS")
+# Labs that are run whole, one that starts ranks and one that starts servers; SCALETOOLKIT_BROWSER
+# names others, for example "03 07 11", or "all".
+WHOLE = os.environ.get("SCALETOOLKIT_BROWSER", "05 08").split()
+RUN_WHOLE = [
+    path.stem
+    for path in sorted(driver.LABS.glob("*.ipynb"))
+    if path.stem[:2] in WHOLE or WHOLE == ["all"]
+]
+UNSEEN = """() => [...document.querySelectorAll('.jp-Notebook img')]
+  .filter(image => image.complete && !image.naturalWidth).map(image => image.src.slice(0, 80))"""
 
 pytestmark = [
     pytest.mark.browser,
@@ -71,7 +81,7 @@ def jupyterlab_pid():
     return next(child.pid for child in children if "jupyter" in strict.command_line(child))
 
 
-@pytest.mark.parametrize("name", ["03_data_parallel", "07_batching"])
+@pytest.mark.parametrize("name", RUN_WHOLE)
 def test_a_lab_that_starts_processes_runs_in_jupyterlab_and_listens_on_loopback_only(name):
     with (
         driver.server() as address,
@@ -113,12 +123,15 @@ def barriers(page):
     return [violation["id"] for violation in results.response["violations"]]
 
 
-def test_no_lab_shuts_anybody_out_in_the_light_or_in_the_dark():
+def test_each_lab_opens_whole_and_shuts_nobody_out_in_the_light_or_in_the_dark():
     with driver.server() as address, driver.browser() as page:
         for path in sorted(driver.LABS.glob("*.ipynb")):
             driver.open_notebook(page, address(path.name))
+            assert driver.errors(page) == []
+            assert page.evaluate(UNSEEN) == []
             for theme in ("JupyterLab Light", "JupyterLab Dark"):
                 driver.theme(page, theme)
                 assert barriers(page) == [], f"{path.stem}, {theme}"
         page.evaluate(NO_ALT)
         assert barriers(page) == ["image-alt"]
+        assert page.outside == []
