@@ -8,8 +8,8 @@ import json
 import conformance
 import pytest
 
+from scaletoolkit.kubernetes import names
 from scaletoolkit.serving.autoscaling import ManifestError, parse
-from scaletoolkit.serving.autoscaling.manifest import names
 
 MANIFESTS = conformance.cases("hpa_manifests.json", "manifests")
 ACCEPTED = [case for case in MANIFESTS if case["expected"]["accepted"]]

@@ -7,9 +7,9 @@ pkg/apis/autoscaling/validation) and of kubectl's strict decoding: unknown field
 from collections.abc import Iterable
 from dataclasses import replace
 
-from scaletoolkit.serving.autoscaling.manifest import names, quantity
-from scaletoolkit.serving.autoscaling.manifest.document import ManifestError, documents, short
-from scaletoolkit.serving.autoscaling.manifest.fields import Fields
+from scaletoolkit.kubernetes import names, quantity
+from scaletoolkit.kubernetes.document import ManifestError, documents, short
+from scaletoolkit.kubernetes.fields import Fields
 from scaletoolkit.serving.autoscaling.manifest.metrics import parse_metrics
 from scaletoolkit.serving.autoscaling.manifest.spec import (
     DEFAULT_DOWN,
