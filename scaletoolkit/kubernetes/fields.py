@@ -13,6 +13,18 @@ Number = TypeVar("Number")
 CORE_KIND = "ReplicationController"  # what can be scaled and belongs to no group
 
 
+class Sentences(list[str]):
+    """All that is wrong: inside `with sentences:` what a ManifestError says is noted, not raised."""
+
+    def __enter__(self) -> "Sentences":
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, ManifestError):
+            self.append(str(error))
+        return isinstance(error, ManifestError)
+
+
 class Fields:
     """The fields of one mapping of a manifest and the path to it; null counts as absent.
 
