@@ -77,7 +77,7 @@ def _run(options: argparse.Namespace) -> int:
     plan, replay = replayed(options)
     say(plan)
     report(replay, options.objective_s)
-    _draw(replay, options.objective_s, _picture(options.plot))
+    _draw(replay, options.objective_s, files.picture(options.plot))
     return 0
 
 
@@ -99,7 +99,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     objective_s = options.objective_s
     if not 0 < objective_s < math.inf:
         raise ValueError(f"objective_s must be a positive number of seconds, got {objective_s}")
-    _picture(options.plot)
+    files.picture(options.plot)
     source = files.read(options.manifest, "manifest")
     spec = autoscaling.parse(source, options.name)
     cpu = target.cpu(source, spec)
@@ -133,13 +133,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals:
         raise lab.LabError(f"--signal needs METRIC=SIGNAL, got {text!r}.")
     return metric, signal
-
-
-def _picture(text: str) -> Path:
-    path = Path(text)
-    if not path.name or path.is_dir():
-        raise lab.LabError(f"The picture {text!r} cannot be written: that is a folder.")
-    return path if path.suffix else path.with_suffix(".png")
 
 
 def say(plan: Plan) -> None:

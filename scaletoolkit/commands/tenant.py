@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from difflib import unified_diff
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -50,7 +51,7 @@ def _run(options: Namespace) -> int:
     return 0
 
 
-def _document(path: str, what: str) -> dict[str, object]:
+def _document(path: str, what: str) -> Any:
     """The only document of a file; LabError where it has none, or several."""
     source = files.read(path, what)
     try:
@@ -62,7 +63,7 @@ def _document(path: str, what: str) -> dict[str, object]:
     return there[0]
 
 
-def rendered(request: object, platform: object, name: str = "The request") -> str:
+def rendered(request: object, platform: object, name: str) -> str:
     """The manifests of a request as YAML; LabError, a line for each problem, where it has any."""
     wrong = requests.problems(request, platform)
     made = [] if wrong else manifests.render(request, platform)

@@ -39,6 +39,14 @@ def text(content: bytes) -> str:
     return content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
 
 
+def picture(name: str) -> Path:
+    """Where a picture goes: PNG where the name has no ending. LabError for a folder."""
+    path = Path(name)
+    if not path.name or path.is_dir():
+        raise lab.LabError(f"The picture {name!r} cannot be written: that is a folder.")
+    return path if path.suffix else path.with_suffix(".png")
+
+
 def replace(path: Path, content: bytes) -> None:
     """Write a file, and its folder where there is none: at every moment all of the old or the new.
 

@@ -6,8 +6,6 @@ platforms  what the machines have and cost, and which teams are there: the opera
 requests   what a team asks for, and all that is wrong with it
 manifests  the same for Kubernetes and Kueue
 policy     what is wrong with manifests that their schemas accept
+quotas     what each team may use, lends and borrows, as Kueue counts it; a day of GPU jobs
+billing    costs by OpenCost's rules, idle machines, a bill that adds up to the cent
 """
-
-from scaletoolkit.teams.queueing import FairQueue, TokenBucket
-
-__all__ = ["FairQueue", "TokenBucket"]
