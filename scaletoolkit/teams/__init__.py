@@ -7,5 +7,6 @@ requests   what a team asks for, and all that is wrong with it
 manifests  the same for Kubernetes and Kueue
 policy     what is wrong with manifests that their schemas accept
 quotas     what each team may use, lends and borrows, as Kueue counts it; a day of GPU jobs
+usage      what teams used, and prices, from files
 billing    costs by OpenCost's rules, idle machines, a bill that adds up to the cent
 """
