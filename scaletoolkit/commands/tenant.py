@@ -44,7 +44,7 @@ def _run(options: Namespace) -> int:
     files.replace(path, text.encode())
     print(f"{path}: {'changed' if there else 'new'}. Next: kubectl apply -f {options.out}")
     entry = {"owner": request["owner"], "guaranteed": request["guaranteed"]}
-    if platform.get("teams", {}).get(request["team"]) != entry:
+    if (platform.get("teams") or {}).get(request["team"]) != entry:
         line = yaml.safe_dump({request["team"]: entry}, sort_keys=False, default_flow_style=None)
         print(f"Note it in {options.platform}, under `teams`, so that nobody else is sold it:")
         print(line.rstrip())

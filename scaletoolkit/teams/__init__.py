@@ -8,5 +8,10 @@ manifests  the same for Kubernetes and Kueue
 policy     what is wrong with manifests that their schemas accept
 quotas     what each team may use, lends and borrows, as Kueue counts it; a day of GPU jobs
 usage      what teams used, and prices, from files
+admission  whether a namespace takes a pod: Kubernetes' LimitRange and ResourceQuota
 billing    costs by OpenCost's rules, idle machines, a bill that adds up to the cent
 """
+
+from scaletoolkit.teams.queueing import FairQueue, TokenBucket
+
+__all__ = ["FairQueue", "TokenBucket"]
