@@ -68,7 +68,7 @@ def test_many_teams_are_drawn_as_ten_and_the_others(tmp_path):
     rows = "".join(f"team-{number},cpu,{number},0,1\n" for number in range(1, 13))
     result, _ = bill.billed(options(tmp_path, usage=USAGE.splitlines()[0] + "\n" + rows))
     groups = bill._groups(result)
-    assert list(groups)[0] == "team-12"
+    assert next(iter(groups)) == "team-12"
     assert list(groups)[-1] == "2 others"
     assert len(groups) == 11
     total = sum(sum(parts.values()) for parts in groups.values())
