@@ -8,20 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaletoolkit.commands import bill
-
-USAGE = """team,resource,requested,used,hours
-vision,cpu,8,3,730
-vision,memory,32Gi,40,730
-vision,gpu,2,1,730
-speech,gpu,4,4,730
-features,cpu,0,20,365
-"""
-PRICES = """currency: EUR
-prices_per_hour: {cpu: 0.031611, memory: 0.004237, gpu: 0.95}
-machines: {cpu: 96, memory: 384Gi, gpu: 10}
-hours: 730
-overhead: 100.01
-"""
+from scaletoolkit.commands.bill import PRICES, USAGE
+from scaletoolkit.commands.tenant import PLATFORM
 
 
 def options(folder, *more, usage=USAGE, prices=PRICES):
@@ -57,8 +45,6 @@ def test_idle_machines_can_stand_apart(tmp_path, capsys):
 
 
 def test_the_operators_file_has_all_but_the_hours(tmp_path):
-    from tools.tenants import PLATFORM
-
     there, _ = bill.billed(options(tmp_path, "--hours", "730", prices=PLATFORM))
     same, _ = bill.billed(options(tmp_path, prices=PRICES.replace("100.01", "0")))
     assert there == same

@@ -8,9 +8,9 @@ import re
 
 import pytest
 import yaml
-from tools.tenants import PLATFORM, REQUEST
 
 from scaletoolkit.__main__ import main
+from scaletoolkit.commands.tenant import PLATFORM, REQUEST
 
 USAGE = "team,resource,requested,used,hours\n"
 ROWS = "ads,cpu,4,1,100\nvision,cpu,2,3,100\nvision,memory,8,2,100\n"

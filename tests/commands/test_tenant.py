@@ -4,10 +4,10 @@ import argparse
 
 import pytest
 import yaml
-from tools.tenants import PLATFORM, REQUEST
 
 from scaletoolkit import lab
 from scaletoolkit.commands import tenant
+from scaletoolkit.commands.tenant import PLATFORM, REQUEST
 from scaletoolkit.teams import manifests
 
 

@@ -3,8 +3,8 @@
 import kubernetes_validate
 import pytest
 import yaml
-from tools.tenants import PLATFORM, REQUEST
 
+from scaletoolkit.commands.tenant import PLATFORM, REQUEST
 from scaletoolkit.teams import manifests, policy
 
 
