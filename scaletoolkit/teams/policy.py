@@ -43,7 +43,10 @@ ORDER = ("min", "defaultRequest", "default", "max")  # of a LimitRange, from the
 
 
 def mistakes(documents: Iterable[Document]) -> list[str]:
-    """All that is wrong, each with the object and the field's path; [] for what `render` writes."""
+    """All that is wrong, each with the object and the field's path; [] for what `render` writes.
+
+    Whether a document has the shape of its kind is for its schema to say.
+    """
     return [
         f"{document.get('kind')} {_name(document)}: {sentence}"
         for document in documents
