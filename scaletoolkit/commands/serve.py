@@ -30,27 +30,28 @@ def command(parser: ArgumentParser) -> Callable[[Namespace], int]:
     parser.add_argument("model", help="an .onnx file, or a folder with model.onnx")
     parser.add_argument("--port", type=int, default=8000, help="0 takes one that is free")
     parser.add_argument("--host", default=LOOPBACK, help=f"{EVERYWHERE} in a container")
-    parser.add_argument("--timeout-s", type=float, default=service.Settings.timeout_s)
-    for name, about in SIZES.items():
-        default = None if name == "replicas" else getattr(service.Settings, name)
-        parser.add_argument(option(name), type=int, default=default, help=about)
-    parser.add_argument(
-        "--cache", "--cache-items", type=int, default=0, help="how many answers to keep"
-    )
-    parser.add_argument("--cache-ttl-s", type=float, help="for how long at most")
-    parser.add_argument("--autoscale", metavar="HPA.yaml", help="a HorizontalPodAutoscaler's file")
+    add_settings(parser)
     return _serve
 
 
-def option(name: str) -> str:
-    """A setting's name as an option of the command line."""
-    return "--" + name.replace("_", "-")
+def add_settings(parser: ArgumentParser) -> None:
+    """The options that say how a model is served, wherever it is."""
+    parser.add_argument("--timeout-s", type=float, default=service.Settings.timeout_s)
+    for name, about in SIZES.items():
+        default = None if name == "replicas" else getattr(service.Settings, name)
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, type=int, default=default, help=about)
+    cached = "how many answers to keep"
+    parser.add_argument("--cache", "--cache-items", type=int, default=0, help=cached)
+    parser.add_argument("--cache-ttl-s", type=float, help="for how long at most")
+    parser.add_argument("--autoscale", metavar="HPA.yaml", help="a HorizontalPodAutoscaler's file")
 
 
 def _serve(options: Namespace) -> int:
     try:
         spec = autoscaler_of(options.autoscale)
-        with service.start(options.model, **settings(options, spec)) as server:
+        told = settings(options, spec) | {"port": options.port, "host": options.host}
+        with service.start(options.model, **told) as server:
             _say(server, spec)
             with _autoscaled(server, spec):
                 server.wait()
@@ -69,8 +70,6 @@ def settings(options: Namespace, spec: autoscaling.Spec | None) -> Options:
         "timeout_s": options.timeout_s,
         "cache_items": options.cache,
         "cache_ttl_s": options.cache_ttl_s,
-        "port": options.port,
-        "host": options.host,
     }
 
 
