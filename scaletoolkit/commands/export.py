@@ -85,7 +85,7 @@ def _lab_07() -> Path:
     """The folder with the classifier of lab 07, trained when it is asked for the first time."""
     folder = profile.data_folder() / "models" / "digits-512"
     if not (folder / "model.onnx").is_file():
-        print("No --model: lab 07's classifier of digits is trained first, half a minute.")
+        print("No --model: lab 07's classifier of digits is trained first; it takes a minute.")
         with folders.replaced(folder) as partial:
             export.digits(partial)
     return folder
