@@ -171,3 +171,27 @@ def test_each_custom_field_that_is_written_has_a_source(name, documents):
         inner = inner[key]
     assert source.startswith("github.com/")
     assert set(inner) <= set(known)
+
+
+def paths(value, path=()):
+    """The path to every value that lies in a document."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in pairs:
+        yield (*path, key)
+        if isinstance(inner, dict | list):
+            yield from paths(inner, (*path, key))
+
+
+ODD = (None, True, -1, "", "a/b/c", [None], {"a": None})
+
+
+def test_an_odd_value_anywhere_is_no_traceback(documents):
+    for document in documents.values():
+        for path in paths(document):
+            for odd in ODD:
+                wrong = copy.deepcopy(document)
+                inner = wrong
+                for key in path[:-1]:
+                    inner = inner[key]
+                inner[path[-1]] = odd
+                assert all("\n" not in problem for problem in checks.problems(wrong))
