@@ -63,6 +63,12 @@ WRONG = [
     ("ray-service", "spec.serveConfigV2", "applications: [", "must be one YAML document"),
     ("ray-service", "spec.serveConfigV2", "applications: []", "must have an application"),
     ("ray-service", "spec.serveConfigV2", "applications: [{name: a}]", "import_path: Required"),
+    (
+        "ray-service",
+        "spec.serveConfigV2",
+        "applications: [{import_path: a.b, deployments: [{name: M, replicas: 2}]}]",
+        'did you mean "num_replicas"',
+    ),
     ("horizontal-pod-autoscaler", "spec.scaleTargetRef.apiVersion", None, "specify API group"),
     ("prometheus-adapter-values", "rules.custom.0.metricsQuery", None, "metricsQuery: Required"),
 ]

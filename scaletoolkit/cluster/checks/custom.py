@@ -2,8 +2,8 @@
 
 Source of KEDA's: github.com/kedacore/keda, apis/keda/v1alpha1/scaledobject_types.go and its
 webhook, pkg/scalers/prometheus_scaler.go and cpu_memory_scaler.go; of KubeRay's:
-github.com/ray-project/kuberay, ray-operator/apis/ray/v1; of Ray Serve's: docs.ray.io,
-ServeDeploySchema; of the adapter's: github.com/kubernetes-sigs/prometheus-adapter, docs/config.md.
+github.com/ray-project/kuberay, ray-operator/apis/ray/v1; of Ray Serve's: ray 2.60,
+serve/schema.py; of the adapter's: github.com/kubernetes-sigs/prometheus-adapter, docs/config.md.
 """
 
 from scaletoolkit.cluster.checks.workloads import METADATA, pod, top
@@ -27,11 +27,16 @@ headServiceAnnotations suspend managedBy gcsFaultToleranceOptions authOptions up
 HEAD = """serviceType headService enableIngress rayStartParams template resources labels""".split()
 WORKERS = """groupName replicas minReplicas maxReplicas numOfHosts rayStartParams template
 scaleStrategy suspend idleTimeoutSeconds resources labels""".split()
-SERVE = (
-    "proxy_location http_options grpc_options logging_config applications target_capacity".split()
-)
-APPLICATION = """name import_path route_prefix runtime_env host port deployments args logging_config
-external_scaler_enabled""".split()
+SERVE = """proxy_location http_options grpc_options controller_options logging_config tracing_config
+applications target_capacity""".split()
+APPLICATION = """name route_prefix import_path runtime_env host port deployments autoscaling_policy
+args logging_config external_scaler_enabled""".split()
+DEPLOYED = """name num_replicas max_ongoing_requests max_queued_requests backpressure_config
+user_config autoscaling_config graceful_shutdown_wait_loop_s graceful_shutdown_timeout_s
+health_check_period_s health_check_timeout_s ray_actor_options placement_group_bundles
+placement_group_strategy placement_group_bundle_label_selector max_replicas_per_node logging_config
+request_router_config gang_scheduling_config deployment_actors rolling_update_percentage
+max_surge_percent""".split()
 RULE = "seriesQuery seriesFilters resources name metricsQuery".split()
 RULE_KINDS = ("default", "custom", "external", "existing", "resource")
 
@@ -127,7 +132,7 @@ def _served(document: object) -> None:
 
 
 def _scaled(entry: object, path: str) -> None:
-    deployment = Fields(entry, path, entry if isinstance(entry, dict) else ())
+    deployment = Fields(entry, path, DEPLOYED)
     deployment.text("name", "must be set")
     if "autoscaling_config" not in deployment:
         return
