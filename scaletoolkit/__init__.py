@@ -4,7 +4,7 @@ The labs in `labs/` teach; these rooms hold what the labs import once they have 
 Importing the package imports none of them, so it costs nothing. Arrows go down only:
 
 on top      service    the model server, by process: in the notebook, gateway/, replica/
-            cluster    where it goes next: KEDA, Ray, Triton
+            cluster    where it goes next: Slurm, Ray, KEDA, Triton
             exercises  one file a lab, named like its notebook
             copies     the labs' notebooks, and a learner's own copy of them, kept up to date
             commands   a file a command; `__main__` finds it
