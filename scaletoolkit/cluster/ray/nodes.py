@@ -14,6 +14,9 @@ from typing import Any
 
 ADDRESS = "127.0.0.1"
 STORE_BYTES = 80_000_000
+# JupyterLab brings it, jsonschema imports it where it is there, and Ray that: it computes
+# a grammar for seconds, and a raylet gives its agents fifteen.
+GRAMMAR = "rfc3987_syntax"
 HEALTH = {"health_check_period_ms": 1000, "health_check_failure_threshold": 3}
 
 
@@ -21,6 +24,7 @@ def main(folder: Path, nodes: int) -> None:
     """Start the nodes, then do what stdin says until it ends."""
     os.environ["RAY_TMPDIR"] = str(folder)
     (folder / "ray").mkdir(exist_ok=True)
+    _leave_out(GRAMMAR, folder / "without")
     workers = _started(folder, nodes)
     (folder / "ready").touch()
     for line in sys.stdin:
@@ -31,6 +35,14 @@ def main(folder: Path, nodes: int) -> None:
             _kill(workers[int(what)])
             (folder / f"cut-{what}").touch()
     os._exit(0)  # at once: the system ends the nodes, which have nothing to save
+
+
+def _leave_out(module: str, folder: Path) -> None:
+    """Let no process from here on import a module, as if it were not installed."""
+    folder.mkdir()
+    (folder / f"{module}.py").write_text("raise ImportError\n")
+    sys.path.insert(0, str(folder))
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), os.environ["PYTHONPATH"]])
 
 
 def _started(folder: Path, nodes: int) -> list[Any]:
