@@ -64,8 +64,8 @@ def _say_bill(planned: Product, middle: dict[str, float], spread: Spread) -> Non
     ]
     print(lab.table(rows, {"share": "%"}, caption="Computed from the middle of each range"))
     print(f"Bill: ${total:,.0f} a month, computed from the middle of each range.")
-    low, high = (f"${spread.at(percent):,.0f}" for percent in (5, 95))
-    print(f"From 5 to 95 %: {low} to {high} a month, simulated by {len(spread.totals):,} draws.")
+    ends = " to ".join(f"${spread.at(percent):,.0f}" for percent in (5, 95))
+    print(f"From 5 to 95 %: {ends} a month, simulated by {len(spread.totals):,} draws.")
     for size in (0.01, 0.1, 1.0):
         x = middle | {"users": size * middle["users"]}
         each = float(bill.total(x)) / x["users"]

@@ -41,7 +41,8 @@ def tornado(inputs: Inputs) -> dict[str, tuple[float, float]]:
     middle = ranges.middles(inputs)
     ends = {}
     for name, each in inputs.items():
-        low, high = (float(bill.total(middle | {name: end})) for end in (each.low, each.high))
+        low = float(bill.total(middle | {name: each.low}))
+        high = float(bill.total(middle | {name: each.high}))
         ends[name] = (low, high)
     return dict(sorted(ends.items(), key=lambda pair: -abs(pair[1][1] - pair[1][0])))
 

@@ -108,8 +108,8 @@ def _range(name: str, value: Any) -> Range:
     if unit != bill.UNITS[name]:
         wanted = bill.UNITS[name] or "'' (a share)"
         raise ValueError(f"its unit is {wanted}, got {_short(unit)}")
-    low, middle, high = (_number(value[end]) for end in FIELDS[:3])
-    made = Range(low, middle, high, unit, str(value["from"])[:SHORT])
+    ends = [_number(value[end]) for end in FIELDS[:3]]
+    made = Range(ends[0], ends[1], ends[2], unit, str(value["from"])[:SHORT])
     if name in bill.SHARES and not made.high <= (1 if name in ("utilization", "fill") else 0.999):
         raise ValueError(f"a share is below 1, got {made.high:g}")
     return made
