@@ -12,6 +12,7 @@ reset    your copy of a lab, or one cell of it, as you got it
 run      one lab from top to bottom, without a browser
 prepare  the data that the labs read, made beforehand
 hpa      your own traffic against your own autoscaler
+export   a model server and its autoscaler as files for Kubernetes, KEDA, Triton, Ray, Slurm
 serve    your own ONNX model behind the server of lab 07
 plan     what your own product costs, and how sure that is
 """

@@ -7,6 +7,9 @@ from typing import TypedDict
 
 from scaletoolkit.service import signature
 
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"
+
 
 class Options(TypedDict, total=False):
     """What `start` takes beside the model's folder: see `Settings`."""
@@ -25,6 +28,7 @@ class Options(TypedDict, total=False):
     cache_items: int
     cache_ttl_s: float | None
     port: int
+    host: str
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,8 @@ class Settings:
     """One model server; ValueError for what cannot be.
 
     folder: one with model.onnx, or an ONNX file. batch_timeout_s: a replica that takes longer for a
-    batch is replaced, and another one tries. port: 0 takes any that is free. warm: fork replicas
+    batch is replaced, and another one tries. port: 0 takes any that is free. host: 0.0.0.0 answers
+    whoever can reach this machine, as a container must. warm: fork replicas
     from a process that has started Python (Linux). period_s: over how long the averages on /metrics
     go; the autoscaler's sync period. cache_items: how many items' answers the gateway keeps,
     cache_ttl_s: for how long at most. These emulate:
@@ -59,6 +64,7 @@ class Settings:
     cache_items: int = 0
     cache_ttl_s: float | None = None
     port: int = 0
+    host: str = LOOPBACK
 
     def __post_init__(self) -> None:
         for name in ("max_batch_size", "max_queue_size", "timeout_s", "batch_timeout_s"):
@@ -77,6 +83,9 @@ class Settings:
             raise ValueError(f"accelerator_ms is (for a call, for an item), two numbers; got {got}")
         if not isinstance(self.port, int) or not 0 <= self.port < 1 << 16:
             raise ValueError(f"port must be a number from 0 to 65535, got {self.port!r}")
+        if self.host not in (LOOPBACK, EVERYWHERE):
+            told = f"{LOOPBACK}, for this machine alone, or {EVERYWHERE}, for all that can reach it"
+            raise ValueError(f"host must be {told}; got {self.host!r}")
         signature.check_batches(self.model, self.max_batch_size)
 
     def __repr__(self) -> str:

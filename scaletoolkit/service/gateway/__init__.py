@@ -7,6 +7,7 @@ connections  uvicorn's HTTP connections, with limits
 asgi         the little HTTP between a connection and a batch
 payloads     what a request must look like; every mistake is one sentence
 inference    the same for the Open Inference Protocol, with tensors as JSON or as bytes
+welcome      the page at `/`: commands for this very model
 metrics      what /metrics says, in Prometheus' format
 fleet        keeps as many replicas alive as are wanted; where they connect back
 replicas     one replica, seen from the gateway

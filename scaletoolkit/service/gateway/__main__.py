@@ -33,7 +33,7 @@ async def main() -> None:
     settings = Settings(**json.loads(await orders.readline()))
     JoiningProtocol.most_connections = connections.most_connections()
     JoiningProtocol.head_s = min(JoiningProtocol.head_s, settings.timeout_s)
-    with socket.create_server(("127.0.0.1", settings.port), backlog=2048) as listening:
+    with socket.create_server((settings.host, settings.port), backlog=2048) as listening:
         async with fleet.opened() as door:
             gateway = Gateway(settings, door)
             gc.freeze()  # what is here now stays; looking through it again and again costs a tenth

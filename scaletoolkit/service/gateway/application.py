@@ -17,13 +17,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from scaletoolkit.service.gateway import asgi, inference
+from scaletoolkit.service.gateway import asgi, inference, welcome
 from scaletoolkit.service.gateway.answers import Answers, Waiting
 from scaletoolkit.service.gateway.fleet import Door, Fleet
 from scaletoolkit.service.gateway.metrics import Metrics
 from scaletoolkit.service.gateway.payloads import BadRequest, Format
 from scaletoolkit.service.gateway.replicas import Item, ItemBatcher, ModelError, Row
-from scaletoolkit.service.settings import Settings
+from scaletoolkit.service.settings import LOOPBACK, Settings
 from scaletoolkit.serving import batching
 
 GRACE_S = 0.05
@@ -82,6 +82,7 @@ class Gateway:
                 *(Route(path, fixed(value)) for path, value in fixed_pages.items()),
                 *(Route(path, self.ready) for path in ready_pages),
                 Route("/metrics", self.page),
+                Route("/", self.help),
             ],
             exception_handlers={HTTPException: self.http_error},
         )
@@ -96,7 +97,8 @@ class Gateway:
             start_s = clock()
             status = 200
             try:
-                asgi.check_caller(caller)
+                if self.settings.host == LOOPBACK:
+                    asgi.check_caller(caller)
                 body, headers = await endpoint(caller, receive)
             except Exception as error:
                 status, body, headers = self.failure(error)
@@ -197,6 +199,11 @@ class Gateway:
         """GET /metrics."""
         text = generate_latest(self.metrics)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def help(self, request: Request) -> Response:
+        """GET /: what can be asked, with commands."""
+        text = welcome.page(self.settings.model, request.url.netloc)
+        return Response(text, media_type="text/html; charset=utf-8")
 
 
 def fixed(value: object) -> Callable[[Request], Awaitable[Response]]:
