@@ -18,6 +18,7 @@ from scaletoolkit.planning.product import PRICED, Product
 MOST_BYTES = 100_000
 ROWS_SHOWN = 8
 LEAST_WORKERS_TO_AUDIT = 10
+TITLE_LETTERS = 60
 
 
 def command(parser: ArgumentParser) -> Callable[[Namespace], int]:
@@ -115,7 +116,10 @@ def _draw(planned: Product, middle: dict[str, float], path: Path) -> None:
 
     try:
         total = float(bill.total(middle))
-        plots.spans(ends, total, planned.name[:60], "$ a month", show=save)
+        title = planned.name[:TITLE_LETTERS].replace(
+            "$", r"\$"
+        )  # else matplotlib reads mathematics
+        plots.spans(ends, total, title, "$ a month", show=save)
     except (OSError, ValueError) as error:
         raise lab.LabError(f"The picture {str(path)!r} cannot be written: {error}.") from None
     print(f"Picture: {path}")
