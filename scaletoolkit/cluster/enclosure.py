@@ -98,7 +98,7 @@ def _children(pid: int) -> list[int]:
 
 def _own_namespaces() -> list[str]:
     """What gives a command processes and a network of its own, without root where need be."""
-    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+    user = [] if os.geteuid() == 0 else ["--user", "--map-current-user", "--keep-caps"]
     return ["unshare", *user, "--pid", "--fork", "--mount-proc", "--net", "--kill-child"]
 
 

@@ -76,13 +76,17 @@ class Job:
         try:
             return ranks.results(self.folder, self._world_size)
         except ranks.RankError as error:
-            sentence = f"Slurm's job {self.number} ended as {state.state}. {error}"
+            last = "" if error.traceback else "".join(f"\n  {line}" for line in self._last_words())
+            sentence = f"Slurm's job {self.number} ended as {state.state}. {error}{last}"
             raise ranks.RankError(sentence, error.traceback) from None
 
     def said(self) -> str:
         """What it has written."""
         path = self.folder / "said"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def _last_words(self) -> list[str]:
+        return self.said().strip().splitlines()[-3:]
 
     def cancel(self) -> None:
         """Take it out of the queue, or end it."""

@@ -1,6 +1,7 @@
 """A Slurm cluster on this machine, whose nodes lose their power and get it back."""
 
 import os
+import pwd
 import shutil
 import socket
 import time
@@ -35,7 +36,8 @@ class OwnCluster(Cluster):
         folder = self._enclosure.folder
         super().__init__(folder, environment() | {"SLURM_CONF": f"{folder}/slurm.conf"})
         host = socket.gethostname().partition(".")[0]
-        text = texts.configuration(folder, host, names, cpus)
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        text = texts.configuration(folder, host, user, names, cpus)
         (folder / "slurm.conf").write_text(text)
         for name in ("state", *names):
             (folder / name).mkdir()

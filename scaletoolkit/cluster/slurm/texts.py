@@ -7,14 +7,13 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-# Loopback only, no munge, no cgroups, no root: `enclosure` keeps strangers away, and whoever
-# starts the cluster is root in there. cred_expire is how
+# Loopback only, no munge, no cgroups, no root: `enclosure` keeps strangers away. cred_expire is how
 # long a requeued job waits at least; two minutes else.
 CONFIGURATION = """\
 ClusterName=local
 SlurmctldHost={host}(127.0.0.1)
-SlurmUser=root
-SlurmdUser=root
+SlurmUser={user}
+SlurmdUser={user}
 AuthType=auth/none
 CredType=cred/none
 AuthInfo=cred_expire=5
@@ -77,13 +76,13 @@ exec python -m scaletoolkit.machine.ranks.rank {quoted}
 """
 
 
-def configuration(folder: Path, host: str, names: Sequence[str], cpus: int) -> str:
+def configuration(folder: Path, host: str, user: str, names: Sequence[str], cpus: int) -> str:
     """slurm.conf of a cluster on this machine, all of it in one folder."""
     nodes = (
         NODE.format(name=name, port=FIRST_PORT + number, cpus=cpus)
         for number, name in enumerate(names)
     )
-    return CONFIGURATION.format(folder=folder, host=host) + "".join(nodes) + PARTITION
+    return CONFIGURATION.format(folder=folder, host=host, user=user) + "".join(nodes) + PARTITION
 
 
 def of_ranks(name: str, nodes: int, ranks_a_node: int, folder: Path, torchrun: str) -> str:
