@@ -5,6 +5,7 @@ Importing the package imports none of them, so it costs nothing. Arrows go down 
 
 on top      service    the model server, by process: in the notebook, gateway/, replica/
             cluster    where it goes next: Kubernetes, KEDA, Triton, Ray, Slurm
+            planning   what a product costs, and how sure that is (lab 12)
             exercises  one file a lab, named like its notebook
             copies     the labs' notebooks, and a learner's own copy of them, kept up to date
             commands   a file a command; `__main__` finds it

@@ -16,4 +16,5 @@ tenant   a team's request as manifests for a cluster, or all that is wrong with 
 bill     who pays for machines that teams share, to the cent
 export   a model server and its autoscaler as files for Kubernetes, KEDA, Triton, Ray, Slurm
 serve    your own ONNX model behind the server of lab 07
+plan     what your own product costs, and how sure that is
 """

@@ -11,11 +11,12 @@ from collections import defaultdict
 
 FITS = ("polyfit", "nnls", "curve_fit", "lstsq", "linregress", "minimize")
 SIMULATIONS = ("simulate", "replay", "bubble", "makespan", "finish_time", "simulate_expiry", "play")
-SIMULATIONS += ("simulate_day",)
+SIMULATIONS += ("simulate_day", "draw_bills", "against_simulator")
 FORMULAS = ("standard_error", "sample_size", "stratified_error", "row_group_error", "ring_seconds")
 FORMULAS += ("lost_time", "best_interval", "pipeline_bubble", "rank_bytes")
 FORMULAS += ("che_lru", "best_static_hit_ratio", "ttl_hit_ratio", "stale_share", "distinct")
 FORMULAS += ("drf", "share_idle", "split_batch")
+FORMULAS += ("bill", "peak_workers", "break_even", "tornado")
 ORIGINS = dict.fromkeys(FITS, "fitted") | dict.fromkeys(SIMULATIONS, "simulated")
 ORIGINS |= dict.fromkeys(FORMULAS, "computed")
 MEASURING = ("measure.", "disk.", "ranks.", "service.", "traffic.", "time.", "lab.")
