@@ -1,0 +1,313 @@
+"""Exercises of lab 10: what was known, training rows, a page, a shard, a scale."""
+
+import math
+
+from scaletoolkit import features
+from scaletoolkit.lab.exercises import Book, Case, Exercise
+
+
+def known_before(times, values, at):
+    best = None
+    for time, value in zip(times, values, strict=True):
+        if time < at and (best is None or time > best[0]):
+            best = (time, value)
+    return None if best is None else best[1]
+
+
+def _up_to(times, values, at):
+    return known_before(times, values, at + 1)
+
+
+def _first(times, values, at):
+    before = [pair for pair in zip(times, values, strict=True) if pair[0] < at]
+    return min(before)[1] if before else None
+
+
+def _last_in_list(times, values, at):
+    before = [value for time, value in zip(times, values, strict=True) if time < at]
+    return before[-1] if before else None
+
+
+def _nearest(times, values, at):
+    pairs = list(zip(times, values, strict=True))
+    return min(pairs, key=lambda pair: (abs(pair[0] - at), pair[0]))[1] if pairs else None
+
+
+def _draw_times(dice):
+    times = dice.sample(range(30), dice.randint(1, 6))
+    values = dice.sample(range(10, 99), len(times))
+    at = dice.choice([dice.choice(times), dice.choice(times) + 1, dice.choice(times) + 2])
+    return times, values, at
+
+
+KNOWN_BEFORE = Exercise(
+    name="10.1",
+    story="Which value was the last one before a moment?",
+    hints=(
+        "What came at the very moment may be the label itself: only strictly earlier ones count.",
+        "The lists are in no order: look for the latest of the earlier times.",
+        "max((pair for pair in zip(times, values) if pair[0] < at), default=(0, None))[1]",
+    ),
+    solution=known_before,
+    why="Among the times strictly before the moment the latest one counts; where there is none, "
+    "nothing was known, and nothing is not 0.",
+    wrong={
+        "what came at the very moment counts as known": _up_to,
+        "the first value is taken instead of the last": _first,
+        "the last of the list is taken for the latest": _last_in_list,
+        "nothing known is taken for 0": lambda times, values, at: (
+            known_before(times, values, at) or 0
+        ),
+        "the nearest value is taken, although it lies ahead": _nearest,
+    },
+    cases=(
+        Case("two before, one later", ([3, 7, 12], [30, 70, 120], 10), 70),
+        Case("the same in another order", ([7, 12, 3], [70, 120, 30], 10), 70),
+        Case("one at the very moment", ([3, 10], [30, 100], 10), 30),
+        Case("nothing before", ([10, 12], [100, 120], 10), None),
+        Case("a later one is nearer", ([2, 11], [20, 110], 10), 20),
+    ),
+    draw=_draw_times,
+)
+
+
+def training_rows(events, labels):
+    rows = []
+    for user, at in labels:
+        known = [event for event in events if event[0] == user and event[2] < at]
+        newest = max(known, key=lambda event: event[1], default=None)
+        rows.append(newest and newest[3])
+    return rows
+
+
+def _by(column, counts=2, sign=1):
+    def rows(events, labels):
+        result = []
+        for user, at in labels:
+            known = [event for event in events if event[0] == user and event[counts] < at]
+            result.append(max(known, key=lambda event: sign * event[column], default=[None])[-1])
+        return result
+
+    return rows
+
+
+def _draw_events(dice):
+    users = [1, 2]
+    moments = dice.sample(range(20), 7)
+    events = []
+    for happened in moments:
+        late = dice.choice([1, 2, dice.randint(8, 15)])
+        events.append((dice.choice(users), happened, happened + late, dice.randint(100, 999)))
+    labels = [(dice.choice([1, 2, 2, 3]), dice.randint(2, 30)) for _ in range(4)]
+    labels.append((events[0][0], events[0][2]))
+    return events, [*labels, (3, 9)]
+
+
+TRAINING_ROWS = Exercise(
+    name="10.2",
+    story="Which value would production have had for each label?",
+    hints=(
+        "Production knows what has arrived, so event[2] < at decides which events count.",
+        "Of those it keeps the one that happened last: a late one changes nothing, if older.",
+        "max(known, key=lambda event: event[1], default=None), and one row for each label.",
+    ),
+    solution=training_rows,
+    why="What has arrived strictly before the label is known; of that, the event that happened "
+    "last stands. A label without any keeps its row, with None: production had to answer it, too.",
+    wrong={
+        "an event counts when it has happened, arrived or not": _by(1, counts=1),
+        "a late event overwrites a newer one": _by(2),
+        "the oldest of the known events is taken": _by(1, sign=-1),
+        "labels for which nothing was known are dropped": lambda events, labels: [
+            row for row in training_rows(events, labels) if row is not None
+        ],
+        "what arrives at the very moment counts as known": lambda events, labels: training_rows(
+            events, [(user, at + 1) for user, at in labels]
+        ),
+    },
+    cases=(
+        Case("one event, known in time", ([(1, 3, 4, 30)], [(1, 9)]), [30]),
+        Case("it arrives after the label", ([(1, 3, 12, 30)], [(1, 9)]), [None]),
+        Case(
+            "an older one arrives later",
+            ([(1, 3, 8, 30), (1, 5, 6, 50)], [(1, 7), (1, 9)]),
+            [50, 50],
+        ),
+        Case("somebody who is not known", ([(1, 3, 4, 30)], [(2, 9), (1, 9)]), [None, 30]),
+        Case("it arrives at the very moment", ([(1, 3, 9, 30)], [(1, 9)]), [None]),
+    ),
+    draw=_draw_events,
+)
+
+
+def bytes_per_entity(value_bytes, page_bytes):
+    entities = (page_bytes - 16) // (18 + value_bytes)
+    return page_bytes / entities
+
+
+def _draw_page(dice):
+    page_bytes = dice.choice([4096, 8192, 16384])
+    entities = dice.randint(2, 12)
+    most = (page_bytes - 16) // entities - 18
+    near = dice.choice([most - most % 2, most - most % 2 + 2, dice.randrange(40, 1000, 4)])
+    return near if 2 * (near + 18) <= page_bytes - 16 else 400, page_bytes
+
+
+PAGE = Exercise(
+    name="10.3",
+    story="How many bytes of disk does an entity take in a store of pages?",
+    hints=(
+        "A page has room for page_bytes - 16 bytes, and an entity takes 18 + value_bytes of them.",
+        "Only whole entities lie in a page: what is left over stays empty.",
+        "page_bytes / ((page_bytes - 16) // (18 + value_bytes))",
+    ),
+    solution=bytes_per_entity,
+    why="A page holds a whole number of entities, so they share its bytes: the law has stairs. One "
+    "byte too many, and a page holds one entity less.",
+    wrong={
+        "entities are taken to go on in the next page": lambda value_bytes, page_bytes: (
+            page_bytes * (18 + value_bytes) / (page_bytes - 16)
+        ),
+        "the page's own 16 bytes are forgotten": lambda value_bytes, page_bytes: (
+            page_bytes / (page_bytes // (18 + value_bytes))
+        ),
+        "the 18 bytes beside each value are forgotten": lambda value_bytes, page_bytes: (
+            page_bytes / ((page_bytes - 16) // value_bytes)
+        ),
+        "the number of entities is rounded up": lambda value_bytes, page_bytes: (
+            page_bytes / math.ceil((page_bytes - 16) / (18 + value_bytes))
+        ),
+    },
+    cases=(
+        Case("190 features of four bytes in pages of 4,096", (760, 4096), 819.2),
+        Case("199 features", (796, 4096), 819.2),
+        Case("200 features", (800, 4096), 1024),
+        Case("400 features of one byte", (400, 4096), 4096 / 9),
+        Case("500 features of four bytes in pages of 16,384", (2000, 16384), 2048),
+    ),
+    draw=_draw_page,
+)
+
+
+def lot(key, shard):
+    return int(features.mix(key ^ int(features.mix(shard + 1))))
+
+
+def shard_of(key, shards):
+    lots = [int(features.mix(key ^ int(features.mix(shard + 1)))) for shard in shards]
+    return shards[lots.index(max(lots))]
+
+
+def _on_a_ring(key, shards):
+    ring = sorted((int(features.mix(shard + 1)), shard) for shard in shards)
+    place = int(features.mix(key))
+    return next((shard for point, shard in ring if point >= place), ring[0][1])
+
+
+def _draw_key(dice):
+    return dice.randrange(2**62), sorted(dice.sample(range(9), dice.randint(3, 7)))
+
+
+SHARD_OF = Exercise(
+    name="10.4",
+    story="On which of the shards that are there does a key lie, if hardly any key may ever move?",
+    hints=(
+        "Every shard s draws a lot for the key: int(features.mix(key ^ int(features.mix(s + 1)))).",
+        "The shard with the highest lot has the key. A lot depends on no other shard.",
+        "max(shards, key=lambda s: int(features.mix(key ^ int(features.mix(s + 1)))))",
+    ),
+    solution=shard_of,
+    why="When a shard goes, only the keys that it had won go to their second best; when one comes, "
+    "it takes those for which its lot is highest. Between the others nothing moves.",
+    wrong={
+        "the remainder decides, so nearly every key moves when a shard comes": (
+            lambda key, shards: shards[key % len(shards)]
+        ),
+        "the key has no part in the lot, so one shard has everything": lambda key, shards: max(
+            shards, key=lambda shard: int(features.mix(shard + 1))
+        ),
+        "each shard has one point on a ring, and unequal parts of it": _on_a_ring,
+        "the place in the list is taken for the number of the shard": lambda key, shards: (
+            shards.index(shard_of(key, shards))
+        ),
+        "the lowest lot wins": lambda key, shards: min(shards, key=lambda s: lot(key, s)),
+    },
+    cases=(
+        Case("key 7 and one shard", (7, [5]), 5),
+        Case("key 7 and four shards", (7, [0, 1, 2, 3]), shard_of(7, [0, 1, 2, 3])),
+        Case("key 8 and four shards", (8, [0, 1, 2, 3]), shard_of(8, [0, 1, 2, 3])),
+        Case("key 8 without shard 0", (8, [1, 2, 3]), shard_of(8, [1, 2, 3])),
+        Case("key 11 and shards 2, 4, 6, 8", (11, [2, 4, 6, 8]), shard_of(11, [2, 4, 6, 8])),
+    ),
+    draw=_draw_key,
+)
+
+
+def scales(rows):
+    pairs = []
+    for values in zip(*rows, strict=True):
+        low = min(values)
+        pairs.append([low, (max(values) - low) / 254])
+    return pairs
+
+
+def _one_for_all(rows):
+    values = [value for row in rows for value in row]
+    step = (max(values) - min(values)) / 254
+    return [[min(values), step] for _ in rows[0]]
+
+
+def _draw_rows(dice):
+    features_count = dice.randint(2, 4)
+    sizes = [10 ** dice.randint(-2, 4) for _ in range(features_count)]
+    centres = [dice.choice([-2, 0, 3]) for _ in range(features_count)]
+    return (
+        [
+            [
+                round(size * (centre + dice.uniform(-1, 1)), 4)
+                for size, centre in zip(sizes, centres, strict=True)
+            ]
+            for _ in range(dice.randint(3, 5))
+        ],
+    )
+
+
+SCALES = Exercise(
+    name="10.5",
+    story="From where, and in steps of what size, do the codes 0 to 254 cover each feature?",
+    hints=(
+        "Each feature, a column of the rows, gets a scale of its own: zip(*rows) gives columns.",
+        "Code 0 stands for the lowest value; 254 steps later comes the highest one.",
+        "[[min(c), (max(c) - min(c)) / 254] for c in zip(*rows)]",
+    ),
+    solution=scales,
+    why="With 254 steps from the lowest to the highest value no code is wasted, and an error is at "
+    "most half a step of that feature. Code 255 is kept for a missing value.",
+    wrong={
+        "one scale serves all features": _one_for_all,
+        "negative values are forgotten: the scale begins at 0": lambda rows: [
+            [0, max(column) / 254] for column in zip(*rows, strict=True)
+        ],
+        "code 255 is used for a value, too": lambda rows: [
+            [low, step * 254 / 255] for low, step in scales(rows)
+        ],
+        "each row gets a scale, instead of each feature": lambda rows: scales(
+            list(zip(*rows, strict=True))
+        ),
+        "the highest value is taken for the length of the scale": lambda rows: [
+            [min(column), max(column) / 254] for column in zip(*rows, strict=True)
+        ],
+    },
+    cases=(
+        Case("one feature from 0 to 254", ([[0], [100], [254]],), [[0, 1]]),
+        Case("two features", ([[0, 1000], [127, 3540]],), [[0, 0.5], [1000, 10]]),
+        Case("below 0", ([[-1.27, 5], [1.27, 5]],), [[-1.27, 0.01], [5, 0]]),
+    ),
+    draw=_draw_rows,
+)
+
+BOOK = Book(KNOWN_BEFORE, TRAINING_ROWS, PAGE, SHARD_OF, SCALES)
+check = BOOK.check
+hint = BOOK.hint
+solution = BOOK.solution
+use = BOOK.use
