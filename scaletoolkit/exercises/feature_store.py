@@ -141,48 +141,46 @@ TRAINING_ROWS = Exercise(
 
 
 def bytes_per_entity(value_bytes, page_bytes):
-    entities = (page_bytes - 16) // (18 + value_bytes)
+    entities = (page_bytes - 8) // (17 + value_bytes)
     return page_bytes / entities
 
 
 def _draw_page(dice):
     page_bytes = dice.choice([4096, 8192, 16384])
-    entities = dice.randint(2, 12)
-    most = (page_bytes - 16) // entities - 18
-    near = dice.choice([most - most % 2, most - most % 2 + 2, dice.randrange(40, 1000, 4)])
-    return near if 2 * (near + 18) <= page_bytes - 16 else 400, page_bytes
+    most = (page_bytes - 8) // dice.randint(2, 12) - 17
+    return dice.choice([most, most + 1, dice.randint(200, 1500)]), page_bytes
 
 
 PAGE = Exercise(
     name="10.3",
     story="How many bytes of disk does an entity take in a store of pages?",
     hints=(
-        "A page has room for page_bytes - 16 bytes, and an entity takes 18 + value_bytes of them.",
+        "A page has room for page_bytes - 8 bytes, and an entity takes 17 + value_bytes of them.",
         "Only whole entities lie in a page: what is left over stays empty.",
-        "page_bytes / ((page_bytes - 16) // (18 + value_bytes))",
+        "page_bytes / ((page_bytes - 8) // (17 + value_bytes))",
     ),
     solution=bytes_per_entity,
     why="A page holds a whole number of entities, so they share its bytes: the law has stairs. One "
     "byte too many, and a page holds one entity less.",
     wrong={
         "entities are taken to go on in the next page": lambda value_bytes, page_bytes: (
-            page_bytes * (18 + value_bytes) / (page_bytes - 16)
+            page_bytes * (17 + value_bytes) / (page_bytes - 8)
         ),
-        "the page's own 16 bytes are forgotten": lambda value_bytes, page_bytes: (
-            page_bytes / (page_bytes // (18 + value_bytes))
+        "the page's own 8 bytes are forgotten": lambda value_bytes, page_bytes: (
+            page_bytes / (page_bytes // (17 + value_bytes))
         ),
-        "the 18 bytes beside each value are forgotten": lambda value_bytes, page_bytes: (
-            page_bytes / ((page_bytes - 16) // value_bytes)
+        "the 17 bytes beside each value are forgotten": lambda value_bytes, page_bytes: (
+            page_bytes / ((page_bytes - 8) // value_bytes)
         ),
         "the number of entities is rounded up": lambda value_bytes, page_bytes: (
-            page_bytes / math.ceil((page_bytes - 16) / (18 + value_bytes))
+            page_bytes / math.ceil((page_bytes - 8) / (17 + value_bytes))
         ),
     },
     cases=(
         Case("190 features of four bytes in pages of 4,096", (760, 4096), 819.2),
-        Case("199 features", (796, 4096), 819.2),
-        Case("200 features", (800, 4096), 1024),
-        Case("400 features of one byte", (400, 4096), 4096 / 9),
+        Case("200 features", (800, 4096), 819.2),
+        Case("201 features", (804, 4096), 1024),
+        Case("495 features of one byte", (495, 4096), 4096 / 7),
         Case("500 features of four bytes in pages of 16,384", (2000, 16384), 2048),
     ),
     draw=_draw_page,

@@ -42,15 +42,15 @@ def rows_in_the_order_of_arrival(events, labels):
 
 
 def page_with_divmod(value_bytes, page_bytes):
-    entities, _ = divmod(page_bytes - 16, 18 + value_bytes)
+    entities, _ = divmod(page_bytes - 8, 17 + value_bytes)
     return page_bytes / entities
 
 
 def page_filled_one_by_one(value_bytes, page_bytes):
-    left = page_bytes - 16
+    left = page_bytes - 8
     entities = 0
-    while left >= 8 + 8 + value_bytes + 2:
-        left -= 8 + 8 + value_bytes + 2
+    while left >= 15 + value_bytes + 2:
+        left -= 15 + value_bytes + 2
         entities += 1
     return page_bytes / entities
 
