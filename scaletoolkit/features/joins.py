@@ -80,9 +80,7 @@ def training_set(
     """
     _check_columns("events", events, [key, happened, known, *values])
     _check_columns("labels", labels, [key, happened])
-    taken = [name for name in values if name in labels.column_names]
-    if taken:
-        raise ValueError(f"the labels have a column {taken[0]!r} already; rename it there")
+    _check_new("labels", labels, values)
     whole = _whole(events, [key, happened, known])
     asked = _whole(labels, [key, happened])
     keys = _column(events, key, whole)
@@ -148,6 +146,12 @@ def _check_columns(what: str, table: pa.Table, names: Sequence[str]) -> None:
         raise ValueError(
             f"the {what} have no column {missing[0]!r}; there are {table.column_names}"
         )
+
+
+def _check_new(what: str, table: pa.Table, names: Sequence[str]) -> None:
+    taken = [name for name in names if name in table.column_names]
+    if taken:
+        raise ValueError(f"the {what} have a column {taken[0]!r} already; rename it there")
 
 
 def _whole(table: pa.Table, names: Sequence[str]) -> Integers:

@@ -14,6 +14,7 @@ SIMULATIONS = ("simulate", "replay", "bubble", "makespan", "finish_time", "simul
 FORMULAS = ("standard_error", "sample_size", "stratified_error", "row_group_error", "ring_seconds")
 FORMULAS += ("lost_time", "best_interval", "pipeline_bubble", "rank_bytes")
 FORMULAS += ("che_lru", "best_static_hit_ratio", "ttl_hit_ratio", "stale_share", "distinct")
+FORMULAS += ("bytes_per_entity", "fan_out_percentile", "busiest_shard", "zipf_share")
 ORIGINS = dict.fromkeys(FITS, "fitted") | dict.fromkeys(SIMULATIONS, "simulated")
 ORIGINS |= dict.fromkeys(FORMULAS, "computed")
 MEASURING = ("measure.", "disk.", "ranks.", "service.", "traffic.", "time.", "lab.")
