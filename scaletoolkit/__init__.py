@@ -12,6 +12,7 @@ on top      service    the model server, by process: in the notebook, gateway/, 
 axes        data       events, partitions, sampling, increments (labs 01, 02)
             training   models, ranks that share one, checkpoints, compression (labs 03 to 06)
             serving    traffic, batching, caching, autoscaling (labs 07 to 09)
+            features   point-in-time joins, the store, capacity (lab 10)
             teams      who goes first, who may use how much, who pays (lab 11)
 ground      laws       Amdahl, USL, Little, M/M/c and others: formula, source, fit
             kubernetes  how it writes things down: YAML, fields, quantities
