@@ -13,6 +13,7 @@ axes        data       events, partitions, sampling, increments (labs 01, 02)
             serving    traffic, batching, caching, autoscaling (labs 07 to 09)
             teams      who goes first, who may use how much, who pays (lab 11)
 ground      laws       Amdahl, USL, Little, M/M/c and others: formula, source, fit
+            kubernetes  how it writes things down: YAML, fields, quantities
             machine    measuring, hardware, processes, ranks
             lab        predict, claim, summary: how a lab speaks to its learner
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-from scaletoolkit.serving.autoscaling.manifest.quantity import INT64_MAX
+from scaletoolkit.kubernetes.quantity import INT64_MAX
 from scaletoolkit.serving.autoscaling.manifest.spec import Flags, Metric
 from scaletoolkit.serving.autoscaling.pods import (
     Pod,

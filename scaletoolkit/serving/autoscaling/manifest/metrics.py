@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from scaletoolkit.serving.autoscaling.manifest import quantity
-from scaletoolkit.serving.autoscaling.manifest.fields import Fields
+from scaletoolkit.kubernetes import quantity
+from scaletoolkit.kubernetes.fields import Fields
 from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_METRICS, Metric
 
 KINDS = ("ContainerResource", "External", "Object", "Pods", "Resource")

@@ -6,9 +6,9 @@ The checks and most of their words are those of Kubernetes' API server
 
 from dataclasses import replace
 
-from scaletoolkit.serving.autoscaling.manifest import quantity
-from scaletoolkit.serving.autoscaling.manifest.document import ManifestError, documents, short
-from scaletoolkit.serving.autoscaling.manifest.fields import Fields
+from scaletoolkit.kubernetes import quantity
+from scaletoolkit.kubernetes.document import ManifestError, documents, short
+from scaletoolkit.kubernetes.fields import Fields
 from scaletoolkit.serving.autoscaling.manifest.metrics import parse_metrics
 from scaletoolkit.serving.autoscaling.manifest.spec import (
     DEFAULT_DOWN,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from typing import NoReturn, TypeVar
 
-from scaletoolkit.serving.autoscaling.manifest.document import ManifestError, short
+from scaletoolkit.kubernetes.document import ManifestError, short
 
 INT32 = 2**31
 Number = TypeVar("Number")
