@@ -175,4 +175,3 @@ class TokenBucket:
             return False
         self._tokens -= cost
         return True
-
