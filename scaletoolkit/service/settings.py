@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypedDict
 
-from scaletoolkit.service import signature
+from scaletoolkit.service import signature, tenancy
 
 
 class Options(TypedDict, total=False):
@@ -24,6 +24,8 @@ class Options(TypedDict, total=False):
     period_s: float
     cache_items: int
     cache_ttl_s: float | None
+    tenants: tenancy.Tenants | None
+    fair: bool
     port: int
 
 
@@ -35,7 +37,9 @@ class Settings:
     batch is replaced, and another one tries. port: 0 takes any that is free. warm: fork replicas
     from a process that has started Python (Linux). period_s: over how long the averages on /metrics
     go; the autoscaler's sync period. cache_items: how many items' answers the gateway keeps,
-    cache_ttl_s: for how long at most. These emulate:
+    cache_ttl_s: for how long at most. tenants: who shares the server, see `tenancy.Tenant`; whoever
+    does not say in x-tenant that it is one of them is refused. fair: by weights; else the first
+    that came is served first, whosever it is. These emulate:
 
     cpu_milli: the thousandths of a core that each replica may use and asks for; None: all it gets.
     As a container's limit, but not while the replica starts, which a container's slows as well.
@@ -58,6 +62,8 @@ class Settings:
     period_s: float = 15.0
     cache_items: int = 0
     cache_ttl_s: float | None = None
+    tenants: tenancy.Tenants | None = None
+    fair: bool = True
     port: int = 0
 
     def __post_init__(self) -> None:
@@ -77,6 +83,8 @@ class Settings:
             raise ValueError(f"accelerator_ms is (for a call, for an item), two numbers; got {got}")
         if not isinstance(self.port, int) or not 0 <= self.port < 1 << 16:
             raise ValueError(f"port must be a number from 0 to 65535, got {self.port!r}")
+        if self.tenants is not None:
+            tenancy.check(self.tenants, self.max_queue_size)
         signature.check_batches(self.model, self.max_batch_size)
 
     def __repr__(self) -> str:

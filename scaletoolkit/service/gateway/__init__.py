@@ -1,7 +1,9 @@
 """The process that speaks HTTP: `python -m scaletoolkit.service.gateway`.
 
 __main__     its settings, its orders, its end
-application  queue, batches, answers
+application  who asks, for what; what is answered, failures too
+served       one model: its queue, its replicas, the answers that are kept
+tenants      who asks, whose item is next, what each has had
 answers      asks the model once for each item, and keeps what it said
 connections  uvicorn's HTTP connections, with limits
 asgi         the little HTTP between a connection and a batch
