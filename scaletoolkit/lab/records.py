@@ -19,7 +19,7 @@ import __main__
 from scaletoolkit import __version__
 from scaletoolkit.lab.errors import LabError
 from scaletoolkit.lab.profile import records_folder
-from scaletoolkit.lab.tables import measured
+from scaletoolkit.lab.tables import measured, sourced
 
 REFERENCE = Path(__file__).with_name("reference.json")
 
@@ -110,15 +110,19 @@ def _check(name: str) -> Check:
     return record()["checks"].setdefault(name, new)
 
 
-def keep(**numbers: tuple[float, str]) -> None:
-    """Keep measured numbers of this lab for later ones: name=(value, unit). See `recall`."""
+def keep(**numbers: tuple[float, str] | tuple[float, str, str]) -> None:
+    """Keep numbers of this lab for later ones: name=(value, unit). See `recall`.
+
+    Or name=(value, unit, source), one of SOURCES, for what was not measured.
+    """
     noted = record()
     if "lab" not in noted:
         raise LabError("Which lab is this? Run its first cell, which says so, and then this one.")
-    for name, (value, unit) in numbers.items():
+    for name, (value, unit, *rest) in numbers.items():
         if not math.isfinite(value):
             raise LabError(f"{name} cannot be kept: {value} is no finite number.")
-        print(f"Kept for later labs: {noted['lab']}.{name} {measured(value, unit)}")
+        text = sourced(value, unit, rest[0] if rest else "measured")
+        print(f"Kept for later labs: {noted['lab']}.{name} {text}")
         noted["kept"][f"{noted['lab']}.{name}"] = (float(value), unit)
     save()
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 
 FITS = ("polyfit", "nnls", "curve_fit", "lstsq", "linregress", "minimize")
 SIMULATIONS = ("simulate", "replay", "bubble", "makespan", "finish_time", "simulate_expiry", "play")
+SIMULATIONS += ("simulate_day",)
 FORMULAS = ("standard_error", "sample_size", "stratified_error", "row_group_error", "ring_seconds")
 FORMULAS += ("lost_time", "best_interval", "pipeline_bubble", "rank_bytes")
 FORMULAS += ("che_lru", "best_static_hit_ratio", "ttl_hit_ratio", "stale_share", "distinct")
