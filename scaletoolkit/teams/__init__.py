@@ -2,6 +2,7 @@
 
 queueing   whose request is next: start-time fair queueing, a bound a tenant; token bucket
 quotas     what each team may use, lends and borrows, as Kueue counts it; a day of GPU jobs
+admission  whether a namespace takes a pod: Kubernetes' LimitRange and ResourceQuota
 billing    costs by OpenCost's rules, idle machines, a bill that adds up to the cent
 reading    quantities and money of a file, exact
 platforms  what the machines have and cost, and which teams are there: the operators' file

@@ -73,7 +73,7 @@ class FairQueue(Generic[Item]):
         self._add(tenant, item, cost)
         self._lines.setdefault(tenant, OrderedDict())[item] = (self._now, cost)
         if tenant not in self._turn:
-            self._schedule(tenant)
+            self._schedule(tenant, next(self._count))
         return True
 
     def put_back(self, tenant: str, item: Item, cost: float = 1) -> None:
@@ -84,7 +84,7 @@ class FairQueue(Generic[Item]):
         line[item] = (self._ends[tenant], cost)
         line.move_to_end(item, last=False)
         self._tenants.move_to_end(item, last=False)
-        self._schedule(tenant)
+        self._schedule(tenant, -next(self._count))
 
     def take(self) -> tuple[str, Item]:
         """The next item and its tenant: (tenant, item). Raises IndexError while nobody waits."""
@@ -97,7 +97,7 @@ class FairQueue(Generic[Item]):
                 continue
             if self._start(tenant) == start:
                 return tenant, self._serve(tenant)
-            self._schedule(tenant)
+            self._schedule(tenant, number)
         raise IndexError("nobody waits")
 
     def discard(self, item: Item) -> None:
@@ -133,9 +133,9 @@ class FairQueue(Generic[Item]):
         came, _ = next(iter(self._lines[tenant].values()))
         return max(came, self._ends.get(tenant, came))
 
-    def _schedule(self, tenant: str) -> None:
-        """Give the head of a tenant's line its turn, in place of an older one."""
-        self._turn[tenant] = (self._start(tenant), next(self._count))
+    def _schedule(self, tenant: str, number: int) -> None:
+        """Give the head of a tenant's line its turn; of equal tags, the smallest number is next."""
+        self._turn[tenant] = (self._start(tenant), number)
         heappush(self._turns, (*self._turn[tenant], tenant))
 
     def _serve(self, tenant: str) -> Item:
@@ -145,7 +145,7 @@ class FairQueue(Generic[Item]):
         self._now = max(self._now, start)
         self._ends[tenant] = start + self._takes(tenant, self._leave(item))
         if tenant in self._lines:
-            self._schedule(tenant)
+            self._schedule(tenant, next(self._count))
         return item
 
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from scaletoolkit.teams.billing.money import exact, in_proportion
 
-HOW = ("items", "evenly", "fixed evenly", "standalone")
+Counts = Mapping[str, Fraction]
 
 
 def split_batch(
@@ -25,18 +25,34 @@ def split_batch(
     if how not in HOW:
         raise ValueError(f"a batch is split by {', '.join(HOW)}; got {how!r}")
     counts = {tenant: exact(number, "items") for tenant, number in items.items() if number}
-    total = exact(seconds, "seconds")
     if not counts:
         raise ValueError("a batch without items has nobody to pay for it")
-    fixed = min(total, exact(fixed_s, "fixed_s"))
-    by_items = in_proportion(total - fixed, counts)
-    evenly = dict.fromkeys(counts, fixed / len(counts))
-    if how == "items":
-        parts = in_proportion(total, counts)
-    elif how == "evenly":
-        parts = in_proportion(total, dict.fromkeys(counts, Fraction(1)))
-    elif how == "fixed evenly":
-        parts = {tenant: evenly[tenant] + by_items[tenant] for tenant in counts}
-    else:
-        parts = in_proportion(total, {tenant: fixed + by_items[tenant] for tenant in counts})
+    total = exact(seconds, "seconds")
+    parts = HOW[how](counts, total, min(total, exact(fixed_s, "fixed_s")))
     return {tenant: float(parts.get(tenant, 0)) for tenant in items}
+
+
+def _by_items(counts: Counts, total: Fraction, fixed: Fraction) -> dict[str, Fraction]:
+    return in_proportion(total, counts)
+
+
+def _evenly(counts: Counts, total: Fraction, fixed: Fraction) -> dict[str, Fraction]:
+    return dict.fromkeys(counts, total / len(counts))
+
+
+def _fixed_evenly(counts: Counts, total: Fraction, fixed: Fraction) -> dict[str, Fraction]:
+    by_items = in_proportion(total - fixed, counts)
+    return {tenant: fixed / len(counts) + part for tenant, part in by_items.items()}
+
+
+def _standalone(counts: Counts, total: Fraction, fixed: Fraction) -> dict[str, Fraction]:
+    by_items = in_proportion(total - fixed, counts)
+    return in_proportion(total, {tenant: fixed + part for tenant, part in by_items.items()})
+
+
+HOW = {
+    "items": _by_items,
+    "evenly": _evenly,
+    "fixed evenly": _fixed_evenly,
+    "standalone": _standalone,
+}
