@@ -12,5 +12,7 @@ reset    your copy of a lab, or one cell of it, as you got it
 run      one lab from top to bottom, without a browser
 prepare  the data that the labs read, made beforehand
 hpa      your own traffic against your own autoscaler
+tenant   a team's request as manifests for a cluster, or all that is wrong with it
+bill     who pays for machines that teams share, to the cent
 serve    your own ONNX model behind the server of lab 07
 """

@@ -14,7 +14,7 @@ CORE_KIND = "ReplicationController"  # what can be scaled and belongs to no grou
 
 
 class Sentences(list[str]):
-    """All that is wrong: inside `with sentences:` what a ManifestError says is noted, not raised."""
+    """All that is wrong: inside `with sentences:` a ManifestError is noted, not raised."""
 
     def __enter__(self) -> "Sentences":
         return self

@@ -114,14 +114,14 @@ def _limit_range(asked: Request, offered: Platform) -> Manifest:
 
 def _rights(asked: Request) -> list[Manifest]:
     """The Role, and the RoleBinding that gives it to the owner."""
-    metadata = _metadata(asked, "owner")
     rules = [{"apiGroups": [g], "resources": r, "verbs": list(v)} for g, r, v in RIGHTS]
     owner = {"apiGroup": RBAC, "kind": "User", "name": asked.owner}
-    role = {"apiGroup": RBAC, "kind": "Role", "name": metadata["name"]}
-    binding = {"metadata": metadata, "subjects": [owner], "roleRef": role}
+    role = {"apiGroup": RBAC, "kind": "Role", "name": "owner"}
+    binding = {"subjects": [owner], "roleRef": role}
+    contents: dict[str, Manifest] = {"Role": {"rules": rules}, "RoleBinding": binding}
     return [
-        {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": rules},
-        {"apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", **binding},
+        {"apiVersion": f"{RBAC}/v1", "kind": kind, "metadata": _metadata(asked, "owner"), **content}
+        for kind, content in contents.items()
     ]
 
 
@@ -132,11 +132,11 @@ def _network_policy(asked: Request, offered: Platform) -> Manifest:
     """
     neighbours = [namespace_name(team) for team in asked.talks_to]
     outside = [*neighbours, *offered.lets_in]
-    dns = _namespaces(["kube-system"]) | {"podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
+    (system,) = _namespaces(["kube-system"])
+    dns = system | {"podSelector": {"matchLabels": {"k8s-app": "kube-dns"}}}
     ports = [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")]
-    own: Manifest = {"podSelector": {}}
-    callers = [own, _namespaces(outside)] if outside else [own]
-    called = [own, _namespaces(neighbours)] if neighbours else [own]
+    callers = [_own_pods(), *_namespaces(outside)]
+    called = [_own_pods(), *_namespaces(neighbours)]
     spec = {
         "podSelector": {},
         "policyTypes": ["Ingress", "Egress"],
@@ -146,9 +146,14 @@ def _network_policy(asked: Request, offered: Platform) -> Manifest:
     return _document("networking.k8s.io/v1", "NetworkPolicy", asked, "walls", spec)
 
 
-def _namespaces(names: list[str]) -> Manifest:
+def _own_pods() -> Manifest:
+    return {"podSelector": {}}
+
+
+def _namespaces(names: list[str]) -> list[Manifest]:
+    """All pods of these namespaces; [] for none, since a selector without values matches all."""
     where = {"key": NAMES_NAMESPACE, "operator": "In", "values": names}
-    return {"namespaceSelector": {"matchExpressions": [where]}}
+    return [{"namespaceSelector": {"matchExpressions": [where]}}] if names else []
 
 
 def _cluster_queue(asked: Request, offered: Platform) -> Manifest:

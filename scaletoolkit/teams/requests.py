@@ -63,13 +63,13 @@ def granted(request: object, platform: object) -> tuple[Request, Platform]:
 
 def _examined(request: object, platform: object, wrong: Sentences) -> tuple[Request, Platform]:
     asked = _read(request, wrong)
+    can_be_priced = not any("guaranteed" in sentence.split(": ")[0] for sentence in wrong)
     offered = platforms.read(platform, wrong)
     _compare_inside(asked, wrong)
     if isinstance(request, dict) and isinstance(platform, dict):
         _compare_names(asked, offered, wrong)
         _compare_guaranteed(asked, offered, wrong)
-        given = request.get("guaranteed")
-        if given and len(asked.guaranteed) == len(given):  # all of it could be read
+        if can_be_priced:
             _compare_budget(asked, offered, wrong)
     return asked, offered
 
@@ -153,7 +153,11 @@ def _compare_names(asked: Request, offered: Platform, wrong: Sentences) -> None:
 
 
 def _compare_guaranteed(asked: Request, offered: Platform, wrong: Sentences) -> None:
-    """What all teams are guaranteed, the machines have."""
+    """What all teams are guaranteed, the machines have; and of what may be lent, some."""
+    for name, values in {"at_most": asked.at_most, "max": asked.largest}.items():
+        for resource, amount in values.items():
+            if amount and offered.machines and not offered.machines.get(resource):
+                wrong.append(f"{name}.{resource}: the machines have no {resource}.")
     others = {name: team for name, team in offered.teams.items() if name != asked.team}
     sold = platforms.guaranteed(others)
     for resource, amount in asked.guaranteed.items():

@@ -196,9 +196,7 @@ def aggregated(case, phrase, expected):
         paid.setdefault(row["cluster"], {}).setdefault(row[by], Counter()).update(
             {name: Fraction(str(row[name])) for name in MONEY}
         )
-    idle = {
-        row["cluster"]: {name: row.get(name, 0) for name in MONEY[:2]} for row in case["idle"]
-    }
+    idle = {row["cluster"]: {name: row.get(name, 0) for name in MONEY[:2]} for row in case["idle"]}
     total = Counter()
     for tenants in paid.values():
         for tenant, amounts_paid in tenants.items():
