@@ -246,7 +246,9 @@ class Reader:
             self.note(call, self.argument(call, 0, "groups"), said)
         elif short == "keep":
             for keyword in call.keywords:
-                self.note(call, keyword.value, {None: "measured"})
+                parts = getattr(keyword.value, "elts", [])
+                said = constant(parts[2]) if len(parts) > 2 else "measured"
+                self.note(call, keyword.value, {None: said})
         elif short == "table":
             sources = self.argument(call, 2, "sources")
             said = self.words_said(sources) if sources else {}
