@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Unpack
 
 from scaletoolkit import lab
 from scaletoolkit.machine import processes
-from scaletoolkit.service import observation
+from scaletoolkit.service import observation, signature
 from scaletoolkit.service.settings import Options, Settings
 
 PATIENCE_S = 60.0
@@ -82,12 +82,38 @@ class Server:
         """The gateway's process id."""
         return self._gateway.pid
 
-    def predict(self, items: Sequence[object], tenant: str = "") -> list[Any]:
+    def predict(self, items: Sequence[object], tenant: str = "", model: str = "") -> list[Any]:
         """The model's results for a list of items: a list, in the same order.
 
-        Raises ServerError for whatever is no success; its `status` says which.
+        model: one that the tenant has deployed itself; "": the one that all share. Raises
+        ServerError for whatever is no success; its `status` says which.
         """
-        return self.ask("POST", "/v1/predict", items, tenant)
+        page = f"/v1/predict/{model}" if model else "/v1/predict"
+        return self.ask("POST", page, items, tenant)
+
+    def deploy(self, tenant: str, name: str, path: str | Path) -> str:
+        """Let a tenant bring an ONNX file, or its next version: the version that now answers.
+
+        The one before answers until then. Raises ServerError where it cannot be served, or does not
+        fit; then nothing has changed.
+        """
+        return self._change(tenant, name, "load", signature.file(path).read_bytes())
+
+    def roll_back(self, tenant: str, name: str) -> str:
+        """Let the version before answer again: its number."""
+        return self._change(tenant, name, "roll-back")
+
+    def unload(self, tenant: str, name: str) -> None:
+        """Take a tenant's model away."""
+        self._change(tenant, name, "unload")
+
+    def _change(self, tenant: str, name: str, action: str, body: bytes = b"") -> str:
+        page = f"/v2/repository/models/{name}/{action}"
+        status, _, said = self.request("POST", page, body, {"x-tenant": tenant})
+        answer = json.loads(said)
+        if status >= 400:
+            raise ServerError(answer["error"], status)
+        return str(answer["version"])
 
     def ask(self, method: str, path: str, value: object = None, tenant: str = "") -> Any:
         """The JSON that the server answers; raises ServerError when it is not a success."""

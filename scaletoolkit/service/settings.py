@@ -18,6 +18,7 @@ class Options(TypedDict, total=False):
     timeout_s: float
     batch_timeout_s: float
     cpu_milli: int | None
+    memory_bytes: int | None
     accelerator_ms: tuple[float, float] | None
     start_up_s: float
     warm: bool
@@ -43,6 +44,7 @@ class Settings:
 
     cpu_milli: the thousandths of a core that each replica may use and asks for; None: all it gets.
     As a container's limit, but not while the replica starts, which a container's slows as well.
+    memory_bytes: what the model may take in each replica, beyond the process without it (Linux).
     accelerator_ms: (for a call, for an item): the model's real answers come after so many
     milliseconds, and a little later: the process must wake up and the gateway hear of it.
     start_up_s: a wait until a replica is ready.
@@ -56,6 +58,7 @@ class Settings:
     timeout_s: float = 30.0
     batch_timeout_s: float = 10.0
     cpu_milli: int | None = None
+    memory_bytes: int | None = None
     accelerator_ms: tuple[float, float] | None = None
     start_up_s: float = 0.0
     warm: bool = True
@@ -72,10 +75,9 @@ class Settings:
         for name in ("replicas", "max_queue_delay_microseconds", "start_up_s", "cache_items"):
             _at_least(name, getattr(self, name), 0)
         _at_least("period_s", self.period_s, 0.1)
-        if self.cpu_milli is not None:
-            _at_least("cpu_milli", self.cpu_milli, 1)
-        if self.cache_ttl_s is not None:
-            _at_least("cache_ttl_s", self.cache_ttl_s, 1e-3)
+        for name, least in (("cpu_milli", 1), ("memory_bytes", 1), ("cache_ttl_s", 1e-3)):
+            if getattr(self, name) is not None:
+                _at_least(name, getattr(self, name), least)
         for value in self.accelerator_ms or ():
             _at_least("accelerator_ms", value, 0)
         got = self.accelerator_ms

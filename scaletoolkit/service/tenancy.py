@@ -13,10 +13,12 @@ class Tenant(TypedDict, total=False):
 
     weight: its share of the replicas while others wait as well; 1 unless said. max_waiting: how
     many of its items may wait; not said: only max_queue_size bounds them, which is one for all.
+    model_bytes: of models that it brings itself, in memory; 0 unless said: it may bring none.
     """
 
     weight: float
     max_waiting: int
+    model_bytes: int
 
 
 Tenants = Mapping[str, Tenant]
@@ -47,6 +49,8 @@ def _check_one(name: str, tenant: Tenant) -> None:
     weight = tenant.get("weight", 1)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
         raise ValueError(f"weight of tenant {name!r} must be a positive number, got {weight!r}")
-    most = tenant.get("max_waiting", 1)
-    if type(most) is not int or most < 1:
-        raise ValueError(f"max_waiting of tenant {name!r} must be 1 or more, got {most!r}")
+    for field, least in (("max_waiting", 1), ("model_bytes", 0)):
+        value = tenant.get(field, least)
+        if type(value) is not int or value < least:
+            told = f"{field} of tenant {name!r} must be a whole number"
+            raise ValueError(f"{told} of {least} or more, got {value!r}")

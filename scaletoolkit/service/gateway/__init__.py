@@ -5,6 +5,8 @@ application  who asks, for what; what is answered, failures too
 served       one model: its queue, its replicas, the answers that are kept
 tenants      who asks, whose item is next, what each has had
 answers      asks the model once for each item, and keeps what it said
+repository   models that tenants bring: load, switch, roll back
+versions     one version of such a model
 connections  uvicorn's HTTP connections, with limits
 asgi         the little HTTP between a connection and a batch
 payloads     what a request must look like; every mistake is one sentence

@@ -65,7 +65,7 @@ async def serve(gateway: Gateway, orders: asyncio.StreamReader, listening: socke
     gateway.model.batcher.close()
     server.should_exit = True
     await serving
-    await gateway.model.fleet.close()
+    await gateway.close()
     watching.cancel()
 
 

@@ -22,7 +22,8 @@ from scaletoolkit.service.gateway.fleet import Door
 from scaletoolkit.service.gateway.metrics import Metrics, Own
 from scaletoolkit.service.gateway.payloads import BadRequest
 from scaletoolkit.service.gateway.replicas import ModelError
-from scaletoolkit.service.gateway.served import Answered, Caller, Served
+from scaletoolkit.service.gateway.repository import Endpoint, Repository
+from scaletoolkit.service.gateway.served import Caller, Common, Served
 from scaletoolkit.service.gateway.tenants import Tenants
 from scaletoolkit.service.settings import Settings
 from scaletoolkit.serving import batching
@@ -43,7 +44,9 @@ class Gateway:
     def __init__(self, settings: Settings, door: Door) -> None:
         self.settings = settings
         self.tenants = Tenants(settings, asyncio.get_running_loop().time)
-        self.model = Served(settings, door, self.tenants)
+        self.common = Common(settings, door, self.tenants)
+        self.model = Served(settings, self.common)
+        self.repository = Repository(settings, self.common)
         self.metrics = Metrics(settings, self.model.fleet, self.model.answers, self.tenants)
         self.operator = secrets.token_hex(16)
         name = settings.model["name"]
@@ -55,11 +58,22 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI has it: a prediction here, anything else by `pages`."""
-        endpoint = self.predictions.get(scope.get("path", ""))
+        path = scope.get("path", "")
+        endpoint = self.predictions.get(path)
         if endpoint and scope.get("method") == "POST":
             await endpoint(dict(scope["headers"]), receive, send)
+        elif self.tenants.accounts and (own := self.repository.endpoint(scope["method"], path)):
+            counted = path.startswith("/v1/") or path.endswith("/infer")
+            await self.timed(own, counted)(dict(scope["headers"]), receive, send)
         else:
             await self.pages(scope, receive, send)
+
+    async def close(self) -> None:
+        """End all replicas, once they have answered what they have in hand."""
+        self.model.fleet.resize(0)
+        await self.common.starter.begin_to_close()
+        await asyncio.gather(self.model.fleet.close(), self.repository.close())
+        self.common.starter.close()
 
     def _pages(self) -> Starlette:
         ready_pages = ("/readyz", "/v2/health/ready", *(f"{p}/ready" for p in self.model_pages))
@@ -79,9 +93,9 @@ class Gateway:
         )
 
     def timed(
-        self, endpoint: Callable[[Caller, str, Receive], Awaitable[Answered]]
+        self, endpoint: Endpoint, counted: bool = True
     ) -> Callable[[Caller, Receive, Send], Awaitable[None]]:
-        """The endpoint, with its failures as answers and every answer counted."""
+        """The endpoint, its failures as answers; every answer is counted where predictions are."""
         clock = time.perf_counter  # the loop's counts whole milliseconds
 
         async def answer(caller: Caller, receive: Receive, send: Send) -> None:
@@ -99,7 +113,8 @@ class Gateway:
                 if task and task.cancelling():
                     raise  # the server ends; else it was the future: the client has gone
                 status, body, headers = self.failure(asgi.ClientGone())
-            self.metrics.on_answer(status, clock() - start_s, tenant)
+            if counted:
+                self.metrics.on_answer(status, clock() - start_s, tenant)
             await asgi.reply(send, body, status, headers)
 
         return answer

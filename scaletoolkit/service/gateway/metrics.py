@@ -88,7 +88,7 @@ class Metrics:
             "time": asyncio.get_running_loop().time(),
             "queue": self.batcher.waiting.integral(),
             "in_flight": self.batcher.in_flight.integral(),
-            "device": self.batcher.busy.integral(),
+            "device": self.tenants.busy.integral(),
             "ready": self.fleet.ready_count.integral(),
             "cpu": self.fleet.cpu_s,
             "batched": self.size.sum,

@@ -12,6 +12,7 @@ from scaletoolkit.service.gateway.answers import Answers, Waiting
 from scaletoolkit.service.gateway.fleet import Door, Fleet
 from scaletoolkit.service.gateway.payloads import BadRequest, Format
 from scaletoolkit.service.gateway.replicas import Item, ItemBatcher, Row
+from scaletoolkit.service.gateway.starter import Starter
 from scaletoolkit.service.gateway.tenants import Shared, Tenants
 from scaletoolkit.service.settings import Settings
 from scaletoolkit.serving import batching
@@ -23,14 +24,31 @@ Answered = tuple[bytes, asgi.Headers]
 Read = TypeVar("Read")
 
 
+class Common:
+    """What all models of a gateway have in common. busy: see `Tenants`.
+
+    reader: a thread for long bodies, one after the other: each takes turns with the event loop.
+    """
+
+    def __init__(self, settings: Settings, door: Door, tenants: Tenants) -> None:
+        self.door = door
+        self.tenants = tenants
+        self.starter = Starter(settings.warm)
+        self.reader = ThreadPoolExecutor(1)
+
+
 class Served:
     """One model, and all that answers for it."""
 
-    def __init__(self, settings: Settings, door: Door, tenants: Tenants) -> None:
+    def __init__(
+        self, settings: Settings, common: Common, version: str = inference.VERSION
+    ) -> None:
         self.settings = settings
+        self.version = version
         self.format = Format(settings.model, settings.max_queue_size)
-        self.reader = ThreadPoolExecutor(1)  # one after the other: each takes turns with the loop
+        self.reader = common.reader
         self.bodies = asgi.Bodies(self.format.most_bytes, settings.timeout_s)
+        tenants = common.tenants
         self.tenants = tenants
         most = settings.max_queue_size
         self.batcher: ItemBatcher = batching.Batcher(
@@ -39,9 +57,10 @@ class Served:
             most,
             Shared(tenants, most) if tenants.accounts else None,
         )
+        self.batcher.busy = tenants.busy
         if tenants.accounts:
             self.batcher.on_call = tenants.charge
-        self.fleet = Fleet(settings, self.batcher, door)
+        self.fleet = Fleet(settings, self.batcher, common.door, common.starter)
         self.answers = Answers(settings, self.fleet)
 
     async def predict(self, caller: Caller, tenant: str, receive: Receive) -> Answered:
@@ -56,7 +75,7 @@ class Served:
         json_bytes = caller.get(inference.LENGTH)
         asked = await self.read(body, lambda read: inference.asked(read, json_bytes, self.format))
         rows = await self.results(tenant, receive, asked.items)
-        return inference.answer(asked, rows, self.settings.model)
+        return inference.answer(asked, rows, self.settings.model, self.version)
 
     async def body(self, caller: Caller, receive: Receive) -> bytes:
         """The body of a request, which must not be compressed."""

@@ -4,6 +4,7 @@ Who asks is what the header x-tenant says, and is believed: whatever stands befo
 knows who a client is, must set it.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -14,6 +15,7 @@ from scaletoolkit.machine.measure import Clock, Level
 from scaletoolkit.service.gateway.payloads import BadRequest
 from scaletoolkit.service.gateway.replicas import Answer, Item
 from scaletoolkit.service.settings import Settings
+from scaletoolkit.service.tenancy import Tenant
 from scaletoolkit.serving.batching import QueueFull, Request
 from scaletoolkit.teams import FairQueue
 
@@ -25,24 +27,29 @@ class Account:
     """What one tenant has had. most: how many of its items may wait, if that is bounded.
 
     waiting: its items that wait, over time. answers: {HTTP's status: requests}. device_s: its share
-    of the time that replicas have worked.
+    of the time that replicas have worked. models: {(name, version) of its own: bytes}, of which it
+    may have model_bytes.
     """
 
-    def __init__(self, most: int | None, clock: Clock) -> None:
-        self.most = most
+    def __init__(self, told: Tenant, clock: Clock) -> None:
+        self.most = told.get("max_waiting")
+        self.model_bytes = told.get("model_bytes", 0)
+        self.models: dict[tuple[str, str], int] = {}
         self.waiting = Level(clock)
         self.answers: Counter[int] = Counter()
         self.device_s = 0.0
 
 
 class Tenants:
-    """The tenants of a server that has some; without, everybody is "" and nobody has an account."""
+    """The tenants of a server that has some; without, everybody is "" and nobody has an account.
+
+    busy: replicas that work, whosever model they have, over time.
+    """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         told = settings.tenants or {}
-        self.accounts = {
-            name: Account(tenant.get("max_waiting"), clock) for name, tenant in told.items()
-        }
+        self.accounts = {name: Account(tenant, clock) for name, tenant in told.items()}
+        self.busy = Level(time.perf_counter)
         self.weights = {name: tenant.get("weight", 1.0) for name, tenant in told.items()}
         self.fair = settings.fair
         self._names = {name.encode(): name for name in told}
@@ -85,6 +92,9 @@ class Tenants:
         device = CounterMetricFamily(
             "tenant_device_seconds", "Replicas' time, by items of a batch.", labels=["tenant"]
         )
+        models = GaugeMetricFamily(
+            "tenant_model_bytes", "Memory of own models.", labels=["model", "tenant", "version"]
+        )
         for name, account in self.accounts.items():
             if only in ("", name):
                 for status, count in sorted(account.answers.items()):
@@ -92,7 +102,9 @@ class Tenants:
                 waiting.add_metric([name], account.waiting.value)
                 waited.add_metric([name], account.waiting.integral())
                 device.add_metric([name], account.device_s)
-        yield from (answers, waiting, waited, device)
+                for (model, version), size_bytes in account.models.items():
+                    models.add_metric([model, name, version], size_bytes)
+        yield from (answers, waiting, waited, device, models)
 
 
 class Shared:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from scaletoolkit.machine import processes
 from scaletoolkit.service import frames, providers, signature
+from scaletoolkit.service.replica import memory
 from scaletoolkit.service.settings import Settings
 
 if TYPE_CHECKING:  # imported with the model: a template has numpy already
@@ -80,6 +81,15 @@ def fingerprint(settings: Settings) -> str:
     with signature.file(settings.folder).open("rb") as file:
         hashlib.file_digest(file, lambda: digest)
     return digest.hexdigest()
+
+
+def bound_memory(settings: Settings) -> int:
+    """Let the model have `memory_bytes` from here on: the bytes that there are without it."""
+    providers.available()  # imports ONNX Runtime, which is none of the model's memory
+    before_bytes = memory.data_bytes()
+    if settings.memory_bytes is not None:
+        memory.bound(before_bytes + settings.memory_bytes)
+    return before_bytes
 
 
 class CpuBudget:
@@ -151,6 +161,7 @@ def run(orders: frames.Orders, gateway: int) -> None:
             if settings.model != orders["model"]:
                 raise RuntimeError("another model lies in its place, with other inputs or outputs")
             version = fingerprint(settings)
+            before_bytes = bound_memory(settings)
             model = Model(settings.folder, settings.model, range(1, 3)[: settings.max_batch_size])
             if fingerprint(settings) != version:
                 raise RuntimeError("the model's file was replaced while it was loaded")
@@ -159,7 +170,12 @@ def run(orders: frames.Orders, gateway: int) -> None:
             return
         time.sleep(settings.start_up_s)
         provider = "emulated accelerator" if settings.accelerator_ms else model.provider
-        ready = {"provider": provider, "cpu_s": time.process_time(), "version": version}
+        ready = {
+            "provider": provider,
+            "cpu_s": time.process_time(),
+            "version": version,
+            "memory_bytes": memory.data_bytes() - before_bytes,
+        }
         connection.sendall(frames.pack(ready))
         serve(connection, model, settings)
 
