@@ -6,7 +6,6 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from teams.vectors import library
 
 from scaletoolkit.teams import FairQueue, TokenBucket
 
@@ -18,7 +17,7 @@ def served(queue, times):
 
 
 def filled(weights, costs, items=1000):
-    queue = library("queueing").FairQueue(weights)
+    queue = FairQueue(weights)
     for tenant, cost in costs.items():
         for number in range(items):
             queue.enter(tenant, (tenant, number), cost)
@@ -56,7 +55,7 @@ WEIGHTS = st.fixed_dictionaries({name: st.sampled_from([1, 2, 3, 0.1, 0.7]) for 
 def test_while_two_tenants_wait_neither_gets_ahead_by_more_than_the_bound(
     weights, entries, first, count
 ):
-    queue = library("queueing").FairQueue(weights)
+    queue = FairQueue(weights)
     for number, (tenant, cost) in enumerate(entries):
         queue.enter(tenant, number, cost)
     for _ in range(min(first, len(queue))):

@@ -1,7 +1,6 @@
 """Vectors of real systems, each a function that fails where the library answers otherwise.
 
-Cases are read from the folder that SCALETOOLKIT_CONFORMANCE names. The library is imported when a
-vector runs, so that `mutants` can put a changed one in its place.
+Cases are read from the folder that SCALETOOLKIT_CONFORMANCE names.
 """
 
 import re
@@ -9,30 +8,29 @@ from collections import Counter
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
-from importlib import import_module
 from math import prod
 
 from conformance import cases
+
+from scaletoolkit.kubernetes.quantity import exact
+from scaletoolkit.teams.admission import charged, limit_range, resource_quota
+from scaletoolkit.teams.billing import cost, share_idle, split_price
+from scaletoolkit.teams.quotas import Quotas, drf
 
 RULES = {"min": "min", "max": "max", "ratio": "maxLimitRequestRatio"}
 MONEY = ("cpu", "ram", "other")
 
 
-def library(name):
-    """A module of the library, as it is now."""
-    return import_module(f"scaletoolkit.teams.{name}")
-
-
 def quotas_of(case):
     """The quotas of a case with its usage added."""
-    quotas = library("quotas").Quotas(case["nodes"])
+    quotas = Quotas(case["nodes"])
     for queue, what, amount in case["usage"]:
         quotas.add(queue, {what: amount})
     return quotas
 
 
 def available(case):
-    unused = library("quotas").Quotas(case["nodes"])
+    unused = Quotas(case["nodes"])
     quotas = quotas_of(case)
     for query, expected in case["expected"].items():
         queue, what = query.split(" ")
@@ -65,7 +63,7 @@ def flat_share(case):
                 for q in case[name]["quotas"]
             }
             tree[name] = {"parent": parent, "weight": case[name]["weight"], "quota": quota}
-    quotas = library("quotas").Quotas(tree)
+    quotas = Quotas(tree)
     quotas.add("queue", amounts(case["usage"]))
     expected = case["expected"]
     share = quotas.share("queue", amounts(case["workload"]))
@@ -94,7 +92,7 @@ def filled(case):
         order = sorted(demands, key=lambda user: user != first)
         demands = {user: demands[user] for user in order}
     weights = named(case.get("weights") or {}, "user ")
-    given = library("quotas").drf(capacity, demands, weights)
+    given = drf(capacity, demands, weights)
     tasks = Counter(given)
     expected = case["expected"]
     assert tasks == named(expected["tasks"], "user ")
@@ -118,7 +116,7 @@ def divisible(case, paper):
     if "DRF" in case["source"]:
         pieces = 100
         large = {resource: amount * pieces for resource, amount in capacity.items()}
-        tasks = Counter(library("quotas").drf(large, paper["demand"]))
+        tasks = Counter(drf(large, paper["demand"]))
         assert tasks == {"A": x * pieces, "B": y * pieces}
         return
     assert max(use(capacity, demands, x, y)) == 1
@@ -143,45 +141,40 @@ def max_other(capacity, demands, x):
     return min((amount - x * demands[0][r]) / demands[1][r] for r, amount in capacity.items())
 
 
-def limit_range(case):
+def limits(case):
     amount = {
         kind: {case["resource"]: case[kind[:-1]]}
         for kind in ("requests", "limits")
         if case[kind[:-1]] != "-"
     }
     rule = {"type": case["scope"].title(), RULES[case["rule"]]: {case["resource"]: case["bound"]}}
-    problems = library("admission").limit_range([rule], [amount] * case["containers"])
+    problems = limit_range([rule], [amount] * case["containers"])
     assert (problems == []) == case["verdict"], problems
     assert all(sentence.endswith(".") for sentence in problems)
 
 
-def resource_quota(case):
-    admission = library("admission")
-    exact = import_module("scaletoolkit.kubernetes.quantity").exact
-    problems = admission.resource_quota(case["hard"], case["used"], [case["pod"]])
+def quota(case):
+    problems = resource_quota(case["hard"], case["used"], [case["pod"]])
     assert (problems == []) == case["admitted"], problems
     if case["admitted"] and "used_after" in case:
-        after = admission.charged(case["hard"], case["used"], [case["pod"]])
+        after = charged(case["hard"], case["used"], [case["pod"]])
         expected = {name: exact(text) for name, text in case["used_after"].items()}
         assert {name: exact(text) for name, text in case["used"].items()} | after == expected
 
 
 def price_split(case):
-    split = library("billing").split_price
-    assert split(case["node_cost"], case["node"], case["base_prices"]) == case["expected"]
+    assert split_price(case["node_cost"], case["node"], case["base_prices"]) == case["expected"]
 
 
 def costs(case):
-    cost = library("billing").cost
     for row in case["rows"]:
         expected = Decimal(str(row["expected"]))
         assert cost(row["request"], row["usage"], row["hours"], row["rate"]) == expected
 
 
 def idle_by_resource(case):
-    share = library("billing").share_idle
     for how, key in (("weighted", "expected_weighted"), ("evenly", "expected_even")):
-        parts = share({"one": case["tenants"]}, {"one": case["idle"]}, how)
+        parts = share_idle({"one": case["tenants"]}, {"one": case["idle"]}, how)
         for tenant, expected in case[key].items():
             own = case["tenants"][tenant]
             paid = {name: float(parts[tenant][name]) + own[name] for name in expected}
@@ -206,7 +199,7 @@ def aggregated(case, phrase, expected):
     hows = {"pooled": "pooled", "total cost": "total", "evenly": "evenly", "shared": "weighted"}
     words = phrase.split("idle", 1)[-1] if "idle" in phrase else ""
     how = next((how for word, how in hows.items() if word in words), "apart")
-    for tenant, parts in library("billing").share_idle(paid, idle, how).items():
+    for tenant, parts in share_idle(paid, idle, how).items():
         total[tenant] += sum(map(Fraction, parts.values()))
     if by == "cluster":
         del total["idle"]
@@ -226,9 +219,11 @@ def share_out(total, tenant, how):
 def fairness():
     for case in cases("fairness.json", "kueue")["cases"]:
         yield case["case"], partial(flat_share, case)
-    drf = cases("fairness.json", "drf")
-    for number, case in enumerate(drf):
-        vector = partial(filled, case) if "capacity" in case else partial(divisible, case, drf[0])
+    papers = cases("fairness.json", "drf")
+    for number, case in enumerate(papers):
+        vector = (
+            partial(filled, case) if "capacity" in case else partial(divisible, case, papers[0])
+        )
         yield f"drf {number}", vector
     kinds = {"node_cost": price_split, "rows": costs, "tenants": idle_by_resource}
     for number, case in enumerate(cases("fairness.json", "opencost")):
@@ -240,8 +235,8 @@ def teams():
     checks = {
         "kueue_available": available,
         "kueue_hierarchical_share": hierarchical_share,
-        "limit_range": limit_range,
-        "resource_quota": resource_quota,
+        "limit_range": limits,
+        "resource_quota": quota,
     }
     for section, check in checks.items():
         for number, case in enumerate(cases("teams.json", section)):
