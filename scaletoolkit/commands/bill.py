@@ -1,11 +1,11 @@
 """Who pays for machines that teams share: a table and a picture from a table of usage. Lab 11."""
 
-from argparse import ArgumentParser, Namespace
+import textwrap
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from scaletoolkit import lab
 from scaletoolkit.kubernetes.document import ManifestError, documents
@@ -16,12 +16,42 @@ from scaletoolkit.teams import usage
 from scaletoolkit.teams.billing import Bill, bill
 from scaletoolkit.teams.billing.costs import HOW
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+USAGE = """\
+team,resource,requested,used,hours
+vision,cpu,8,3,730
+vision,memory,32Gi,40,730
+vision,gpu,2,1,730
+speech,gpu,4,4,730
+features,cpu,0,20,365
+"""
+PRICES = """\
+currency: EUR
+prices_per_hour: {cpu: 0.031611, memory: 0.004237, gpu: 0.95}
+machines: {cpu: 96, memory: 384Gi, gpu: 10}
+hours: 730
+overhead: 100.01
+"""
+EXAMPLES = f"""
+Usage: a team pays for the larger of what it requested and what it used. A plain number is in the
+unit of the price.
+
+{textwrap.indent(USAGE, "  ")}
+Prices, by the hour; memory by the GiB. Where the usage has a column cluster, `clusters: {{east:
+{{cpu: 96}}}}` takes the place of machines. The platform's file of `scaletoolkit tenant` will do as
+well, with --hours.
+
+{textwrap.indent(PRICES, "  ")}"""
 DRAWN = 10  # teams with bars of their own
 NOTHING = Decimal(0)
 
 
 def command(parser: ArgumentParser) -> Callable[[Namespace], int]:
     """The options of `bill`, and the function that prints it."""
+    parser.formatter_class = RawDescriptionHelpFormatter
+    parser.epilog = EXAMPLES
     about = f"CSV with the columns {', '.join(usage.NEEDED)} and, for several clusters, cluster"
     parser.add_argument("--usage", required=True, help=about)
     about = "YAML: prices_per_hour, machines (or clusters), hours, overhead, currency"
@@ -82,7 +112,7 @@ def _draw(result: Bill, currency: str, path: Path) -> None:
     """Bars a team: each resource, and its part of the idle machines; the smallest teams as one."""
     groups = _groups(result)
 
-    def save(figure: Figure, _: object) -> None:
+    def save(figure: "Figure", _: object) -> None:
         figure.savefig(path)
 
     try:

@@ -3,7 +3,8 @@
 Everything is checked, then everything is written: one file a team, whole or not at all.
 """
 
-from argparse import ArgumentParser, Namespace
+import textwrap
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from difflib import unified_diff
 from pathlib import Path
@@ -16,11 +17,41 @@ from scaletoolkit.kubernetes.document import ManifestError, documents
 from scaletoolkit.machine import files
 from scaletoolkit.teams import manifests, policy, requests
 
+REQUEST = """\
+team: vision
+owner: mina@example.com
+guaranteed: {cpu: 8, memory: 32Gi, gpu: 2}
+at_most: {cpu: 16, memory: 64Gi, gpu: 6}
+default: {cpu: 500m, memory: 1Gi}
+max: {cpu: 8, memory: 32Gi, gpu: 2}
+budget_per_month: 2000
+talks_to: [features]
+"""
+PLATFORM = """\
+machines: {cpu: 96, memory: 384Gi, gpu: 10}
+prices_per_hour: {cpu: 0.031611, memory: 0.004237, gpu: 0.95}
+teams:
+  features: {owner: jo@example.com, guaranteed: {cpu: 32, memory: 128Gi}}
+  speech: {owner: lee@example.com, guaranteed: {cpu: 32, memory: 128Gi, gpu: 4}}
+kueue: {cohort: teams, flavor: default}
+lets_in: [monitoring]
+"""
+EXAMPLES = f"""
+A request. `default` is for a container that asks for nothing, `max` for the largest; both teams
+must name each other in `talks_to`. at_most, max and talks_to may be left out.
+
+{textwrap.indent(REQUEST, "  ")}
+A platform. Prices are for a core, a GiB and a GPU. `flavor` is a ResourceFlavor that Kueue has; the
+namespaces in `lets_in` may call every team. kueue, lets_in and gpu_name may be left out.
+
+{textwrap.indent(PLATFORM, "  ")}"""
 TOP = "# Written by `scaletoolkit tenant`: change the request, not this file.\n"
 
 
 def command(parser: ArgumentParser) -> Callable[[Namespace], int]:
     """The options of `tenant`, and the function that writes the manifests."""
+    parser.formatter_class = RawDescriptionHelpFormatter
+    parser.epilog = EXAMPLES
     parser.add_argument("--request", required=True, help="YAML: what the team asks for")
     about = "YAML: what the machines have and cost, and which teams are there"
     parser.add_argument("--platform", required=True, help=about)
@@ -43,12 +74,21 @@ def _run(options: Namespace) -> int:
         return 0
     files.replace(path, text.encode())
     print(f"{path}: {'changed' if there else 'new'}. Next: kubectl apply -f {options.out}")
+    _advise(request, platform, options.platform)
+    return 0
+
+
+def _advise(request: Any, platform: Any, name: str) -> None:
+    """What is left to do for those whose file the platform is."""
     entry = {"owner": request["owner"], "guaranteed": request["guaranteed"]}
     if (platform.get("teams") or {}).get(request["team"]) != entry:
         line = yaml.safe_dump({request["team"]: entry}, sort_keys=False, default_flow_style=None)
-        print(f"Note it in {options.platform}, under `teams`, so that nobody else is sold it:")
+        print(f"Note it in {name}, under `teams`, so that nobody else is sold it:")
         print(line.rstrip())
-    return 0
+    left = requests.guaranteed_to_nobody(request, platform)
+    if left:
+        told = ", ".join(f"{resource} {amount}" for resource, amount in left.items())
+        print(f"# Guaranteed to nobody: {told}. Kueue lends it only as a quota of the cohort.")
 
 
 def _document(path: str, what: str) -> Any:

@@ -37,10 +37,8 @@ class Platform(NamedTuple):
     def price_per_hour(self, amounts: Amounts) -> Fraction:
         """What these amounts cost in an hour, exact."""
         units = {"cpu": 1, "memory": GIB, "gpu": 1}
-        return sum(
-            (self.prices_per_hour.get(name, Fraction(0)) * amount / units[name])
-            for name, amount in amounts.items()
-        ) + Fraction(0)
+        costs = [self.prices_per_hour[name] * amounts[name] / units[name] for name in amounts]
+        return sum(costs, Fraction(0))
 
     def resource_name(self, resource: str) -> str:
         """What Kubernetes calls a resource."""
@@ -101,12 +99,13 @@ def _teams(fields: Fields, machines: Amounts, wrong: Sentences) -> dict[str, Nei
     known = tuple(value) if isinstance(value, dict) else ()
     teams = reading.opened(value, fields.at("teams"), known, wrong)
     result: dict[str, Neighbour] = {}
-    for name, about in teams.values.items() if teams else ():
+    for name in known if teams else ():
+        about = value[name] or {}  # a name alone is a team, too
         team = reading.opened(about, f"{PATH}.teams.{name}", ("owner", "guaranteed"), wrong)
         owner = ""
         with wrong:
             if team:
-                owner = team.text("owner")
+                owner = team.text("owner").strip()
         result[name] = Neighbour(owner, reading.amounts(team, "guaranteed", wrong) if team else {})
     for resource, sold in guaranteed(result).items():
         has = machines.get(resource, Fraction(0))

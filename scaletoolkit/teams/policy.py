@@ -43,7 +43,10 @@ ORDER = ("min", "defaultRequest", "default", "max")  # of a LimitRange, from the
 
 
 def mistakes(documents: Iterable[Document]) -> list[str]:
-    """All that is wrong, each with the object and the field's path; [] for what `render` writes."""
+    """All that is wrong, each with the object and the field's path; [] for what `render` writes.
+
+    Whether a document has the shape of its kind is for its schema to say.
+    """
     return [
         f"{document.get('kind')} {_name(document)}: {sentence}"
         for document in documents
@@ -99,7 +102,8 @@ def _resource_quota(spec: Document) -> Iterator[str]:
     for key in hard:
         if not _is_quota_key(key):
             close = get_close_matches(key, [*QUOTA_KEYS, *COUNTS], n=1)
-            hint = f": did you mean {close[0]}?" if close else "."
+            meant = [f"requests.{key}"] if "/" in key else close  # "nvidia.com/gpu"
+            hint = f": did you mean {meant[0]}?" if meant else "."
             yield f"spec.hard.{key}: no such thing is counted{hint}"
 
 
@@ -135,22 +139,26 @@ def _above(path: str, low: str, lows: Document, high: str, highs: Document) -> I
 
 
 def _cluster_queue(spec: Document) -> Iterator[str]:
+    borrows = False
     for index, group in enumerate(spec.get("resourceGroups") or []):
         path = f"spec.resourceGroups[{index}]"
-        covered = list(group.get("coveredResources") or [])
+        covered = [str(name) for name in group.get("coveredResources") or []]
         for place, flavor in enumerate(group.get("flavors") or []):
             quotas = flavor.get("resources") or []
-            inside = f"{path}.flavors[{place}].resources"
-            named = [quota.get("name") for quota in quotas]
-            if named != covered:
-                told = f"{inside}: {', '.join(map(str, named))} are not the resources"
-                yield f"{told} covered, in their order: {', '.join(map(str, covered))}."
-            for quota in quotas:
-                limits = {name: value for name, value in quota.items() if name != "name"}
-                yield from _quantities(f"{inside}[{quota.get('name')}]", limits)
-                if "borrowingLimit" in limits and not spec.get("cohortName"):
-                    told = f"{inside}[{quota.get('name')}].borrowingLimit"
-                    yield f"{told}: without spec.cohortName there is nobody to borrow from."
+            yield from _quotas(f"{path}.flavors[{place}].resources", quotas, covered)
+            borrows = borrows or any("borrowingLimit" in quota for quota in quotas)
+    if borrows and not spec.get("cohortName"):
+        yield "spec.cohortName: without it there is nobody to borrow from, up to a borrowingLimit."
+
+
+def _quotas(path: str, quotas: list[Document], covered: list[str]) -> Iterator[str]:
+    named = [str(quota.get("name")) for quota in quotas]
+    if named != covered:
+        told = f"{path}: {', '.join(named)} are not the resources covered, in their order"
+        yield f"{told}: {', '.join(covered)}."
+    for name, quota in zip(named, quotas, strict=True):
+        limits = {field: value for field, value in quota.items() if field != "name"}
+        yield from _quantities(f"{path}[{name}]", limits)
 
 
 def _role(document: Document) -> Iterator[str]:

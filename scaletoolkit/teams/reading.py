@@ -25,10 +25,8 @@ Amounts = dict[str, Fraction]  # cores, bytes, GPUs
 def opened(value: object, path: str, known: Collection[str], wrong: Sentences) -> Fields | None:
     """The known fields of a mapping, each other one noted; None where it is no mapping."""
     if not isinstance(value, dict):
-        what = (
-            f"{path}: Invalid value: {short(value)}" if path else f"The request is {short(value)}"
-        )
-        wrong.append(f"{what}: must be a mapping of fields.")
+        where = f"{path}: Invalid value:" if path else "The request is"
+        wrong.append(f"{where} {short(value)}: must be a mapping of fields.")
         return None
     for name in value:
         with wrong:

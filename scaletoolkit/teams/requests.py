@@ -43,7 +43,8 @@ def problems(request: object, platform: object) -> list[str]:
     """All that is wrong with a request for a platform, a sentence each; [] when it can be granted.
 
     Both are mappings as YAML gives them. A request of the owner of a team that is there changes
-    that team: what it was guaranteed until now does not count against it.
+    that team: what it was guaranteed until now does not count against it. Who the owner is, it
+    believes: whoever hands requests on must know who wrote them.
     """
     wrong = Sentences()
     _examined(request, platform, wrong)
@@ -59,6 +60,19 @@ def granted(request: object, platform: object) -> tuple[Request, Platform]:
     at_most = asked.guaranteed | asked.at_most
     largest = at_most | asked.largest
     return asked._replace(at_most=at_most, largest=largest), offered
+
+
+def guaranteed_to_nobody(request: object, platform: object) -> dict[str, str]:
+    """What the machines have beyond all guarantees, once the request is granted: {"cpu": "24"}.
+
+    Kueue lends what a team of the cohort leaves idle; this belongs to none of them, so it lends it
+    only where the cohort has it as a quota of its own.
+    """
+    asked, offered = granted(request, platform)
+    entry = platforms.Neighbour(asked.owner, asked.guaranteed)
+    sold = platforms.guaranteed(offered.teams | {asked.team: entry})
+    left = {name: has - sold.get(name, Fraction(0)) for name, has in offered.machines.items()}
+    return {name: reading.amount_text(name, amount) for name, amount in left.items() if amount}
 
 
 def _examined(request: object, platform: object, wrong: Sentences) -> tuple[Request, Platform]:
@@ -148,7 +162,8 @@ def _compare_names(asked: Request, offered: Platform, wrong: Sentences) -> None:
             wrong.append(f"{told} is this team, whose parts talk to each other anyway.")
         elif name not in others:
             close = get_close_matches(name, others, n=1)
-            hint = f'did you mean "{close[0]}"?' if close else f"there are {', '.join(others)}."
+            there_are = f"there are {', '.join(others)[:200]}."
+            hint = f'did you mean "{close[0]}"?' if close else there_are
             wrong.append(f"{told} is no team of the platform: {hint if others else 'it has none.'}")
 
 
@@ -172,9 +187,10 @@ def _compare_guaranteed(asked: Request, offered: Platform, wrong: Sentences) -> 
 
 def _compare_budget(asked: Request, offered: Platform, wrong: Sentences) -> None:
     """The budget covers the guaranteed part, whether it is used or not."""
-    if not set(asked.guaranteed) <= set(offered.prices_per_hour):
-        return
-    price = offered.price_per_hour(asked.guaranteed) * HOURS_PER_MONTH
+    certain = {name: amount for name, amount in asked.guaranteed.items() if amount}
+    if not set(certain) <= set(offered.prices_per_hour):
+        return  # that is said elsewhere
+    price = offered.price_per_hour(certain) * HOURS_PER_MONTH
     if 0 <= asked.budget_per_month < price:
         budget = math.floor(asked.budget_per_month * 100) / 100
         least = math.ceil(price * 100) / 100

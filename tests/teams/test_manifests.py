@@ -7,8 +7,8 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tools.tenants import PLATFORM, REQUEST
 
+from scaletoolkit.commands.tenant import PLATFORM, REQUEST
 from scaletoolkit.kubernetes import quantity
 from scaletoolkit.teams import admission, manifests, policy, requests
 from scaletoolkit.teams.quotas import Quotas

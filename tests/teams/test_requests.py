@@ -6,8 +6,8 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from tools.tenants import PLATFORM, REQUEST
 
+from scaletoolkit.commands.tenant import PLATFORM, REQUEST
 from scaletoolkit.kubernetes.document import ManifestError
 from scaletoolkit.teams import manifests, requests
 
@@ -130,6 +130,21 @@ def test_all_problems_are_said_at_once():
     assert [sentence.split(":")[0] for sentence in said] == [
         *("team", "owner", "guaranteed.gpu", "max.gpu", "default.cpu", "talks_to"),
     ]
+
+
+def test_what_is_guaranteed_to_nobody_is_what_is_left():
+    left = {"cpu": "24", "memory": "96Gi", "gpu": "4"}
+    assert requests.guaranteed_to_nobody(RIGHT, THERE) == left
+    all_of_it = {"cpu": 32, "memory": "128Gi", "gpu": 6}
+    asked = changed(RIGHT, {"guaranteed": all_of_it, "at_most": None, "budget_per_month": 9000})
+    assert requests.guaranteed_to_nobody(asked, THERE) == {}
+
+
+def test_a_team_that_is_only_named_has_its_name_too():
+    there = copy.deepcopy(THERE)
+    there["teams"]["vision"] = None
+    (said,) = requests.problems(RIGHT, there)
+    assert said == 'team: "vision": a team of that name exists.'
 
 
 def test_what_the_machines_do_not_have_nobody_can_lend():
