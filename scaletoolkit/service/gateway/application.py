@@ -43,7 +43,7 @@ class Gateway:
 
     def __init__(self, settings: Settings, door: Door) -> None:
         self.settings = settings
-        self.tenants = Tenants(settings, asyncio.get_running_loop().time)
+        self.tenants = Tenants(settings.tenants, settings.fair, asyncio.get_running_loop().time)
         self.common = Common(settings, door, self.tenants)
         self.model = Served(settings, self.common)
         self.repository = Repository(settings, self.common)

@@ -164,7 +164,7 @@ class Repository:
             return replace(self._settings, folder=str(path), memory_bytes=left_bytes)
         except ValueError as error:
             shutil.rmtree(folder)
-            raise BadRequest(told(str(error), path), 422) from None
+            raise BadRequest(told(str(error)), 422) from None
 
     async def _roll_back(self, tenant: str, name: str, receive: Receive) -> Version:
         """The version before is asked again, which is still loaded; once more: the later one."""

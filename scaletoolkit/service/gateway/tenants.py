@@ -12,10 +12,9 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from scaletoolkit.machine.measure import Clock, Level
+from scaletoolkit.service import tenancy
 from scaletoolkit.service.gateway.payloads import BadRequest
 from scaletoolkit.service.gateway.replicas import Answer, Item
-from scaletoolkit.service.settings import Settings
-from scaletoolkit.service.tenancy import Tenant
 from scaletoolkit.serving.batching import QueueFull, Request
 from scaletoolkit.teams import FairQueue
 
@@ -31,7 +30,7 @@ class Account:
     may have model_bytes.
     """
 
-    def __init__(self, told: Tenant, clock: Clock) -> None:
+    def __init__(self, told: tenancy.Tenant, clock: Clock) -> None:
         self.most = told.get("max_waiting")
         self.model_bytes = told.get("model_bytes", 0)
         self.models: dict[tuple[str, str], int] = {}
@@ -46,12 +45,12 @@ class Tenants:
     busy: replicas that work, whosever model they have, over time.
     """
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
-        told = settings.tenants or {}
+    def __init__(self, tenants: tenancy.Tenants | None, fair: bool, clock: Clock) -> None:
+        told = tenants or {}
         self.accounts = {name: Account(tenant, clock) for name, tenant in told.items()}
         self.busy = Level(time.perf_counter)
         self.weights = {name: tenant.get("weight", 1.0) for name, tenant in told.items()}
-        self.fair = settings.fair
+        self.fair = fair
         self._names = {name.encode(): name for name in told}
 
     def who(self, caller: Mapping[bytes, bytes]) -> str:

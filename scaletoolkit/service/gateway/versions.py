@@ -1,6 +1,7 @@
 """One version of a model that a tenant has brought: ready, used, retired. Lab 11."""
 
 import asyncio
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from scaletoolkit.service.settings import Settings
 
 LOAD_S = 60.0
 LOOK_S = 0.02
+FOLDERS = re.compile(r"(?<![\w.])/\S*/")  # of a path from the root
 SHOWN_CHARACTERS = 300  # of why a model cannot be loaded
 
 
@@ -57,7 +59,7 @@ class Version:
                 return
             if fleet.deaths:
                 why = fleet.trouble or "its process ended while it was loaded"
-                raise BadRequest(told(why, self._path), 422)
+                raise BadRequest(told(why), 422)
             await asyncio.sleep(LOOK_S)
         raise BadRequest(f"the model was not ready within {LOAD_S:g} s", 422)
 
@@ -82,9 +84,6 @@ class Shelf:
         self.current = version
 
 
-def told(why: str, path: Path) -> str:
-    """A sentence for the tenant: where its file lies here is not its business."""
-    plain = " ".join(why.split())
-    for place in (str(path), str(path.parent)):
-        plain = plain.replace(place, path.name)
-    return plain[:SHOWN_CHARACTERS]
+def told(why: str) -> str:
+    """The reason as a tenant may hear it: in which folders files lie here is not its business."""
+    return FOLDERS.sub("", " ".join(why.split()))[:SHOWN_CHARACTERS]

@@ -144,6 +144,20 @@ def _answer(model: Model, body: bytes) -> tuple[frames.Header, bytes]:
     return header, b"".join([result.tobytes() for result in results])
 
 
+def load(settings: Settings, facts: signature.ModelFacts) -> tuple[Model, frames.Header]:
+    """(the model, what the gateway hears of it); RuntimeError where another lies in its place."""
+    if settings.model != facts:
+        raise RuntimeError("another model lies in its place, with other inputs or outputs")
+    version = fingerprint(settings)
+    before_bytes = bound_memory(settings)
+    model = Model(settings.folder, facts, range(1, 3)[: settings.max_batch_size])
+    memory_bytes = memory.data_bytes() - before_bytes
+    if fingerprint(settings) != version:
+        raise RuntimeError("the model's file was replaced while it was loaded")
+    provider = "emulated accelerator" if settings.accelerator_ms else model.provider
+    return model, {"provider": provider, "version": version, "memory_bytes": memory_bytes}
+
+
 def run(orders: frames.Orders, gateway: int) -> None:
     """Connect, load, serve until the connection ends; a model that cannot be loaded is said.
 
@@ -158,25 +172,12 @@ def run(orders: frames.Orders, gateway: int) -> None:
         connection.sendall(frames.pack({"name": orders["name"], "token": orders["token"]}))
         try:
             settings = Settings(**orders["settings"])
-            if settings.model != orders["model"]:
-                raise RuntimeError("another model lies in its place, with other inputs or outputs")
-            version = fingerprint(settings)
-            before_bytes = bound_memory(settings)
-            model = Model(settings.folder, settings.model, range(1, 3)[: settings.max_batch_size])
-            if fingerprint(settings) != version:
-                raise RuntimeError("the model's file was replaced while it was loaded")
+            model, ready = load(settings, orders["model"])
         except Exception as error:  # whatever ONNX Runtime raises; the gateway says it
             connection.sendall(frames.pack({"error": str(error)}))
             return
         time.sleep(settings.start_up_s)
-        provider = "emulated accelerator" if settings.accelerator_ms else model.provider
-        ready = {
-            "provider": provider,
-            "cpu_s": time.process_time(),
-            "version": version,
-            "memory_bytes": memory.data_bytes() - before_bytes,
-        }
-        connection.sendall(frames.pack(ready))
+        connection.sendall(frames.pack(ready | {"cpu_s": time.process_time()}))
         serve(connection, model, settings)
 
 
