@@ -161,11 +161,12 @@ def _against(rule: Mapping[str, Any], whose: str, requests: Exact, limits: Exact
     for resource, text in rule.get("maxLimitRequestRatio", {}).items():
         request = requests.get(resource)
         limit = limits.get(resource)
-        most = f"a limit may be at most {text} times the request"
+        most = f"at most {text} times is allowed"
         if not request or not limit:
             yield f"{whose}: {resource} needs a request and a limit; {most}."
         elif limit / request > quantity.exact(text):
-            yield f"{whose}: the limit of {resource} is {float(limit / request):.3g} times; {most}."
+            times = math.ceil(limit / request * 100) / 100
+            yield f"{whose}: the limit of {resource} is {times:g} times the request; {most}."
 
 
 def _name(container: Container, number: int) -> str:

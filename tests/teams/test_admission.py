@@ -19,6 +19,19 @@ def test_defaults_fill_in_what_is_left_out_before_anything_is_compared():
     assert limit_range([too_much], [{}]) == [sentence]
 
 
+def test_a_bounded_ratio_needs_both_sides():
+    rule = {"type": "Container", "maxLimitRequestRatio": {"cpu": 2}}
+    assert limit_range([rule], POD) == []
+    half = [{"requests": {"cpu": "499m"}, "limits": {"cpu": 1}}]
+    assert limit_range([rule], half) == [
+        "container 1: the limit of cpu is 2.01 times the request; at most 2 times is allowed."
+    ]
+    for container in ({}, {"limits": {"cpu": 1}}, {"requests": {"cpu": 0}, "limits": {"cpu": 1}}):
+        assert limit_range([rule], [container]) == [
+            "container 1: cpu needs a request and a limit; at most 2 times is allowed."
+        ]
+
+
 def test_every_problem_is_named_with_its_container():
     rule = {"type": "Container", "min": {"memory": "2Gi"}, "max": {"gpu": 1}}
     pod = [*POD, {"name": "side", "requests": {"memory": "3Gi"}, "limits": {"gpu": 2}}]
@@ -39,6 +52,7 @@ def test_a_pod_has_an_amount_only_where_each_container_has_one():
 def test_a_quota_says_what_is_used_what_is_asked_for_and_what_there_is():
     hard = {"requests.memory": "4Gi", "pods": 1}
     used = {"requests.memory": "3.5Gi", "pods": 1}
+    assert resource_quota(hard, {"requests.memory": "3Gi", "pods": 0}, POD) == []
     assert resource_quota(hard, used, POD) == [
         "pods: 1 are used and the pod asks for 1; the quota is 1.",
         "requests.memory: 3584Mi are used and the pod asks for 1Gi; the quota is 4Gi.",

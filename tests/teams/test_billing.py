@@ -69,6 +69,13 @@ def test_a_row_costs_what_is_requested_or_used_whichever_is_more():
     assert "b              1.50  0.00   1.50\n" in str(lab.table(result.table))
 
 
+def test_overhead_is_shown_apart():
+    prices = {"prices_per_hour": {"gpu": 2}, "hours": 1, "machines": {"gpu": 3}, "overhead": "1.5"}
+    result = bill([row(hours=1)], prices, "evenly")
+    assert result.totals == {"ads": 6}
+    assert (result.idle, result.overhead, result.machines) == (0, Decimal("1.50"), Decimal("7.50"))
+
+
 def test_more_than_there_is_is_reduced_and_said():
     prices = {"prices_per_hour": {"gpu": 1}, "hours": 1, "machines": {"gpu": 3}}
     rows = [row(hours=1, requested=2), row(team="b", used=4, hours=1)]

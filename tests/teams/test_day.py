@@ -20,13 +20,13 @@ JOBS = st.lists(
 each_way = pytest.mark.parametrize(("tree", "reclaim"), TREES)
 
 
-def run(jobs, tree, reclaim=False):
-    return simulate_day(jobs, tree, reclaim)
+def own(**gpus):
+    tree = {team: {"parent": "all", "quota": {"gpu": number}} for team, number in gpus.items()}
+    return {"all": {}, **tree}
 
 
 def two(*jobs, reclaim=False):
-    tree = {"all": {}} | {team: {"parent": "all", "quota": {"gpu": 1}} for team in "ab"}
-    return run([Job(*job) for job in jobs], tree, reclaim)
+    return simulate_day([Job(*job) for job in jobs], own(a=1, b=1), reclaim)
 
 
 FIRST_COME = [("a", 1, 10, 0), ("a", 1, 10, 0), ("b", 1, 5, 2)]
@@ -53,17 +53,31 @@ def test_who_borrows_goes_behind_who_does_not():
     assert day.waits_min == {"a": [0, 14], "b": [8]}
 
 
+def test_who_borrows_nothing_is_never_stopped():
+    jobs = [Job("a", 1, 9, 0), Job("a", 1, 9, 0), Job("c", 1, 9, 1), Job("b", 1, 9, 2)]
+    day = simulate_day(jobs, own(a=1, b=1, c=1), reclaim=True)
+    assert day.waits_min == {"a": [0, 9], "c": [0], "b": [0]}
+
+
+def test_who_would_borrow_stops_nobody():
+    jobs = [Job("a", 1, 9, 0)] * 3 + [Job("b", 1, 9, 0), Job("b", 1, 9, 1)]
+    assert simulate_day(jobs, own(a=1, b=1, c=2), reclaim=True).preempted == 0
+
+
+def test_who_was_stopped_is_the_next_of_its_team():
+    day = two(("a", 1, 10, 0), *FIRST_COME, reclaim=True)
+    assert day.waits_min == {"a": [0, 7, 10], "b": [0]}
+
+
 def test_only_as_many_jobs_are_stopped_as_are_in_the_way():
-    tree = {"all": {}, "a": {"parent": "all", "quota": {"gpu": 1}}}
-    tree["b"] = {"parent": "all", "quota": {"gpu": 3}}
     jobs = [Job("a", 3, 20, 0), Job("a", 1, 20, 1), Job("b", 3, 5, 2)]
-    assert run(jobs, tree, reclaim=True).preempted == 1
+    assert simulate_day(jobs, own(a=1, b=3), reclaim=True).preempted == 1
 
 
 @each_way
 @given(jobs=JOBS)
 def test_every_job_runs_to_its_end_within_what_is_there(tree, reclaim, jobs):
-    day = run(jobs, tree, reclaim)
+    day = simulate_day(jobs, tree, reclaim)
     work = sum(job.gpus * job.length_min for job in jobs)
     assert sum(map(sum, day.used.values())) == pytest.approx(work + 60 * day.lost_gpu_h)
     assert max((sum(now) for now in zip(*day.used.values(), strict=True)), default=0) <= 10
@@ -77,7 +91,7 @@ def test_every_job_runs_to_its_end_within_what_is_there(tree, reclaim, jobs):
 def test_who_asks_for_no_more_than_its_own_never_waits_where_it_can_take_back(jobs):
     small = [job for job in jobs if job.team != "ads"]
     modest = [Job("ads", 1, 3, 3 * number) for number in range(8)]
-    assert run(small + modest, SHARED, reclaim=True).waits_min["ads"] == [0] * 8
+    assert simulate_day(small + modest, SHARED, reclaim=True).waits_min["ads"] == [0] * 8
 
 
 def test_the_same_seed_is_the_same_day_and_another_is_another():

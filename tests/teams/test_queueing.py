@@ -40,6 +40,16 @@ def test_who_was_idle_has_saved_nothing():
     assert served(queue, 400)["b"] in (100, 101)
 
 
+def test_what_a_tenant_may_queue_is_bounded_by_cost_and_for_it_alone():
+    queue = FairQueue(limits={"b": 6})
+    costs = [("x", 4), ("y", 3), ("z", 2), ("w", 1)]
+    assert [queue.enter("b", *item) for item in costs] == [True, False, True, False]
+    assert queue.enter("a", "a", 100)
+    queue.discard("z")
+    assert queue.enter("b", "w", 1)
+    assert queue.waiting("b") == 5
+
+
 def test_the_order_of_a_tenant_is_that_in_which_its_items_came():
     queue = filled({"a": 2}, {"a": 1, "b": 1}, items=50)
     taken = [queue.take() for _ in range(100)]

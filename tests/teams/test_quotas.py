@@ -1,7 +1,9 @@
 """Quotas against a plain count of what is used, DRF's order, and a day of jobs by hand."""
 
+from fractions import Fraction
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaletoolkit.teams.quotas import Quotas, drf
@@ -71,6 +73,7 @@ def admitted(tree, asked):
     return quotas, used
 
 
+@settings(max_examples=40)
 @given(TREES, ASKED)
 def test_available_is_the_most_that_passes_no_limit(tree, asked):
     quotas, used = admitted(tree, asked)
@@ -114,6 +117,20 @@ def test_what_is_borrowed_is_lent_by_somebody_who_does_not_use_it(tree, asked):
         assert 0 <= row["lent"] <= own - min(own, row["used"]) + 1e-9
         if row["who"] in PARENTS and lending is not None:
             assert row["lent"] <= lending
+
+
+def test_the_cohort_lends_first_then_its_members_by_what_they_leave_unused():
+    tree = {
+        "all": {"quota": {WHAT: 2}},
+        "a": {"parent": "all", "quota": {WHAT: 4}},
+        "b": {"parent": "all", "quota": {WHAT: [4, None, 2]}},
+        "c": {"parent": "all", "quota": {WHAT: 0}},
+    }
+    quotas = Quotas(tree)
+    quotas.add("b", {WHAT: 1})
+    quotas.add("c", {WHAT: 5})
+    rows = {row.pop("who"): list(row.values())[1:] for row in quotas.table()}
+    assert rows == {"all": [2, 0, 2, 0], "a": [4, 0, 2, 0], "b": [4, 1, 1, 0], "c": [0, 5, 0, 5]}
 
 
 def test_flavours_of_a_resource_are_summed_not_maximised():
@@ -190,9 +207,13 @@ def test_drf_gives_nobody_more_while_another_with_less_still_fits(demands, there
         assert shares[user] == min(shares[name] for name in fits)
         for resource, amount in needs[user].items():
             free[resource] -= amount
-        shares[user] += max(needs[user][r] / capacity[r] for r in free)
+        shares[user] += max(Fraction(needs[user][r], capacity[r]) for r in free)
     assert not [u for u in needs if all(needs[u][r] <= free[r] for r in free)]
     assert min(free.values()) >= 0
+
+
+def test_who_no_longer_fits_does_not_stop_the_others():
+    assert "".join(drf({"x": 4, "y": 4}, {"a": {"x": 3}, "b": {"y": 1}})) == "abbbb"
 
 
 @pytest.mark.parametrize(
