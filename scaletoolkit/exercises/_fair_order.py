@@ -1,33 +1,32 @@
 """Exercise 11.1 of `many_teams`: the order in which a fair server takes what waits."""
 
-import heapq
-
 from scaletoolkit.lab.exercises import Case, Exercise
 
 
 def taken(steps, weights):
     now = 0
     ends = dict.fromkeys(weights, 0)
-    heap = []
+    waiting = []
     order = []
     for number, step in enumerate(steps):
-        if step == "take":
-            start, _, team = heapq.heappop(heap)
-            now = max(now, start)
-            order.append(team)
-        else:
+        if step != "take":
             team, items = step
             start = max(now, ends[team])
             ends[team] = start + items / weights[team]
-            heapq.heappush(heap, (start, number, team))
+            waiting.append((start, number, team))
+        else:
+            first = min(waiting)
+            waiting.remove(first)
+            now = first[0]
+            order.append(first[2])
     return order
 
 
 def _by_tags(steps, clock=True, cost=lambda items, weight: items / weight):
     """The same, with the clock left at 0 or another cost of a request."""
-    ends = {}
-    now = 0
-    waiting = []
+    ends: dict[str, float] = {}
+    now: float = 0
+    waiting: list[tuple[float, int, str]] = []
     order = []
     for number, step in enumerate(steps):
         if step == "take":
@@ -74,7 +73,7 @@ TAKEN = Exercise(
     name="11.1",
     story="In which order does a fair server take what waits, when teams have weights?",
     hints=(
-        "Each request gets a start when it comes; the lowest is taken first, of equal ones the older.",
+        "Each request gets a start when it comes; the lowest is next, of equal ones the older.",
         "start = max(now, ends[team]), and ends[team] = start + items / weights[team].",
         "`now` is the start of what was taken last: who was idle begins there, not at 0.",
     ),

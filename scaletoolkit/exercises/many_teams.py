@@ -8,9 +8,9 @@ from scaletoolkit.lab.exercises import Book, Case, Exercise
 
 
 def share_idle(costs, idle):
-    bills = {}
+    bills = dict.fromkeys([team for team, *_ in costs], 0)
     for team, _, _, cost in costs:
-        bills[team] = bills.get(team, 0) + cost
+        bills[team] += cost
     for cluster, resource, unused in idle:
         payers = [(team, cost) for team, *place, cost in costs if place == [cluster, resource]]
         whole = sum(cost for _, cost in payers)
@@ -29,11 +29,11 @@ def _in_one(costs, idle, cluster=True, resource=True, weight=lambda cost: cost):
         return (where if cluster else "", what if resource else "")
 
     moved = [(team, *place(where, what), cost) for team, where, what, cost in costs]
-    bills = {}
+    bills = dict.fromkeys([team for team, *_ in moved], 0)
     for team, *_, cost in moved:
-        bills[team] = bills.get(team, 0) + cost
+        bills[team] += cost
     for where, what, unused in idle:
-        there = {}
+        there: dict[str, float] = {}
         for team, *at, cost in moved:
             if at == [*place(where, what)] and cost:
                 there[team] = there.get(team, 0) + cost
