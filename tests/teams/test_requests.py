@@ -147,6 +147,14 @@ def test_a_team_that_is_only_named_has_its_name_too():
     assert said == 'team: "vision": a team of that name exists.'
 
 
+def test_a_budget_of_exactly_the_price_is_enough():
+    there = changed(THERE, {"prices_per_hour": {"cpu": 1, "memory": "0.5", "gpu": 0.1}})
+    price = 730 * (8 + 16) + 146
+    assert requests.problems(changed(RIGHT, {"budget_per_month": price}), there) == []
+    (said,) = requests.problems(changed(RIGHT, {"budget_per_month": price - 0.01}), there)
+    assert said.startswith(f"budget_per_month: {price - 0.01:,.2f} is below {price:,.2f}, ")
+
+
 def test_what_the_machines_do_not_have_nobody_can_lend():
     there = changed(THERE, {"machines.gpu": None, "prices_per_hour.gpu": None, "teams": None})
     asked = changed(RIGHT, {"guaranteed.gpu": None, "talks_to": None})
