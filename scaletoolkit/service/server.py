@@ -95,9 +95,12 @@ class Server:
         """Let a tenant bring an ONNX file, or its next version: the version that now answers.
 
         The one before answers until then. Raises ServerError where it cannot be served, or does not
-        fit; then nothing has changed.
+        fit, and nothing has changed then; ValueError where there is no file.
         """
-        return self._change(tenant, name, "load", signature.file(path).read_bytes())
+        file = signature.file(path)
+        if not file.is_file():
+            raise ValueError(f"there is no model at {path}: neither a file nor a folder with one")
+        return self._change(tenant, name, "load", file.read_bytes())
 
     def roll_back(self, tenant: str, name: str) -> str:
         """Let the version before answer again: its number."""
