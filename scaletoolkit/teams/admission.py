@@ -33,6 +33,9 @@ def limit_range(rules: Sequence[Mapping[str, Any]], containers: Sequence[Contain
     sum of its containers', where each of them has one. (A real API server has, before that, filled
     in a Container rule's missing defaults from its max and min.)
     """
+    for number, rule in enumerate(rules, 1):
+        if "type" not in rule:
+            raise ValueError(f"rule {number} of the limit range has no type")
     filled = [_filled(rules, container) for container in containers]
     problems: list[str] = []
     for rule in rules:

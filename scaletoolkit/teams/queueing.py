@@ -33,8 +33,8 @@ class FairQueue(Generic[Item]):
         self, weights: Mapping[str, float] = NOTHING, limits: Mapping[str, float] = NOTHING
     ) -> None:
         for tenant, weight in weights.items():
-            if not 0 < weight < math.inf:
-                raise ValueError(f"the weight of {tenant!r} must be positive, got {weight}")
+            if not isinstance(weight, int | float) or not 0 < weight < math.inf:
+                raise ValueError(f"the weight of {tenant!r} must be positive, got {weight!r}")
         for tenant, limit in limits.items():
             if not limit >= 0:
                 raise ValueError(f"the limit of {tenant!r} must be at least 0, got {limit}")

@@ -90,6 +90,11 @@ def test_a_negative_amount_is_one_sentence():
         resource_quota({"cpu": 1}, {"cpu": 0}, [{"requests": {"cpu": -1}}])
 
 
+def test_a_rule_without_a_type_is_one_sentence():
+    with pytest.raises(ValueError, match=r"^rule 1 of the limit range has no type$"):
+        limit_range([{"max": {"cpu": 1}}], POD)
+
+
 @given(st.lists(st.integers(1, 9), max_size=12), st.integers(0, 30))
 def test_what_is_admitted_one_after_another_never_passes_the_quota(requests, hard):
     used = {"cpu": 0, "pods": 0}

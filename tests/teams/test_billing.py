@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaletoolkit import lab
-from scaletoolkit.teams.billing import IDLE, bill, cost, share_idle, split_batch, to_cents
+from scaletoolkit.teams.billing import (
+    IDLE,
+    bill,
+    cost,
+    share_idle,
+    split_batch,
+    split_price,
+    to_cents,
+)
 
 HOWS = ("weighted", "total", "pooled", "evenly", "apart")
 MONEY = st.decimals(0, 1000, places=4, allow_nan=False)
@@ -189,6 +197,8 @@ def test_other_mistakes_are_one_sentence():
         lambda: split_batch({"a": 0}, 1),
         lambda: cost(1, 1, "inf", 1),
         lambda: bill([], {"hours": 1}),
+        lambda: split_price(35, {"gpu": 0}, {"gpu": 1}),
+        lambda: split_price(35, {"gpu": 1}, {}),
     ):
         with pytest.raises(ValueError, match=r"^[^\n]+$"):
             call()

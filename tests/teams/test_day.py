@@ -104,6 +104,16 @@ def test_a_job_that_can_never_start_is_one_sentence():
         simulate_day([Job("ads", 3, 1, 0)], APART)
 
 
+def test_a_job_takes_something_for_some_time():
+    for job in (Job("ads", 0, 1, 0), Job("ads", 1, 0, 0)):
+        with pytest.raises(ValueError, match=r"^a job takes at least one GPU for one minute.*$"):
+            simulate_day([job], APART)
+
+
+def test_jobs_may_come_as_they_are_made():
+    assert simulate_day(iter([Job("ads", 1, 5, 0)]), APART).waits_min == {"ads": [0]}
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_borrowing_uses_what_lies_idle_and_reclaiming_gives_it_back(seed):
     apart, shared, reclaimed = [simulate_day(gpu_jobs(seed), *way) for way in TREES]

@@ -165,9 +165,12 @@ def test_the_first_resource_by_name_dominates_where_shares_are_equal():
         ({"q": {"parent": "nobody"}}, "parent 'nobody'"),
         ({"a": {"parent": "b"}, "b": {"parent": "a"}}, "above itself"),
         ({"q": {"weight": -1}}, "weight"),
-        ({"q": {"quota": {WHAT: [-1, None, None]}}}, "nominal of gpu"),
-        ({"q": {"quota": {WHAT: [1, -2, None]}}}, "borrowing_limit of gpu"),
+        ({"q": {"quota": {WHAT: [-1, None, None]}}}, "quota of gpu: nominal"),
+        ({"q": {"quota": {WHAT: [1, -2, None]}}}, "quota of gpu: borrowing_limit"),
         ({"q": {"quotas": {}}}, "'quotas' is unknown"),
+        ({"q": {"weight": "heavy"}}, "'heavy'"),
+        ({"q": {"quota": {WHAT: "4"}}}, "whole number of at least 0, got '4'"),
+        ({"q": {"quota": {WHAT: [1, 2, 3, 4]}}}, "got 4 numbers"),
     ],
 )
 def test_a_tree_that_cannot_be_is_one_sentence(tree, words):

@@ -91,7 +91,7 @@ def _machines(prices: Mapping[str, Any]) -> Amounts:
             raise ValueError(f"prices: {key!r} is missing")
     if ("machines" in prices) == ("clusters" in prices):
         raise ValueError("prices: either 'machines' or 'clusters' says what there is")
-    clusters = prices.get("clusters") or {ONLY: prices["machines"]}
+    clusters = prices["clusters"] if "clusters" in prices else {ONLY: prices["machines"]}
     hours = exact(prices["hours"], "prices: hours")
     return {
         cluster: {

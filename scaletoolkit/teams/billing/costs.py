@@ -33,6 +33,9 @@ def split_price(
     Base prices say how the resources compare. amounts: {resource: units of the machine}. Source:
     OpenCost specification 0.1, appendix A.
     """
+    for name, amount in amounts.items():
+        if name not in base_prices or not exact(amount, name):
+            raise ValueError(f"{name} needs a base price, and the machine at least some of it")
     full = {name: exact(base_prices[name]) * exact(amount) for name, amount in amounts.items()}
     parts = in_proportion(exact(node_cost, "the price of a machine"), full)
     return {name: decimal(part / exact(amounts[name])) for name, part in parts.items()}

@@ -35,11 +35,6 @@ class Quotas:
     def __init__(self, tree: Mapping[str, Mapping[str, Any]]) -> None:
         self._nodes = grow(tree)
 
-    @property
-    def queues(self) -> list[str]:
-        """The names of the queues."""
-        return [name for name, node in self._nodes.items() if not node.children]
-
     def capacity(self, what: str) -> int:
         """All there is of something, of all trees: every nominal quota."""
         quotas = [node.quota.get(what, NO_QUOTA) for node in self._nodes.values()]

@@ -94,11 +94,14 @@ def simulate_day(
     nothing is saved before a preemption.
     """
     quotas = Quotas(tree)
+    jobs = list(jobs)
     for job in jobs:
+        if job.gpus < 1 or job.length_min < 1:
+            raise ValueError(f"a job takes at least one GPU for one minute, got {job}")
         if job.gpus > quotas.potential(job.team, GPU):
             most = quotas.potential(job.team, GPU)
             raise ValueError(f"a job of {job.team} asks for {job.gpus} GPUs and can have {most}")
-    return _Simulation(quotas, list(jobs), reclaim).run()
+    return _Simulation(quotas, jobs, reclaim).run()
 
 
 class _Simulation:

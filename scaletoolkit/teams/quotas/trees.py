@@ -1,6 +1,7 @@
 """A tree of queues and cohorts from plain values; every mistake is one sentence. Lab 11."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
@@ -45,6 +46,7 @@ def grow(tree: Mapping[str, Mapping[str, Any]]) -> dict[str, Node]:
 
     Raises ValueError in one sentence for a tree that cannot be.
     """
+    tree = {name: entry or {} for name, entry in tree.items()}
     nodes: dict[str, Node] = {}
     order = _order(tree)
     for name in reversed(order):
@@ -79,28 +81,32 @@ def _order(tree: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 
 def _weight(name: str, entry: Mapping[str, Any]) -> float:
-    weight = float(entry.get("weight", 1))
-    if not 0 <= weight < float("inf"):
-        raise ValueError(f"{name}: a weight must be a number of at least 0, got {weight}")
-    return weight
+    weight = entry.get("weight", 1)
+    if not isinstance(weight, int | float) or not 0 <= weight < math.inf:
+        raise ValueError(f"{name}: a weight must be a number of at least 0, got {weight!r}")
+    return float(weight)
 
 
 def _quotas(name: str, entry: Mapping[str, Any]) -> dict[str, Quota]:
-    quotas = {}
-    for what, numbers in entry.get("quota", {}).items():
-        quotas[what] = _quota(numbers)
-        for limit, number in quotas[what]._asdict().items():
-            if number is not None and number < 0:
-                raise ValueError(f"{name}: {limit} of {what} must be at least 0, got {number}")
-    return quotas
+    return {
+        what: _quota(numbers, f"{name}: quota of {what}")
+        for what, numbers in (entry.get("quota") or {}).items()
+    }
 
 
-def _quota(numbers: int | Sequence[int | None]) -> Quota:
+def _quota(numbers: object, where: str) -> Quota:
     """A quota written as its nominal quota, or as that and its limits."""
-    if isinstance(numbers, int):
-        return Quota(numbers)
-    nominal, *limits = numbers
-    return Quota(nominal or 0, *limits)
+    parts: list[Any] = list(numbers) if isinstance(numbers, list | tuple) else [numbers]
+    if not 1 <= len(parts) <= len(Quota._fields):
+        raise ValueError(f"{where} must be {', '.join(Quota._fields)}; got {len(parts)} numbers")
+    for field_name, number in zip(Quota._fields, parts, strict=False):
+        if number is None and field_name != "nominal":
+            continue
+        if not isinstance(number, int) or number < 0:
+            raise ValueError(
+                f"{where}: {field_name} must be a whole number of at least 0, got {number!r}"
+            )
+    return Quota(*parts)
 
 
 def _sum_up(node: Node) -> None:
