@@ -44,7 +44,9 @@ def materialise(
     is no id, or make hands back another shape; what killed writers left beside it is removed.
     """
     path = Path(path)
-    ordered = np.unique(np.asarray(ids, "<i8"))
+    ordered = np.sort(np.asarray(ids, "<i8"))
+    if (ordered[1:] == ordered[:-1]).any():
+        ordered = np.unique(ordered)  # takes several times the memory of a sort
     if not len(ordered) or not names:
         raise ValueError(f"a store needs ids and names, got {len(ordered)} and {len(names)}")
     with folders.alone(path, f"Another process writes {path.name}"):
