@@ -8,12 +8,7 @@ import inspect
 import signal
 
 import pytest
-import test_admission
-import test_billing
-import test_day
-import test_queueing
-import test_quotas
-from teams import vectors
+from teams import test_admission, test_billing, test_day, test_queueing, test_quotas, vectors
 from teams.mutants import changed
 
 COHORTS = "quotas.cohorts"

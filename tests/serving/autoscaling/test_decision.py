@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from situations import OUTSIDE, SPEC, alike, situations
+from serving.autoscaling.situations import OUTSIDE, SPEC, alike, situations
 
 from scaletoolkit.serving.autoscaling import (
     Controller,
