@@ -6,6 +6,7 @@ packing   features in one byte each, with a scale a feature
 sharding  which machine holds whom, and how unequal that is
 capacity  what a million entities cost: bytes in four stores, shards, replicas, the tail
 skew      the same rows in training and in serving, compared
+integers  ids and times as 64-bit integers: all of them exactly, or a sentence
 """
 
 from scaletoolkit.features.capacity import (

@@ -73,9 +73,9 @@ def bytes_per_entity(value_bytes: int, store: str = "one file, mapped") -> float
     """
     if store not in STORES:
         raise ValueError(f"store must be one of {', '.join(STORES)}; got {store!r}")
-    if value_bytes < 1:
-        raise ValueError(f"a row has at least one byte, got {value_bytes}")
-    return STORES[store][0](value_bytes)
+    if value_bytes < 1 or value_bytes != int(value_bytes):
+        raise ValueError(f"a row has a whole number of bytes, at least one byte; got {value_bytes}")
+    return STORES[store][0](int(value_bytes))
 
 
 def fan_out_percentile(percent: float, calls: int) -> float:
@@ -140,6 +140,9 @@ def plan(
     for name, value in {"memory": memory_bytes, "calls of a machine": machine_calls_per_s}.items():
         if not 0 < value < math.inf:
             raise ValueError(f"{name} must be a positive number, got {value}")
+    for name, value in {"bytes": size_bytes, "calls": calls_per_s}.items():
+        if not 0 <= value < math.inf:
+            raise ValueError(f"{name} must be a number of 0 or more, got {value}")
     shards = max(1, math.ceil(size_bytes / memory_bytes))
     hottest = busiest_shard(hot, shards)
     busiest_per_s = calls_per_s / shards * hottest

@@ -1,7 +1,8 @@
 """What was known about whom, and when: point-in-time joins, and training sets. Lab 10.
 
-Keys and times are arrays of integers of any size and in any order. "Before" is strictly before:
-what came at the very moment of a label may be the label itself.
+Keys are arrays of integers of any size and in any order; times are integers of one clock, or dates
+of numpy in any unit. "Before" is strictly before: what came at the very moment of a label may be
+the label itself.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import ArrayLike, NDArray
 
-Integers = NDArray[np.int64]
+from scaletoolkit.features.integers import Integers, integers, moments, same_clock
 
 
 def as_of(
@@ -37,10 +38,14 @@ def totals_before(
 ) -> tuple[NDArray[np.float64], Integers]:
     """For each label, the sum of the values of its key before it, and how many they are.
 
-    Exact where the values are whole numbers and all of them together stay below 2**53.
+    Exact where the values are whole numbers and all of them together stay below 2**53. ValueError
+    where one is missing or infinite: no sum behind it would be right.
     """
     order, first, end = _before(keys, times, label_keys, label_times)
-    sums = np.concatenate([[0.0], np.cumsum(np.asarray(values, float)[order])])
+    numbers = np.asarray(values, float)
+    if numbers.shape != order.shape or not np.isfinite(numbers).all():
+        raise ValueError(f"each of {len(order)} rows needs one finite value, and not all have one")
+    sums = np.concatenate([[0.0], np.cumsum(numbers[order])])
     return sums[end] - sums[first], end - first
 
 
@@ -50,10 +55,10 @@ def standing(keys: ArrayLike, arrived: ArrayLike, happened: ArrayLike) -> Intege
     So an update that comes late changes nothing if a newer one is there already. Of two that
     happened at one moment, the one that arrived later stands.
     """
-    keys = _integers("keys", keys)
-    order = np.lexsort((_integers("arrived", arrived), keys))
+    keys = integers("keys", keys)
+    order = np.lexsort((moments("arrived", arrived), keys))
     count = len(order)
-    by_time = np.argsort(_integers("happened", happened)[order], kind="stable")
+    by_time = np.argsort(moments("happened", happened)[order], kind="stable")
     rank = np.empty(count, np.int64)
     rank[by_time] = np.arange(count)
     group = np.cumsum(np.diff(keys[order], prepend=keys[order[:1]]) != 0)
@@ -102,19 +107,18 @@ def _before(
 
     Returns (order, first, end): rows order[first:end] are those of the label's key before it.
     """
-    keys = _integers("keys", keys)
-    times = _integers("times", times)
-    wanted = _integers("label_keys", label_keys)
-    moments = _integers("label_times", label_times)
-    if len(keys) != len(times) or len(wanted) != len(moments):
-        sizes = f"{len(keys)} keys, {len(times)} times; {len(wanted)} and {len(moments)} of labels"
-        raise ValueError(f"each key needs one time, got {sizes}")
+    keys = integers("keys", keys)
+    wanted = integers("label_keys", label_keys)
+    times, moments_wanted = same_clock("times", times, "label_times", label_times)
+    shapes = [array.shape for array in (keys, times, wanted, moments_wanted)]
+    if shapes[0] != shapes[1] or shapes[2] != shapes[3] or keys.ndim != 1 or wanted.ndim != 1:
+        raise ValueError(f"each key needs one time, got keys, times and those of labels {shapes}")
     order = np.lexsort((times, keys))
     ordered = keys[order]
     first = np.searchsorted(ordered, wanted, side="left")
     last = np.searchsorted(ordered, wanted, side="right")
     del ordered
-    return order, first, _search(times[order], first, last, moments)
+    return order, first, _search(times[order], first, last, moments_wanted)
 
 
 def _search(ordered: Integers, first: Integers, last: Integers, wanted: Integers) -> Integers:
@@ -127,17 +131,6 @@ def _search(ordered: Integers, first: Integers, last: Integers, wanted: Integers
         low = np.where(smaller, middle + 1, low)
         high = np.where(open_ & ~smaller, middle, high)
     return low
-
-
-def _integers(name: str, values: ArrayLike) -> Integers:
-    array = np.asarray(values)
-    if array.dtype.kind == "M":
-        array = array.view(np.int64)
-    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise ValueError(
-            f"{name} must be integers in one dimension, got {array.dtype} {array.shape}"
-        )
-    return array.astype(np.int64, copy=False)
 
 
 def _check_columns(what: str, table: pa.Table, names: Sequence[str]) -> None:

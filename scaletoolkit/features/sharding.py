@@ -13,7 +13,7 @@ def mix(numbers: ArrayLike) -> Words:
     others, OOPSLA 2014.
     """
     with np.errstate(over="ignore"):  # what goes beyond 64 bits is let go
-        x = np.asarray(numbers).astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        x = _words(numbers) + np.uint64(0x9E3779B97F4A7C15)
         x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return x ^ (x >> np.uint64(31))
@@ -27,7 +27,7 @@ def shards(keys: ArrayLike, count: int) -> NDArray[np.int64]:
     """
     if count < 1:
         raise ValueError(f"there must be at least one shard, got {count}")
-    keys = np.asarray(keys).astype(np.uint64)
+    keys = _words(keys)
     best = np.zeros(keys.shape, np.uint64)
     shard = np.zeros(keys.shape, np.int64)
     for number in range(count):
@@ -36,6 +36,13 @@ def shards(keys: ArrayLike, count: int) -> NDArray[np.int64]:
         shard[higher] = number
         best = np.maximum(best, lot)
     return shard
+
+
+def _words(numbers: ArrayLike) -> Words:
+    array = np.asarray(numbers)
+    if array.size and array.dtype.kind not in "iu":
+        raise ValueError(f"keys must be integers of 64 bits, got {array.dtype}")
+    return array.astype(np.uint64)
 
 
 def busiest_shard(hottest: float, count: int) -> float:

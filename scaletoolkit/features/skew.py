@@ -17,7 +17,8 @@ def skew(trained: ArrayLike, served: ArrayLike, tolerance: ArrayLike = 0.0) -> N
     b = np.asarray(served, float)
     if a.shape != b.shape or a.ndim != 2 or not len(a):
         raise ValueError(f"both need the same rows and features, got {a.shape} and {b.shape}")
-    same = (np.abs(a - b) <= tolerance) | (np.isnan(a) & np.isnan(b))
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        same = (a == b) | (np.abs(a - b) <= tolerance) | (np.isnan(a) & np.isnan(b))
     return np.asarray((~same).mean(axis=0))
 
 
@@ -26,19 +27,31 @@ def drift(trained: ArrayLike, served: ArrayLike) -> NDArray[np.float64]:
 
     Any rows, of any entities. Tenths of the trained values are the bins: Σ (q - p) ln(q / p).
     Usual reading: below 0.1 nothing, above 0.25 a change. Source: N. Siddiqi, Credit Risk
-    Scorecards, 2006. A missing value (NaN) counts in a bin of its own.
+    Scorecards, 2006. A missing value (NaN) counts in a bin of its own, and so does a value that
+    fills a tenth or more: else a feature that was always 0 could rise unnoticed.
     """
     a = np.asarray(trained, float)
     b = np.asarray(served, float)
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or not len(a) or not len(b):
+        raise ValueError(f"both need rows of the same features, got {a.shape} and {b.shape}")
     return np.array([_index(x, y) for x, y in zip(a.T, b.T, strict=True)])
 
 
 def _index(trained: NDArray[np.float64], served: NDArray[np.float64]) -> float:
-    there = trained[~np.isnan(trained)]
-    edges = np.unique(np.quantile(there, np.arange(1, BINS) / BINS)) if len(there) else there
+    edges = _edges(trained[~np.isnan(trained)])
     p = np.maximum(_shares(trained, edges), LEAST)
     q = np.maximum(_shares(served, edges), LEAST)
     return float(((q - p) * np.log(q / p)).sum())
+
+
+def _edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The tenths; where several are one value, the next number above ends its own bin."""
+    if not len(values):
+        return values
+    tenths, often = np.unique(
+        np.quantile(values, np.arange(1, BINS) / BINS, method="nearest"), return_counts=True
+    )
+    return np.union1d(tenths, np.nextafter(tenths[often > 1], np.inf))
 
 
 def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:

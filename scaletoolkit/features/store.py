@@ -4,6 +4,7 @@ A file is a line that says what it holds (JSON), the ids in rising order, the ro
 Everything lies in one file, so whoever has opened it sees one version, whole, until it is closed.
 """
 
+import glob
 import json
 import os
 import secrets
@@ -17,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from scaletoolkit import lab
 from scaletoolkit.features import packing
+from scaletoolkit.features.integers import Integers, integers
 from scaletoolkit.machine import folders
 
-Integers = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Make = Callable[[Integers], ArrayLike]
 Scales = tuple[ArrayLike, ArrayLike]
@@ -41,21 +42,18 @@ def materialise(
 
     make: rising ids in, one row of len(names) numbers an id out. With scales (of `packing.scales`)
     a number takes one byte, else four. In memory are the ids and one batch. ValueError where there
-    is no id, or make hands back another shape; what killed writers left beside it is removed.
+    is no id, or make hands back another shape or a number beyond float32; what killed writers left
+    beside it is removed.
     """
-    path = Path(path)
-    ordered = np.sort(np.asarray(ids, "<i8"))
-    if (ordered[1:] == ordered[:-1]).any():
-        ordered = np.unique(ordered)  # takes several times the memory of a sort
-    if not len(ordered) or not names:
-        raise ValueError(f"a store needs ids and names, got {len(ordered)} and {len(names)}")
+    path = Path(path).resolve()  # where it is a link, what it points to
+    ordered = _rising(integers("ids", ids))
+    if not len(ordered) or not names or isinstance(names, str) or len(set(names)) < len(names):
+        raise ValueError(f"a store needs ids and different names, got {len(ordered)} and {names}")
     with folders.alone(path, f"Another process writes {path.name}"):
-        for left in path.parent.glob(f"{path.name}.????????.new"):
-            left.unlink(missing_ok=True)
-        new = path.with_name(f"{path.name}.{secrets.token_hex(4)}.new")
+        new = _beside(path, "new")
         try:
             with new.open("xb") as file:
-                _write(file, path.stem, ordered, names, scales, _batches(ordered, make, batch_rows))
+                _write(file, path.name, ordered, names, scales, _batches(ordered, make, batch_rows))
             folders.sync(new)
             os.replace(new, path)  # noqa: PTH105 - the one step that names it
             folders.sync(path.parent)
@@ -63,7 +61,23 @@ def materialise(
             new.unlink(missing_ok=True)
 
 
+def _beside(path: Path, ending: str) -> Path:
+    """A name of its own beside a path; what killed writers left under such names is removed."""
+    for left in path.parent.glob(f"{glob.escape(path.name)}.????????.{ending}"):
+        left.unlink(missing_ok=True)
+    return path.with_name(f"{path.name}.{secrets.token_hex(4)}.{ending}")
+
+
+def _rising(ids: Integers) -> Integers:
+    """Each id once. By a sort, since numpy's unique takes several times the memory."""
+    ordered = np.sort(ids)
+    twice = ordered[1:] == ordered[:-1]
+    return np.unique(ordered) if twice.any() else ordered
+
+
 def _batches(ids: Integers, make: Make, batch_rows: int) -> Iterator[NDArray[Any]]:
+    if batch_rows < 1:
+        raise ValueError(f"a batch has at least one row, got {batch_rows}")
     starts = range(0, len(ids), batch_rows)
     for start in lab.progress(starts, len(starts), "materialise"):
         batch = ids[start : start + batch_rows]
@@ -85,16 +99,24 @@ def _write(
     if scales:
         about |= {"low": _plain(scales[0], names), "step": _plain(scales[1], names)}
     file.write(_line(about, 0))
-    crc = zlib.crc32(ids.data)
+    crc = zlib.crc32(ids.data, _checksum(about))
     file.write(ids.data)
     for rows in batches:
         if rows.shape[1] != len(names):
             raise ValueError(f"expected rows of {len(names)} features, got {rows.shape[1]}")
-        packed = packing.pack(rows, *scales) if scales else rows.astype("<f4", order="C")
+        packed = packing.pack(rows, *scales) if scales else _floats(rows)
         crc = zlib.crc32(packed.data, crc)
         file.write(packed.data)
     file.seek(0)
     file.write(_line(about, crc))
+
+
+def _floats(rows: NDArray[Any]) -> Floats:
+    try:
+        with np.errstate(over="raise"):
+            return rows.astype("<f4", order="C")
+    except FloatingPointError:
+        raise ValueError("a number is beyond float32, whose largest is 3.4e38") from None
 
 
 def _plain(scale: ArrayLike, names: Sequence[str]) -> list[float]:
@@ -102,6 +124,10 @@ def _plain(scale: ArrayLike, names: Sequence[str]) -> list[float]:
     if len(values) != len(names):
         raise ValueError(f"expected a scale for each of {len(names)} features, got {len(values)}")
     return values
+
+
+def _checksum(about: dict[str, Any]) -> int:
+    return zlib.crc32(json.dumps(about).encode())
 
 
 def _line(about: dict[str, Any], crc: int) -> bytes:
@@ -115,16 +141,17 @@ def publish(version: str | Path, current: str | Path) -> None:
 
     An older version is published again in the same way. Both lie in one file system.
     """
-    version = Path(version)
+    version = Path(version).resolve()
     current = Path(current)
     Store(version)  # refuses what is no store before anybody sees it
-    link = current.with_name(f"{current.name}.{secrets.token_hex(4)}.link")
-    try:
-        link.hardlink_to(version)
-        os.replace(link, current)  # noqa: PTH105 - the one step that publishes
-        folders.sync(current.parent)
-    finally:
-        link.unlink(missing_ok=True)
+    with folders.alone(current, f"Another process publishes {current.name}"):
+        link = _beside(current, "link")
+        try:
+            link.hardlink_to(version)
+            os.replace(link, current)  # noqa: PTH105 - the one step that publishes
+            folders.sync(current.parent)
+        finally:
+            link.unlink(missing_ok=True)
 
 
 class Store:
@@ -136,11 +163,11 @@ class Store:
     def __init__(self, path: str | Path) -> None:
         with Path(path).open("rb") as file:
             first = file.readline(LONGEST_LINE)
-            about = _about(first, path)
+            about, self._crc = _about(first, path)
+            self._about_crc = _checksum(about)
             self.version = str(about["version"])
             self.names = list(about["names"])
-            self._crc = int(about["crc32"], 16)
-            self._scales = (about["low"], about["step"]) if "low" in about else None
+            self._scales = (about["low"], about["step"]) if {"low", "step"} <= set(about) else None
             self._ids, self._rows = self._map(file, len(first), int(about["entities"]))
 
     def _map(self, file: IO[bytes], start: int, entities: int) -> tuple[Integers, NDArray[Any]]:
@@ -155,8 +182,11 @@ class Store:
         return np.asarray(ids), np.asarray(np.memmap(file, kind, "r", behind, shape))
 
     def get(self, ids: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
-        """Rows as float32, and which of the ids are known; an unknown one gets a row of NaN."""
-        wanted = np.atleast_1d(np.asarray(ids, np.int64))
+        """Rows as float32, and which of the ids are known; an unknown one gets a row of NaN.
+
+        ValueError for what is no integer: cut off, it would be somebody else's id.
+        """
+        wanted = np.atleast_1d(integers("ids", ids))
         at = np.minimum(np.searchsorted(self._ids, wanted), len(self._ids) - 1)
         known = self._ids[at] == wanted  # else it would get its neighbour's row
         rows = self._rows[at]
@@ -166,7 +196,7 @@ class Store:
 
     def check(self) -> None:
         """Read everything; ValueError where a bit is not as it was written."""
-        crc = zlib.crc32(self._ids.data)
+        crc = zlib.crc32(self._ids.data, self._about_crc)
         for start in range(0, len(self._rows), BATCH_ROWS):
             crc = zlib.crc32(self._rows[start : start + BATCH_ROWS].data, crc)
         if crc != self._crc:
@@ -179,11 +209,15 @@ class Store:
         return f"Store {self.version}: {len(self):,} entities × {len(self.names):,} features"
 
 
-def _about(first: bytes, path: str | Path) -> dict[str, Any]:
+def _about(first: bytes, path: str | Path) -> tuple[dict[str, Any], int]:
+    """What the first line says, and the checksum in it."""
     try:
         about = json.loads(first)
-        if about["form"] != FORM:
+        crc = int(about.pop("crc32"), 16)
+        scales = [about[name] for name in ("low", "step") if name in about]
+        whole = about["form"] == FORM and about["entities"] > 0 and len(about["names"]) > 0
+        if not whole or any(len(scale) != len(about["names"]) for scale in scales):
             raise ValueError
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise ValueError(f"{path} is not a file of features") from None
-    return about
+    return about, crc

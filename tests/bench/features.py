@@ -45,7 +45,7 @@ def tables():
 
 
 def _ids():
-    return np.unique((features.mix(np.arange(ENTITIES)) >> np.uint64(2)).astype(np.int64))
+    return np.sort((features.mix(np.arange(ENTITIES)) >> np.uint64(2)).astype(np.int64))
 
 
 def make(ids):

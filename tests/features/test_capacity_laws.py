@@ -86,6 +86,9 @@ def test_a_plan_has_enough_of_everything_with_one_machine_down():
         (lambda: features.fan_out_percentile(100, 3), "between 0 and 100"),
         (lambda: features.zipf_share(6, 5), "rank must lie in 1 to 5"),
         (lambda: features.plan(1, 1, 0, 1, 0), "memory must be a positive number"),
+        (lambda: features.plan(1, -1, 1, 1, 0), "calls must be a number of 0 or more"),
+        (lambda: features.plan(float("nan"), 1, 1, 1, 0), "bytes must be a number of 0 or more"),
+        (lambda: features.bytes_per_entity(1.5), "a whole number of bytes"),
     ],
 )
 def test_what_cannot_be_is_a_sentence(call, sentence):

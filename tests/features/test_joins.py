@@ -119,6 +119,39 @@ def test_what_cannot_be_joined_is_a_sentence(values, sentence):
         features.training_set(events, events.select(["user_id", "event_time"]), values)
 
 
+def test_dates_of_different_units_are_one_clock():
+    """An arrival at 10 s is not before a label at 5,000 ms, although 10 < 5,000."""
+    seconds = pa.array([10], pa.timestamp("s"))
+    events = pa.table({"user_id": [7], "event_time": seconds, "arrived_at": seconds, "x": [1]})
+    for moment_ms, expected in ((5_000, None), (10_000, None), (10_001, 1)):
+        at = pa.array([moment_ms], pa.timestamp("ms"))
+        labels = pa.table({"user_id": [7], "event_time": at})
+        assert features.training_set(events, labels, ["x"])["x"].to_pylist() == [expected]
+
+
+DAY = np.array(["2026-06-01"], "M8[D]")
+
+
+@pytest.mark.parametrize(
+    ("times", "moments", "sentence"),
+    [
+        (DAY, [5], "not one clock"),
+        (np.array(["NaT"], "M8[D]"), DAY, "times must all be there"),
+        (np.array(["9999-01-01"], "M8[D]"), DAY.astype("M8[ns]"), "times reach beyond"),
+        ([1, 2], [5], "each key needs one time"),
+    ],
+)
+def test_times_that_cannot_be_compared_are_a_sentence(times, moments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        features.as_of([1], times, [1], moments)
+
+
+@pytest.mark.parametrize("values", [[1.0], [1.0, np.nan], [np.inf, 1.0]])
+def test_no_missing_value_spoils_the_totals_of_others(values):
+    with pytest.raises(ValueError, match="one finite value"):
+        features.totals_before([1, 2], [1, 1], values, [2], [5])
+
+
 def test_fractions_are_no_keys():
     with pytest.raises(ValueError, match="label_times must be integers"):
         features.as_of([1], [1], [1], [0.5])

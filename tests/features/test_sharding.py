@@ -46,3 +46,8 @@ def test_no_shard_and_no_share_are_sentences(arguments):
         features.busiest_shard(*arguments)
     with pytest.raises(ValueError, match="at least one shard"):
         features.shards([1], 0)
+
+
+def test_fractions_are_no_keys():
+    with pytest.raises(ValueError, match="keys must be integers"):
+        features.shards([1.5], 3)

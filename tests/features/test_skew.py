@@ -39,6 +39,21 @@ def test_drift_needs_no_pairs(rows, shift, drifts):
     assert (index[1] > 0.25) == drifts
 
 
+@pytest.mark.parametrize("now", [-5.0, 1e-9, 5.0])
+def test_a_feature_that_was_always_0_drifts_up_and_down(now):
+    always = np.zeros((1000, 1))
+    assert features.drift(always, always).tolist() == [0]
+    assert features.drift(always, np.full((1000, 1), now))[0] > 0.25
+
+
+def test_a_feature_that_was_mostly_0_drifts_when_it_no_longer_is():
+    dice = np.random.default_rng(0)
+    before = np.where(dice.random((2000, 1)) < 0.95, 0, dice.random((2000, 1)))
+    later = np.where(dice.random((2000, 1)) < 0.5, 0, dice.random((2000, 1)))
+    assert features.drift(before[::2], before[1::2])[0] < 0.1
+    assert features.drift(before, later)[0] > 0.25
+
+
 def test_values_that_went_missing_are_drift(rows):
     served = rows.copy()
     served[:400, 1] = np.nan
@@ -48,3 +63,9 @@ def test_values_that_went_missing_are_drift(rows):
 def test_other_rows_are_a_sentence(rows):
     with pytest.raises(ValueError, match="the same rows and features"):
         features.skew(rows, rows[1:])
+
+
+@pytest.mark.parametrize("served", [np.zeros((0, 3)), np.zeros((5, 2)), np.zeros(5)])
+def test_samples_that_cannot_be_compared_are_a_sentence(rows, served):
+    with pytest.raises(ValueError, match="rows of the same features"):
+        features.drift(rows, served)

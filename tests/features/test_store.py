@@ -46,6 +46,21 @@ def test_strangers_get_nothing_and_never_a_neighbours_row(path):
     assert np.isnan(rows).all()
 
 
+def test_an_id_that_is_given_twice_is_stored_once(tmp_path):
+    features.materialise(tmp_path / "v1", np.repeat(IDS, 2), rows_of, NAMES)
+    store = features.Store(tmp_path / "v1")
+    assert len(store) == len(IDS)
+    assert np.array_equal(store.get(IDS)[0], rows_of(IDS))
+
+
+@pytest.mark.parametrize("odd", [[5.7], ["5"], [None], np.array([2**63 + 5], np.uint64)])
+def test_what_is_no_id_is_a_sentence_and_not_rounded_to_somebodys(path, odd):
+    with pytest.raises(ValueError, match="ids must"):
+        features.Store(path).get(odd)
+    with pytest.raises(ValueError, match="ids must"):
+        features.materialise(path, odd, rows_of, NAMES)
+
+
 def test_no_ids_give_no_rows(path):
     rows, known = features.Store(path).get([])
     assert (rows.shape, known.shape) == ((0, 3), (0,))
@@ -73,6 +88,26 @@ def test_a_version_is_published_and_the_one_before_it_again(path):
     assert sorted(file.name for file in folder.iterdir()) == ["current", "v1", "v2"]
 
 
+def test_a_link_to_a_version_is_published_as_the_version(path):
+    link = path.with_name("newest")
+    link.symlink_to(path)
+    features.publish(link, path.with_name("current"))
+    link.unlink()
+    assert not path.with_name("current").is_symlink()
+    assert features.Store(path.with_name("current")).version == "v1"
+
+
+@pytest.mark.parametrize("name", ["v1.2", "v[1]"])
+def test_a_version_has_its_whole_name_and_what_was_killed_is_removed(tmp_path, name):
+    left = [tmp_path / f"{name}.01234567.new", tmp_path / "current.01234567.link"]
+    for file in left:
+        file.touch()
+    features.materialise(tmp_path / name, IDS, rows_of, NAMES)
+    features.publish(tmp_path / name, tmp_path / "current")
+    assert features.Store(tmp_path / "current").version == name
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["current", name]
+
+
 def test_what_fails_on_the_way_leaves_the_old_file_and_nothing_else(path):
     before = path.read_bytes()
 
@@ -94,13 +129,33 @@ def test_one_bit_that_turned_is_found(path):
         features.Store(path).check()
 
 
+@pytest.mark.parametrize("before", [b'"names": ["', b'"step": ['])
+def test_one_bit_that_turned_in_a_name_or_a_scale_is_found(tmp_path, before):
+    features.materialise(tmp_path / "v1", IDS, rows_of, NAMES, features.scales(rows_of(IDS)))
+    data = bytearray((tmp_path / "v1").read_bytes())
+    data[data.find(before) + len(before)] ^= 1
+    (tmp_path / "v1").write_bytes(data)
+    with pytest.raises(ValueError, match="the bytes are not those that were written"):
+        features.Store(tmp_path / "v1").check()
+
+
+FORM = b'{"form": "scaletoolkit features 1", "version": "v", '
+
+
 @pytest.mark.parametrize(
-    ("data", "sentence"),
-    [(b"", "is not a file of features"), (b'{"form": 1}\n', "is not a file of features")],
+    "data",
+    [
+        b"",
+        b'{"form": 1}\n',
+        FORM + b'"crc32": "00"}\n',
+        FORM + b'"names": ["a"], "entities": 0, "crc32": "00"}\n',
+        FORM + b'"names": ["a"], "entities": 1, "crc32": "zz"}\n',
+        FORM + b'"names": ["a"], "entities": 1, "low": [], "step": [], "crc32": "00"}\n',
+    ],
 )
-def test_another_file_is_a_sentence(tmp_path, data, sentence):
+def test_another_file_is_a_sentence(tmp_path, data):
     (tmp_path / "other").write_bytes(data)
-    with pytest.raises(ValueError, match=sentence):
+    with pytest.raises(ValueError, match="is not a file of features"):
         features.publish(tmp_path / "other", tmp_path / "current")
     assert not (tmp_path / "current").exists()
 
@@ -114,10 +169,14 @@ def test_half_a_file_is_a_sentence(path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (([], rows_of, NAMES), "a store needs ids and names"),
+        (([], rows_of, NAMES), "a store needs ids and different names"),
         (([1], rows_of, NAMES[:2]), "expected rows of 2 features, got 3"),
         (([1, 2], lambda ids: rows_of(ids[:1]), NAMES), "one row for each of 2 ids"),
         (([1], rows_of, NAMES, ([0], [1])), "a scale for each of 3 features, got 1"),
+        (([1], rows_of, ["a", "b", "a"]), "different names"),
+        (([1], rows_of, "abc"), "different names"),
+        (([1], lambda ids: np.full((1, 3), 1e39), NAMES), "a number is beyond float32"),
+        (([1], rows_of, NAMES, None, -1), "a batch has at least one row"),
     ],
 )
 def test_what_cannot_be_stored_is_a_sentence(tmp_path, arguments, sentence):
@@ -197,5 +256,5 @@ def test_no_kill_mixes_versions_or_gives_a_stranger_a_row(path, monkeypatch):
     for child in children:
         child.end()
     features.materialise(folder / "v0", IDS, rows_of, NAMES)
-    left = [file.name for file in folder.iterdir() if file.name.startswith("v0.")]
-    assert left == []
+    features.publish(folder / "v0", folder / "current")
+    assert list(folder.glob("v0.*")) == list(folder.glob("current.*")) == []
