@@ -41,7 +41,8 @@ unit of the price.
 {textwrap.indent(USAGE, "  ")}
 Prices, by the hour; memory by the GiB. Where the usage has a column cluster, `clusters: {{east:
 {{cpu: 96}}}}` takes the place of machines. The platform's file of `scaletoolkit tenant` will do as
-well, with --hours.
+well, with --hours. Where the machines have only a price as a whole, say so as machines_per_hour:
+prices_per_hour are then base prices, which say how the resources compare (OpenCost, appendix A).
 
 {textwrap.indent(PRICES, "  ")}"""
 DRAWN = 10  # teams with bars of their own
@@ -54,7 +55,7 @@ def command(parser: ArgumentParser) -> Callable[[Namespace], int]:
     parser.epilog = EXAMPLES
     about = f"CSV with the columns {', '.join(usage.NEEDED)} and, for several clusters, cluster"
     parser.add_argument("--usage", required=True, help=about)
-    about = "YAML: prices_per_hour, machines (or clusters), hours, overhead, currency"
+    about = "YAML: prices_per_hour, machines (or clusters), machines_per_hour, hours, overhead, …"
     parser.add_argument("--prices", required=True, help=about)
     about = "who pays for idle machines (default weighted: by cluster and resource, as OpenCost)"
     parser.add_argument("--idle", choices=list(HOW), default="weighted", help=about)

@@ -189,8 +189,8 @@ NEXT_TASK = Exercise(
     ),
     solution=next_task,
     why="A team is measured by the resource that it takes most of, for that is what others miss. "
-    "This is dominant resource fairness (Ghodsi and others, 2011): no team gains by lying about "
-    "what it needs.",
+    "This is dominant resource fairness (Ghodsi and others, 2011). Where tasks can be divided, no "
+    "team gains by lying about what it needs; with whole tasks, rounding can leave a small gain.",
     wrong={
         "the fewest tasks are next": _by_share(lambda parts, weight, tasks: tasks / weight),
         "only the first resource counts": _by_share(lambda parts, weight, tasks: parts[0] / weight),

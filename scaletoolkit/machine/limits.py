@@ -4,7 +4,7 @@ The system's own limits count each process alone, and a command may start many. 
 own watches the command and whatever it has started, counts them together, and ends them all: when
 they are over a limit, and when the process that asked for it ends. It looks every LOOK_EVERY_S, and
 whoever hides from it (a process that leaves its parent between two looks) is not counted: a wall
-for accidents. A cgroup, which needs the administrator, is one for attacks.
+for accidents. Against attacks there are cgroups whose files the command may not write.
 """
 
 import json

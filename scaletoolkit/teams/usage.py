@@ -14,10 +14,12 @@ from scaletoolkit.kubernetes import quantity
 from scaletoolkit.kubernetes.document import ManifestError, short
 from scaletoolkit.kubernetes.fields import Fields, Sentences
 from scaletoolkit.teams import platforms, reading
+from scaletoolkit.teams.billing import split_price
 
 NEEDED = ("team", "resource", "requested", "used", "hours")
 COLUMNS = (*NEEDED, "cluster")
-PRICES = ("prices_per_hour", "machines", "clusters", "hours", "overhead", "currency")
+WHOLE = "machines_per_hour"
+PRICES = ("prices_per_hour", "machines", WHOLE, "clusters", "hours", "overhead", "currency")
 SEPARATORS = ",;\t|"
 MOST_ROWS = 1_000_000
 PLAIN = re.compile(r"(\d{1,15}(\.\d{0,20})?|\.\d{1,20})([eE][+-]?\d{1,2})?", re.ASCII)
@@ -95,7 +97,7 @@ def read_prices(source: object, hours: str, wrong: Sentences) -> Row:
     """What `billing.bill` takes as prices, and "currency"; what is wrong is noted.
 
     A platform's file has all of it but hours. hours: how long the machines ran, "" where the file
-    says it.
+    says it. Where machines_per_hour says what all machines cost, prices_per_hour are base prices.
     """
     known = (*PRICES, *platforms.KNOWN)
     fields = reading.opened(source, "prices", known, wrong) or Fields({}, "prices", known)
@@ -115,7 +117,22 @@ def read_prices(source: object, hours: str, wrong: Sentences) -> Row:
         clusters = _any(fields, "clusters", wrong)
         names = clusters.values if clusters else ()
         result["clusters"] = {name: _machines(clusters, name, wrong) for name in names if clusters}
+    if WHOLE in fields and not wrong:
+        result["prices_per_hour"] = _split(fields, result, wrong)
     return result
+
+
+def _split(fields: Fields, prices: Row, wrong: Sentences) -> Row:
+    """Prices of machines that have only a price as a whole: the file's prices compare resources."""
+    with wrong:
+        if "machines" not in fields:
+            fields.invalid(WHOLE, "is the price of machines, and cannot be split over clusters")
+        whole = reading.money(fields, WHOLE)
+        try:
+            return dict(split_price(whole, prices["machines"], prices["prices_per_hour"]))
+        except ValueError as error:
+            fields.invalid(WHOLE, f"cannot be split: {error}")
+    return {}
 
 
 def _any(fields: Fields, name: str, wrong: Sentences) -> Fields | None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scaletoolkit import lab
 from scaletoolkit.commands import bill
 from scaletoolkit.commands.bill import PRICES, USAGE
 from scaletoolkit.commands.tenant import PLATFORM
@@ -48,6 +49,22 @@ def test_the_operators_file_has_all_but_the_hours(tmp_path):
     there, _ = bill.billed(options(tmp_path, "--hours", "730", prices=PLATFORM))
     same, _ = bill.billed(options(tmp_path, prices=PRICES.replace("100.01", "0")))
     assert there == same
+
+
+def test_a_price_as_a_whole_is_split_by_base_prices(tmp_path):
+    whole = "machines_per_hour: 20\nprices_per_hour: {cpu: 1, gpu: 9}\n"
+    whole += "machines: {cpu: 10, gpu: 10}\nhours: 2\n"
+    usage = "team,resource,requested,used,hours\nads,cpu,5,0,2\nads,gpu,0,5,2\n"
+    result, _ = bill.billed(options(tmp_path, "--idle", "apart", usage=usage, prices=whole))
+    assert result.machines == 40
+    assert result.tenants["ads"] | {"idle": 0} == {"cpu": 2, "gpu": 18, "idle": 0}
+    for there, sentence in [
+        ("machines: {cpu: 0}", "cannot be split"),
+        ("clusters: {a: {cpu: 1}}", "over clusters"),
+    ]:
+        prices = f"machines_per_hour: 20\nprices_per_hour: {{cpu: 1}}\n{there}\nhours: 2\n"
+        with pytest.raises(lab.LabError, match=sentence):
+            bill.billed(options(tmp_path, prices=prices))
 
 
 def test_many_teams_are_drawn_as_ten_and_the_others(tmp_path):

@@ -223,6 +223,16 @@ def test_what_is_no_model_or_has_no_name_is_said(server, own, tmp_path):
     assert sentence(server.roll_back, "ads", own)[0] == 409
 
 
+def test_a_refused_file_leaves_the_version_to_go_back_to(server, own, tmp_path):
+    for factor in (2, 3):
+        server.deploy("ads", own, times(tmp_path, factor))
+    junk = tmp_path / "junk.onnx"
+    for content, status in ((b"no model", 422), (bytes(ROOM_BYTES + 1), 413)):
+        junk.write_bytes(content)
+        assert sentence(server.deploy, "ads", own, junk)[0] == status
+    assert server.roll_back("ads", own) == "1"
+
+
 def test_a_model_that_wants_too_much_when_asked_fails_alone(digits_model, tmp_path):
     shape = helper.make_tensor("shape", TensorProto.INT64, [1], [-1])
     nodes = [  # as many zeros as the number says

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import socket
 
 import numpy as np
 import pytest
@@ -68,6 +69,21 @@ def test_nobody_and_strangers_are_refused_in_a_sentence_and_have_no_label(server
         "ads",
         "vision",
     }
+
+
+def test_who_says_two_names_is_nobody(server):
+    body = json.dumps([ITEM])
+    head = "Host: 127.0.0.1\r\nConnection: close\r\nx-tenant: vision\r\nX-Tenant: ads\r\n"
+    for first in (
+        f"POST /v1/predict HTTP/1.1\r\nContent-Length: {len(body)}",
+        "GET /metrics HTTP/1.1",
+    ):
+        address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+        with socket.create_connection(address, timeout=20) as line:
+            line.sendall(f"{first}\r\n{head}\r\n{body if 'POST' in first else ''}".encode())
+            answer = line.makefile("rb").read().decode()
+        assert answer.split()[1] == "403"
+        assert "there is no tenant 'vision, ads' here" in answer
 
 
 def test_without_the_setting_nobody_is_asked_who_they_are(digits_model):

@@ -60,7 +60,7 @@ values = st.recursive(
 )
 
 
-@given(st.sampled_from([*PRICES, "clusters", "overhead", "currency"]), values)
+@given(st.sampled_from([*PRICES, "clusters", "overhead", "currency", "machines_per_hour"]), values)
 def test_any_prices_make_a_bill_or_sentences(field, value):
     wrong = Sentences()
     prices = usage.read_prices(PRICES | {field: value}, "", wrong)

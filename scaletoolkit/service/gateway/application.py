@@ -61,10 +61,10 @@ class Gateway:
         path = scope.get("path", "")
         endpoint = self.predictions.get(path)
         if endpoint and scope.get("method") == "POST":
-            await endpoint(dict(scope["headers"]), receive, send)
+            await endpoint(asgi.fields(scope["headers"]), receive, send)
         elif self.tenants.accounts and (own := self.repository.endpoint(scope["method"], path)):
             counted = path.startswith("/v1/") or path.endswith("/infer")
-            await self.timed(own, counted)(dict(scope["headers"]), receive, send)
+            await self.timed(own, counted)(asgi.fields(scope["headers"]), receive, send)
         else:
             await self.pages(scope, receive, send)
 
@@ -162,7 +162,7 @@ class Gateway:
         told: Metrics | Own = self.metrics
         if self.tenants.accounts and not self.is_operator(request):
             try:
-                told = Own(self.tenants, self.tenants.who(dict(request.scope["headers"])))
+                told = Own(self.tenants, self.tenants.who(asgi.fields(request.scope["headers"])))
             except BadRequest as error:
                 return reply({"error": str(error)}, error.status)
         text = generate_latest(told)

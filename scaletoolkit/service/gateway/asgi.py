@@ -71,6 +71,17 @@ class Bodies:
         return message.get("body", b""), message.get("more_body", False)
 
 
+def fields(lines: Headers) -> dict[bytes, bytes]:
+    """A request's headers; one on several lines has all its values: RFC 9110, section 5.3.
+
+    So a client that says who it is, beside what somebody before this server says, is nobody.
+    """
+    said = dict(lines)
+    if len(said) < len(lines):
+        said = {name: b", ".join(v for n, v in lines if n == name) for name in said}
+    return said
+
+
 def check_caller(headers: dict[bytes, bytes]) -> None:
     """Refuse what a page of somebody else's makes a browser on this machine send."""
     host = headers.get(b"host", LOCAL_HOSTS[0]).partition(b":")[0]

@@ -2,7 +2,8 @@
 
 Each version has a replica and a queue of its own, so what one tenant loads touches no other's.
 Names are a tenant's own as well: to everybody else there is no such model. Of a model two versions
-are loaded at most, the current one and the one before, which gives way when a new one is loaded.
+are loaded at most, the current one and the one before, which gives way when a new one is loaded
+(not to a file that is no model, or too large).
 
 The pages are named as in github.com/triton-inference-server/server,
 docs/protocol/extension_model_repository.md; but the body of a load is the ONNX file itself.
@@ -123,27 +124,34 @@ class Repository:
         body = await desk.bodies.read(receive)
         self._home = self._home or processes.workspace("models")
         shelf = self._shelves.get((tenant, name)) or Shelf()
-        if shelf.previous:
-            await self._retire(tenant, name, shelf.previous)
-            shelf.previous = None
-        if len(body) > desk.left_bytes:
+        previous = shelf.previous
+        left_bytes = desk.left_bytes
+        if previous:
+            left_bytes += desk.account.models[name, previous.number]
+        if len(body) > left_bytes:
             has = f"model {name!r} has {len(body):,} bytes"
-            raise BadRequest(f"{has}; tenant {tenant!r} has {desk.left_bytes:,} left", 413)
-        version = await self._start(tenant, name, str(shelf.count + 1), body)
+            raise BadRequest(f"{has}; tenant {tenant!r} has {left_bytes:,} left", 413)
+        number = str(shelf.count + 1)
+        settings = await asyncio.get_running_loop().run_in_executor(
+            self._common.reader, self._write, tenant, name, number, body, left_bytes
+        )
+        if previous:  # gives way only to a file that is a model
+            shelf.previous = None
+            await self._retire(tenant, name, previous)
+        version = await self._start(tenant, name, number, settings, len(body))
         shelf.count += 1
         shelf.switch(version)
         self._shelves[tenant, name] = shelf
         return version
 
-    async def _start(self, tenant: str, name: str, number: str, body: bytes) -> Version:
+    async def _start(
+        self, tenant: str, name: str, number: str, settings: Settings, file_bytes: int
+    ) -> Version:
         """The version, ready; while it is loaded it may take what its tenant has left."""
         desk = self._desks[tenant]
-        settings = await asyncio.get_running_loop().run_in_executor(
-            self._common.reader, self._write, tenant, name, number, body
-        )
         version = Version(number, settings, self._common)
         self._versions.add(version)
-        desk.account.models[name, number] = len(body)
+        desk.account.models[name, number] = file_bytes
         try:
             await version.start()
         except BaseException:
@@ -152,12 +160,11 @@ class Repository:
         desk.account.models[name, number] = version.memory_bytes
         return version
 
-    def _write(self, tenant: str, name: str, number: str, body: bytes) -> Settings:
+    def _write(self, tenant: str, name: str, number: str, body: bytes, left_bytes: int) -> Settings:
         """The settings of a file that is written to a folder of its own: it may read no others."""
         assert self._home, "made before anything is written"
         folder = self._home / tenant / name / number
         path = folder / f"{name}.onnx"
-        left_bytes = self._desks[tenant].left_bytes
         folder.mkdir(parents=True)
         path.write_bytes(body)
         try:
