@@ -27,9 +27,9 @@ def test_the_command_says_bill_doubt_and_weakest_assumption(tmp_path, capsys):
     assert run_command(RECOMMENDER, "--plot", picture) == 0
     said = capsys.readouterr().out
     for line in (
-        "Bill: $18,511 a month, computed",
+        "Bill: $19,941 a month, computed",
         "From 5 to 95 %: $",
-        "With 1,000,000 users: $1.20 a month for a thousand, computed.",
+        "With 1,000,000 users: $1.21 a month for a thousand, computed.",
         "Within the budget of $25,000: ",
         "Weakest assumption: visits_per_user, assumed. Measure that next.",
         "worker_price is quoted: 0.0385 $/h, us-east-1, 20",
