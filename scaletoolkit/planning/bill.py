@@ -45,19 +45,19 @@ ABOUT = {
     "visits_per_user": "how often one of them comes",
     "peak_over_mean": "the busiest hour of a day over its mean",
     "calls_per_visit": "answers of the model that a visit needs",
-    "hit_ratio": "the share of them that a cache has",
+    "hit_ratio": "the share of those answers that a cache has",
     "calls_per_worker": "what a worker answers when it never idles",
     "utilization": "the share of its time that a worker shall be busy",
     "spare": "workers kept over those that are needed",
     "worker_price": "an hour of a worker",
     "bytes_per_entity": "a user's features in the store",
     "bytes_per_cached": "a user's answers in the cache, on the average of all users",
-    "copies": "copies of both",
-    "fill": "the share of the memory that holds them",
+    "copies": "copies of a user's features and cached answers",
+    "fill": "the share of that memory that holds them",
     "memory_price": "an hour of a gigabyte of memory",
     "lookups_per_worker": "features of users that a worker finds",
     "bytes_per_event": "what a visit leaves behind",
-    "kept_days": "for how long",
+    "kept_days": "for how long that is kept",
     "storage_price": "a month of a gigabyte on disk",
     "bytes_per_answer": "what is sent to a visitor",
     "egress_price": "a gigabyte sent",
@@ -125,11 +125,3 @@ def bill(x: Values) -> dict[str, Number]:
 def total(x: Values) -> Number:
     """Dollars a month, all parts together."""
     return sum(bill(x).values(), 0.0)
-
-
-def break_even(fixed: float, before: float, after: float) -> float:
-    """From how many units on a fixed cost pays, when each then costs `after`, not `before`.
-
-    fixed ÷ (before − after); infinite where a unit becomes no cheaper. All in the same money.
-    """
-    return fixed / (before - after) if after < before else float("inf")

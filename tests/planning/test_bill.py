@@ -49,10 +49,5 @@ def test_nobody_runs_on_less_than_two_workers():
     assert bill.workers(X | {"users": 1.0}) == 2
 
 
-def test_break_even_never_comes_where_nothing_is_saved():
-    assert bill.break_even(100, 3, 1) == 50
-    assert bill.break_even(100, 1, 1) == float("inf")
-
-
 def test_every_input_is_explained():
     assert set(bill.UNITS) == set(bill.ABOUT) > set(bill.SHARES)
