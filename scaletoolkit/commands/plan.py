@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from scaletoolkit import lab
 from scaletoolkit.lab import plots
+from scaletoolkit.machine import files
 from scaletoolkit.planning import audit, bill, doubt, prices, product, ranges
 from scaletoolkit.planning.doubt import Spread
 from scaletoolkit.planning.product import PRICED, Product
@@ -29,24 +30,20 @@ def command(parser: ArgumentParser) -> Callable[[Namespace], int]:
 
 
 def _run(options: Namespace) -> int:
+    path = files.picture(options.plot)
     planned = _read(options.file)
     middle = ranges.middles(planned.inputs)
     spread = doubt.draw_bills(planned.inputs)
     _say_bill(planned, middle, spread)
     _say_doubt(planned, spread)
     _say_audit(middle)
-    _draw(planned, middle, Path(options.plot))
+    _draw(planned, middle, path)
     return 0
 
 
 def _read(path: str) -> Product:
     """The product in a file; LabError with a sentence for each mistake."""
-    try:
-        with Path(path).open("rb") as stream:
-            content = stream.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        why = (getattr(error, "strerror", None) or str(error)).lower()
-        raise lab.LabError(f"The file {path!r} cannot be read: {why}.") from None
+    content = files.read(path, "product")
     if len(content) > MOST_BYTES:
         raise lab.LabError(f"The file {path!r} has more than {MOST_BYTES:,} bytes.")
     try:
@@ -116,9 +113,7 @@ def _draw(planned: Product, middle: dict[str, float], path: Path) -> None:
 
     try:
         total = float(bill.total(middle))
-        title = planned.name[:TITLE_LETTERS].replace(
-            "$", r"\$"
-        )  # else matplotlib reads mathematics
+        title = planned.name[:TITLE_LETTERS].replace("$", r"\$")  # else it reads mathematics
         plots.spans(ends, total, title, "$ a month", show=save)
     except (OSError, ValueError) as error:
         raise lab.LabError(f"The picture {str(path)!r} cannot be written: {error}.") from None

@@ -26,6 +26,7 @@ UNITS = {
     "spare": "×",
     "worker_price": "$/h",
     "bytes_per_entity": "B",
+    "bytes_per_cached": "B",
     "copies": "copies",
     "fill": "",
     "memory_price": "$/GB/h",
@@ -44,18 +45,19 @@ ABOUT = {
     "visits_per_user": "how often one of them comes",
     "peak_over_mean": "the busiest hour of a day over its mean",
     "calls_per_visit": "answers of the model that a visit needs",
-    "hit_ratio": "the share of them that a cache has",
+    "hit_ratio": "the share of those answers that a cache has",
     "calls_per_worker": "what a worker answers when it never idles",
     "utilization": "the share of its time that a worker shall be busy",
     "spare": "workers kept over those that are needed",
     "worker_price": "an hour of a worker",
     "bytes_per_entity": "a user's features in the store",
-    "copies": "copies of them",
-    "fill": "the share of the store's memory that holds them",
+    "bytes_per_cached": "a user's answers in the cache, on the average of all users",
+    "copies": "copies of a user's features and cached answers",
+    "fill": "the share of that memory that holds them",
     "memory_price": "an hour of a gigabyte of memory",
     "lookups_per_worker": "features of users that a worker finds",
     "bytes_per_event": "what a visit leaves behind",
-    "kept_days": "for how long",
+    "kept_days": "for how long that is kept",
     "storage_price": "a month of a gigabyte on disk",
     "bytes_per_answer": "what is sent to a visitor",
     "egress_price": "a gigabyte sent",
@@ -96,7 +98,7 @@ def peak_workers(x: Values) -> Number:
 
 
 def bill(x: Values) -> dict[str, Number]:
-    """Dollars a month by part: serving, features, storage, network, training, fixed.
+    """Dollars a month by part: serving, cache, features, storage, network, training, fixed.
 
     x: a value for each name of UNITS, a number or an array of draws. What idles between teams is
     paid for with whatever runs on machines.
@@ -105,13 +107,14 @@ def bill(x: Values) -> dict[str, Number]:
     hour = x["worker_price"] * HOURS_A_MONTH
     visits = visits_per_s(x)
     visits_a_month = visits * SECONDS_A_DAY * DAYS_A_MONTH
-    memory_gb = x["users"] * x["bytes_per_entity"] * x["copies"] / x["fill"] / GB
+    held_gb = x["users"] * x["copies"] / x["fill"] / GB  # for each byte of a user
+    byte = held_gb * x["memory_price"] * HOURS_A_MONTH
     finders = visits / (x["lookups_per_worker"] * x["utilization"])
     kept_gb = visits * SECONDS_A_DAY * x["kept_days"] * x["bytes_per_event"] / GB
-    memory = memory_gb * x["memory_price"] * HOURS_A_MONTH
     return {
         "serving": workers(x) * hour * shared,
-        "features": (memory + finders * hour) * shared,
+        "cache": x["bytes_per_cached"] * byte * shared,
+        "features": (x["bytes_per_entity"] * byte + finders * hour) * shared,
         "storage": kept_gb * x["storage_price"],
         "network": visits_a_month * x["bytes_per_answer"] / GB * x["egress_price"],
         "training": x["training_hours"] * x["worker_price"] * shared,
@@ -122,11 +125,3 @@ def bill(x: Values) -> dict[str, Number]:
 def total(x: Values) -> Number:
     """Dollars a month, all parts together."""
     return sum(bill(x).values(), 0.0)
-
-
-def break_even(fixed: float, before: float, after: float) -> float:
-    """From how many units on a fixed cost pays, when each then costs `after`, not `before`.
-
-    fixed ÷ (before − after); infinite where a unit becomes no cheaper. All in the same money.
-    """
-    return fixed / (before - after) if after < before else float("inf")

@@ -27,12 +27,12 @@ def test_the_command_says_bill_doubt_and_weakest_assumption(tmp_path, capsys):
     assert run_command(RECOMMENDER, "--plot", picture) == 0
     said = capsys.readouterr().out
     for line in (
-        "Bill: $18,511 a month, computed",
+        "Bill: $19,941 a month, computed",
         "From 5 to 95 %: $",
-        "With 1,000,000 users: $1.20 a month for a thousand, computed.",
+        "With 1,000,000 users: $1.21 a month for a thousand, computed.",
         "Within the budget of $25,000: ",
         "Weakest assumption: visits_per_user, assumed. Measure that next.",
-        "worker_price is quoted: 0.0385 $/h, us-east-1, 20",
+        "worker_price is quoted: 0.0385 $/h, us-east-1; high: ap-east-1, 20",
         "Audit: 9,688 worker-hours a day computed",
     ):
         assert line in said
@@ -60,6 +60,10 @@ def test_paths_that_cannot_be_are_sentences(tmp_path):
         run_command(tmp_path / "none.yaml")
     with pytest.raises(lab.LabError, match=r"cannot be read: is a directory"):
         run_command(tmp_path)
+    with pytest.raises(lab.LabError, match=r"no regular file"):
+        run_command("/dev/zero")
+    with pytest.raises(lab.LabError, match=r"cannot be written: that is a folder"):
+        run_command(RECOMMENDER, "--plot", tmp_path)
     with pytest.raises(lab.LabError, match=r"The picture .* cannot be written"):
         run_command(RECOMMENDER, "--plot", tmp_path / "no" / "folder.png")
 

@@ -12,11 +12,13 @@ X = ranges.middles(examples.read(examples.FOLDER / "recommender.yaml").inputs)
 def test_a_flat_little_product_by_hand():
     x = dict.fromkeys(bill.UNITS, 1.0) | {"hit_ratio": 0.5, "idle_share": 0.5, "users": 86_400e3}
     x |= {"bytes_per_entity": 1e3, "bytes_per_event": 1e3, "bytes_per_answer": 1e3}
+    x["bytes_per_cached"] = 500.0
     parts = bill.bill(x)
     month_h = 365 * 24 / 12
     assert bill.visits_per_s(x) == 1000
     assert bill.workers(x) == 500.5
     assert parts["serving"] == pytest.approx(500.5 * month_h * 2)
+    assert parts["cache"] == pytest.approx(43.2 * month_h * 2)
     assert parts["features"] == pytest.approx((86.4 + 1000) * month_h * 2)
     assert parts["storage"] == pytest.approx(86.4)
     assert parts["network"] == pytest.approx(86.4 * 365 / 12)
@@ -45,11 +47,6 @@ def test_each_input_moves_the_bill_the_way_it_must(name):
 
 def test_nobody_runs_on_less_than_two_workers():
     assert bill.workers(X | {"users": 1.0}) == 2
-
-
-def test_break_even_never_comes_where_nothing_is_saved():
-    assert bill.break_even(100, 3, 1) == 50
-    assert bill.break_even(100, 1, 1) == float("inf")
 
 
 def test_every_input_is_explained():

@@ -14,7 +14,8 @@ def test_no_price_lacks_its_date_region_source_or_ends(name):
     assert set(quote) == set(prices.Price.__annotations__)
     assert re.fullmatch(r"20\d\d-\d\d-\d\d", quote["date"])
     assert min(len(quote[word]) for word in ("region", "source", "what")) > 5
-    assert 0 < quote["low"] < quote["middle"] < quote["high"]
+    assert 0 < quote["low"] < quote["high"]
+    assert quote["low"] <= quote["middle"] <= quote["high"]
     assert quote["unit"].startswith("$/")
     assert prices.price(name).provenance == "quoted"
 
@@ -22,3 +23,11 @@ def test_no_price_lacks_its_date_region_source_or_ends(name):
 def test_every_price_of_the_model_has_a_quote_in_its_unit():
     for name, quoted in PRICED.items():
         assert prices.quotes()[quoted]["unit"] == bill.UNITS[name]
+
+
+def test_memory_is_priced_by_the_gigabyte_and_not_by_the_gibibyte():
+    core = prices.quotes()["core"]
+    memory = prices.quotes()["memory"]
+    gigabytes_per_core = 4 * 2**30 / 1e9
+    for end in ("low", "middle", "high"):
+        assert memory[end] * gigabytes_per_core == pytest.approx(core[end], rel=1e-3)
