@@ -67,7 +67,8 @@ def asked(body: bytes, json_bytes: bytes | None, form: Format) -> Asked:
     size_bytes = len(body) if json_bytes is None else int(json_bytes)
     again = json_bytes is not None and size_bytes <= SHORT_BYTES
     head = (_remembered if again else _head)(body[:size_bytes], form)
-    columns, rest = {}, memoryview(body)[size_bytes:]
+    columns = {}
+    rest = memoryview(body)[size_bytes:]
     for name, column in head.columns.items():
         if isinstance(column, Behind):
             columns[name], rest = _from_bytes(column, rest)
