@@ -105,3 +105,10 @@ def test_a_metric_that_only_the_cluster_knows_is_no_obstacle(digits_model, tmp_p
 def test_triton_takes_no_other_numbers(option, value, sentence, digits_model, tmp_path, capsys):
     assert run("triton", tmp_path / "out", digits_model, option, value) == 2
     assert capsys.readouterr().err.startswith(sentence)
+
+
+def test_a_stranger_s_manifest_puts_no_line_into_a_script(digits_model, tmp_path, capsys):
+    manifest = tmp_path / "hpa.yaml"
+    manifest.write_text(export.DEFAULT.replace("name: model-server}", 'name: "a\\nid"}'))
+    assert run("slurm", tmp_path / "out", digits_model, "--autoscale", str(manifest)) == 2
+    assert "a job's name has letters, digits" in capsys.readouterr().err
