@@ -197,6 +197,7 @@ def test_where_slurm_is_not_installed_it_is_a_sentence(monkeypatch, tmp_path):
 
 
 def test_where_no_cluster_answers_it_is_a_sentence_of_one_line(monkeypatch, tmp_path):
+    (tmp_path / "slurm.conf").write_text("nonsense\n")  # without a file, Slurm waits for one
     monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
     with pytest.raises(slurm.Absent, match=r"^No Slurm .*\.$"):
         slurm.existing(tmp_path)
