@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from scaletoolkit import lab
 from scaletoolkit.cluster.absence import Absent
 from scaletoolkit.machine import interrupts, processes
 
@@ -47,7 +48,9 @@ class Enclosure:
         self.tell("start")
 
     def tell(self, line: str) -> None:
-        """Send a line to the command. BrokenPipeError where it has ended."""
+        """Send a line to the command; LabError where it has ended."""
+        if self.over:
+            raise lab.LabError("What ran in this network of its own has ended.")
         assert self._keeper.stdin is not None
         self._keeper.stdin.write(f"{line}\n".encode())
         self._keeper.stdin.flush()
@@ -83,7 +86,7 @@ class Enclosure:
                 for first in _children(unshare):
                     return first
             time.sleep(0.01)
-        raise RuntimeError(f"The enclosure did not start. It said: {self.said()}")
+        raise Absent(f"A network of its own did not start here. It said: {self.said().strip()}")
 
 
 def _children(pid: int) -> list[int]:

@@ -37,6 +37,13 @@ LOSSES = (
     "When the model raises, its whole batch fails: no batch is halved to find the culprit.",
     "An answer that is not a finite number is an answer like any other.",
 )
+# What each number may be at most, by its type in model_config.proto.
+MOST = {
+    "max_batch_size": 2**31 - 1,
+    "replicas": 2**31 - 1,
+    "max_queue_size": 2**32 - 1,
+    "max_queue_delay_microseconds": 2**64 - 1,
+}
 DROPPED = {
     "cpu_milli": "a container's CPU limit takes its place",
     "accelerator_ms": "the real device takes its time",
@@ -47,10 +54,12 @@ DROPPED = {
 def config(settings: Settings) -> tuple[str, list[str]]:
     """Settings as Triton's config.pbtxt: (text, losses), the sentences that say what is lost.
 
-    Its first line says where the file and the model go. Triton's ONNX Runtime loads no model whose
+    Its first line says where the file and the model go. Raises ValueError for a number that Triton
+    does not take; a count of 0 it reads as 1. Triton's ONNX Runtime loads no model whose
     dims are not those of the file, so they come from there. Source: Triton's
     protobuf/model_config.proto, and CompareDimsSupported in its onnxruntime_backend.
     """
+    _refuse_numbers(settings)
     model = settings.model
     text = CONFIG.format(
         folder=f"models/{model['name']}",
@@ -61,12 +70,21 @@ def config(settings: Settings) -> tuple[str, list[str]]:
         replicas=settings.replicas,
         max_queue_delay_microseconds=settings.max_queue_delay_microseconds,
         max_queue_size=settings.max_queue_size,
-        timeout_microseconds=round(settings.timeout_s * 1e6),
+        timeout_microseconds=min(round(settings.timeout_s * 1e6), 2**64 - 1),
     )
     dropped = [
         f"{name} is dropped: {why}." for name, why in DROPPED.items() if getattr(settings, name)
     ]
     return text, [*LOSSES, *dropped]
+
+
+def _refuse_numbers(settings: Settings) -> None:
+    if settings.replicas < 1:
+        raise ValueError("replicas must be at least 1 in Triton, which has no model without one")
+    for name, most in MOST.items():
+        if getattr(settings, name) > most:
+            got = getattr(settings, name)
+            raise ValueError(f"{name} must be at most {most} in Triton, got {got}")
 
 
 def _tensor(tensor: Tensor) -> str:

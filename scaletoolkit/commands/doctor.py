@@ -74,8 +74,20 @@ def facts() -> dict[str, str]:
         "PyTorch": f"{version('torch')}, {torch_build()} build",
         "GPU": f"{gpus}" if gpus else "none: every lab runs on the CPU",
         "JupyterLab": version("jupyterlab"),
+        "Slurm": slurm(),
         "profile": "{} ({:,} events)".format(*profile.current()),
     }
+
+
+def slurm() -> str:
+    """Whether this machine belongs to a Slurm cluster that answers, and how many nodes it has."""
+    from scaletoolkit.cluster import slurm
+
+    try:
+        nodes = slurm.existing(profile.data_folder()).nodes()
+    except slurm.Absent:
+        return "no cluster here; lab 12 starts its own where slurm-wlm is installed"
+    return f"a cluster of {len(nodes)} nodes"
 
 
 def torch_build() -> str:

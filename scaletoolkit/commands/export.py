@@ -61,7 +61,7 @@ def command(parser: ArgumentParser) -> Callable[[Namespace], int]:
 
 def _export(options: Namespace) -> int:
     try:
-        folder = options.model or str(_lab_07())
+        folder = str(_lab_07()) if options.model is None else options.model
         spec = serve.autoscaler_of(options.autoscale) or autoscaling.parse(DEFAULT)
         told = serve.settings(options, None) | {"cpu_milli": options.cpu_milli}
         settings = service.Settings(folder, **told)

@@ -50,6 +50,8 @@ def add_settings(parser: ArgumentParser) -> None:
 def _serve(options: Namespace) -> int:
     try:
         spec = autoscaler_of(options.autoscale)
+        if spec:
+            _refuse_unfed(spec)
         told = settings(options, spec) | {"port": options.port, "host": options.host}
         with service.start(options.model, **told) as server:
             _say(server, spec)
@@ -78,9 +80,17 @@ def autoscaler_of(path: str | None) -> autoscaling.Spec | None:
     if path is None:
         return None
     with Path(path).open("rb") as opened:
-        spec = autoscaling.parse(opened.read(MOST_BYTES + 1))
-    wire(spec)  # says which metric nothing here can feed
-    return spec
+        return autoscaling.parse(opened.read(MOST_BYTES + 1))
+
+
+def _refuse_unfed(spec: autoscaling.Spec) -> None:
+    """Refuse an autoscaler that asks for what no server here measures."""
+    try:
+        wire(spec)
+    except autoscaling.ManifestError:
+        asked = ", ".join(metric.key for metric in spec.metrics)
+        told = "a server measures the CPU of its replicas, its queue and what is in flight"
+        raise lab.LabError(f"{spec.name} asks for {asked}; {told}.") from None
 
 
 def _say(server: service.Server, spec: autoscaling.Spec | None) -> None:

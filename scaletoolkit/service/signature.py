@@ -93,6 +93,8 @@ def check_batches(model: ModelFacts, max_batch_size: int) -> None:
     for tensor in model["inputs"]:
         batch, *rest = tensor["shape"] or [0]
         told = f"input {tensor['name']!r} has the shape {_text(tensor['shape'])}"
+        if 0 in rest:
+            raise ValueError(f"{told}: an item of it has no numbers")
         if -1 in rest:
             raise ValueError(f"{told}: only the first dimension, the batch, may vary")
         if batch != -1 and (batch, max_batch_size) != (1, 1):

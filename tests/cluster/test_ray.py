@@ -38,7 +38,7 @@ def test_a_task_that_raises_is_a_sentence(rays):
 @installed
 def test_nobody_outside_can_reach_the_cluster(rays):
     """Whatever address its ports are on: no other network leads there."""
-    words = [*rays.words(), "ip", "-oneline", "link"]
+    words = [*rays._enclosure.words(), "ip", "-oneline", "link"]
     links = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert len(links.splitlines()) == 1
     assert "LOOPBACK" in links

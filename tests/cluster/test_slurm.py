@@ -19,6 +19,7 @@ import torch
 from tools import listeners, notebooks, under_load
 
 import scaletoolkit
+from scaletoolkit import lab
 from scaletoolkit.cluster import enclosure, slurm
 from scaletoolkit.exercises.data_parallel import weight
 from scaletoolkit.machine import ranks
@@ -26,18 +27,23 @@ from scaletoolkit.training import checkpoint, models, normalization
 
 LABS = Path(scaletoolkit.__file__).parent.parent / "labs"
 CUTS = int(os.environ.get("SCALETOOLKIT_POWER_CUTS", "1"))
-STEPS = 24
-EVERY = 4
+STEPS = 12
+EVERY = 3
+# What a notebook inherits that runs in a job of another cluster
+OTHERS = {"SLURM_CONF": "/nowhere", "SBATCH_PARTITION": "gpu", "SLURM_NTASKS": "8"}
 
 
 @pytest.fixture(scope="module")
 def cluster():
     """Two nodes; skipped, with the reason, where Slurm cannot run."""
-    try:
-        with slurm.local(nodes=2) as two:
-            yield two
-    except slurm.Absent as reason:
-        pytest.skip(str(reason))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, text in OTHERS.items():
+            patch.setenv(name, text)
+        try:
+            with slurm.local(nodes=2) as two:
+                yield two
+        except slurm.Absent as reason:
+            pytest.skip(str(reason))
 
 
 def parts():
@@ -46,7 +52,7 @@ def parts():
     return model, optimizer, torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
 
 
-def train(rank, world_size, where, pause_s=0.0):
+def train(rank, world_size, where, stop_at):
     """Train from the newest checkpoint on: (step of that one, node, weights)."""
     ranks.setup_distributed(rank, world_size, timeout_s=60)
     data = models.digits(torch.float64)
@@ -63,7 +69,8 @@ def train(rank, world_size, where, pause_s=0.0):
         if (step + 1) % EVERY == 0:
             checkpoint.save(where, step + 1, checkpoint.collect(model, optimizer, schedule))
         (where / f"reached-{step + 1}").touch()
-        time.sleep(pause_s)
+        if step + 1 == stop_at and not begin:
+            time.sleep(600)  # the power is cut meanwhile
     return begin, os.environ.get("SLURMD_NODENAME"), models.flat(model)
 
 
@@ -109,7 +116,7 @@ def test_a_lost_node_s_job_begins_anew_and_ends_with_the_same_weights(cluster, t
     drawn = random.Random(moment)
     node = drawn.choice(["node1", "node2"])
     step = drawn.randrange(EVERY + 1, STEPS - EVERY)
-    job = cluster.submit(train, 2, where=tmp_path, pause_s=0.1)
+    job = cluster.submit(train, 2, where=tmp_path, stop_at=step)
     under_load.until((tmp_path / f"reached-{step}").exists, "the step of the power cut")
     cluster.power_cut(node)
     cluster.restore(node)
@@ -131,6 +138,14 @@ def test_a_task_that_raises_is_a_sentence(cluster):
     job = cluster.map(lambda number: 1 / number, [1, 0], tasks=2)
     with pytest.raises(ranks.RankError, match=r"FAILED\. rank 1 raised ZeroDivisionError"):
         job.results()
+
+
+def test_a_cluster_that_has_ended_says_so(cluster):
+    with slurm.local(nodes=1) as other:
+        pass
+    for asked in (other.nodes, lambda: other.map(abs, [1]), lambda: other.power_cut("node1")):
+        with pytest.raises(lab.LabError, match="has ended"):
+            asked()
 
 
 def test_what_the_queue_refuses_is_a_sentence(cluster):
@@ -178,4 +193,11 @@ def test_where_slurm_is_not_installed_it_is_a_sentence(monkeypatch, tmp_path):
     with pytest.raises(slurm.Absent, match="Slurm is not installed here"), slurm.local():
         pass
     with pytest.raises(slurm.Absent, match="No Slurm is here: sbatch"):
+        slurm.existing(tmp_path)
+
+
+def test_where_no_cluster_answers_it_is_a_sentence_of_one_line(monkeypatch, tmp_path):
+    (tmp_path / "slurm.conf").write_text("nonsense\n")  # without a file, Slurm waits for one
+    monkeypatch.setenv("SLURM_CONF", str(tmp_path / "slurm.conf"))
+    with pytest.raises(slurm.Absent, match=r"^No Slurm .*\.$"):
         slurm.existing(tmp_path)

@@ -22,6 +22,7 @@ def test_facts_are_those_of_this_machine():
     assert facts["cores"] == str(hardware.cores())
     assert facts["Python"].endswith(f"({sys.executable})")
     assert doctor.torch_build() in facts["PyTorch"]
+    assert facts["Slurm"].startswith(("no cluster here", "a cluster of "))
 
 
 def test_a_missing_package_is_named_with_its_remedy(monkeypatch):

@@ -51,7 +51,7 @@ def test_what_somebody_has_changed_is_kept(digits_model, tmp_path, capsys):
 
 
 WRONG = [
-    (("--image", " spaces "), "Nothing is written. deployment.yaml: .*spaces"),
+    (("--image", "a\nb"), "an image is called like registry.example/model-server:1, got 'a"),
     (("--max-batch-size", "0"), "max_batch_size must be at least 1, got 0."),
     (("--cpu-milli", "-5"), "cpu_milli must be at least 1, got -5."),
     (("--autoscale", "nowhere.yaml"), "No such file"),
@@ -75,3 +75,40 @@ def test_ones_own_autoscaler_is_taken(digits_model, tmp_path):
     run("keda", tmp_path / "out", digits_model, "--autoscale", str(manifest))
     written = (tmp_path / "out" / "scaled-object.yaml").read_text()
     assert "maxReplicaCount: 7\n" in written
+
+
+def test_what_the_api_server_would_refuse_is_not_written(digits_model, tmp_path, capsys):
+    manifest = tmp_path / "hpa.yaml"
+    manifest.write_text(export.DEFAULT.replace("name: model-server}", "name: model.server}"))
+    out = tmp_path / "out"
+    assert run("kubernetes", out, digits_model, "--autoscale", str(manifest)) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("Nothing is written. service.yaml: metadata.name: Invalid value")
+    assert not out.exists()
+
+
+def test_a_metric_that_only_the_cluster_knows_is_no_obstacle(digits_model, tmp_path):
+    manifest = tmp_path / "hpa.yaml"
+    manifest.write_text(export.DEFAULT.replace("{name: cpu,", "{name: memory,"))
+    assert run("keda", tmp_path / "out", digits_model, "--autoscale", str(manifest)) == 0
+    assert "type: memory\n" in (tmp_path / "out" / "scaled-object.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--replicas", "0", "replicas must be at least 1 in Triton"),
+        ("--max-batch-size", "2147483648", "max_batch_size must be at most 2147483647 in Triton"),
+        ("--max-queue-size", "4294967296", "max_queue_size must be at most 4294967295 in Triton"),
+    ],
+)
+def test_triton_takes_no_other_numbers(option, value, sentence, digits_model, tmp_path, capsys):
+    assert run("triton", tmp_path / "out", digits_model, option, value) == 2
+    assert capsys.readouterr().err.startswith(sentence)
+
+
+def test_a_stranger_s_manifest_puts_no_line_into_a_script(digits_model, tmp_path, capsys):
+    manifest = tmp_path / "hpa.yaml"
+    manifest.write_text(export.DEFAULT.replace("name: model-server}", 'name: "a\\nid"}'))
+    assert run("slurm", tmp_path / "out", digits_model, "--autoscale", str(manifest)) == 2
+    assert "a job's name has letters, digits" in capsys.readouterr().err

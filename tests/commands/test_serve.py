@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from scaletoolkit.__main__ import main
+from scaletoolkit.commands.export import DEFAULT
 
 
 def test_it_serves_until_it_is_interrupted(digits_model, wait_until_gone):
@@ -42,3 +43,12 @@ def test_what_cannot_be_served_is_a_sentence(arguments, sentence, digits_model, 
     filled = [argument.format(model=digits_model) for argument in arguments]
     assert main(["serve", *filled]) == 2
     assert capsys.readouterr().err == sentence
+
+
+def test_an_autoscaler_that_asks_for_what_nothing_here_measures_is_a_sentence(
+    digits_model, tmp_path, capsys
+):
+    manifest = tmp_path / "hpa.yaml"
+    manifest.write_text(DEFAULT.replace("{name: cpu,", "{name: memory,"))
+    assert main(["serve", str(digits_model), "--autoscale", str(manifest)]) == 2
+    assert "asks for Resource/memory" in capsys.readouterr().err

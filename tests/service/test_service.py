@@ -235,6 +235,24 @@ def test_a_mistake_in_a_tensor_is_named(fields, sentence):
     assert str(caught.value) == sentence
 
 
+def test_the_same_json_before_other_bytes_is_another_request():
+    given = {"name": "input", "datatype": "FP32", "shape": [1, 2]}
+    given["parameters"] = {"binary_data_size": 8}
+    head = json.dumps({"id": "7", "inputs": [given]}).encode()
+    length = b"%d" % len(head)
+    for pair in ([1, 2], [3, 4]):
+        body = head + np.array(pair, np.float32).tobytes()
+        asked = inference.asked(body, length, FORMAT)
+        assert [item["input"].tolist() for item in asked.items] == [pair]
+        assert asked.identity == "7"
+    for behind, sentence in ((b"1234", "got 8 of 4 bytes"), (b"12345678_", "1 bytes stand behind")):
+        with pytest.raises(BadRequest, match=sentence):
+            inference.asked(head + behind, length, FORMAT)
+    other = Format({"name": "m", "inputs": [PAIR | {"name": "x"}], "outputs": [PAIR]}, 64)
+    with pytest.raises(BadRequest, match="name must be 'x'"):
+        inference.asked(body, length, other)
+
+
 def test_a_long_text_takes_no_memory_in_each_of_its_neighbours():
     row = ["x" * 100_000, *[""] * 100_000]  # numpy would take 40 GB
     with pytest.raises(BadRequest, match="not a number"):

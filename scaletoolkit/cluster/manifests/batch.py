@@ -3,6 +3,7 @@
 Source: slurm.schedmd.com/sbatch.html.
 """
 
+import re
 import shlex
 
 from scaletoolkit.cluster.manifests import workload
@@ -37,13 +38,19 @@ LOSSES = (
 
 
 def script(settings: Settings, spec: Spec) -> tuple[str, list[str]]:
-    """(the script, losses): as many servers as the autoscaler would have at least."""
+    """(the script, losses): as many servers as the autoscaler would have at least.
+
+    ValueError for a name with more than letters, digits, '-', '_' and '.': a shell would read it.
+    """
+    name = spec.target.split(" ", 1)[1]
+    if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
+        raise ValueError(f"a job's name has letters, digits, '-', '_' and '.', got {name!r}")
     cpu_milli = settings.cpu_milli or 1000
     memory = workload.resources(settings)["requests"]["memory"]
     cores = max(1, -(-cpu_milli // 1000))
     told = workload.arguments(settings)[5:]  # without the model, host and port
     text = SCRIPT.format(
-        name=spec.target.split(" ", 1)[1],
+        name=name,
         servers=max(1, spec.min_replicas),
         cores=cores,
         memory_mib=-(-int(memory.removesuffix("Mi")) // cores),

@@ -4,6 +4,7 @@ Every function returns ({file: text}, losses) and raises ValueError where the en
 say it. A file's path may hold folders.
 """
 
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -19,6 +20,11 @@ from scaletoolkit.serving.autoscaling import Spec
 
 Export: TypeAlias = tuple[dict[str, str], list[str]]
 IMAGE = "registry.example/model-server:1"
+# A registry and its port, lower-case names, a tag, a digest. Source: distribution/reference.
+IMAGE_NAME = re.compile(
+    r"([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+)
 DOCKERFILE = """\
 # In a checkout of scaletoolkit:  docker build -t scaletoolkit-model-server .
 # In this folder:                 cp {file} model.onnx
@@ -124,6 +130,8 @@ def _dockerfile(settings: Settings, image: str) -> str:
 
 
 def _facts(settings: Settings, image: str) -> dict[str, str]:
+    if not IMAGE_NAME.fullmatch(image):
+        raise ValueError(f"an image is called like {IMAGE}, got {image!r}")
     path = workload.model_path(settings)
     file = shlex.quote(str(signature.file(settings.folder)))
     return {"file": file, "image": image, "path": path}

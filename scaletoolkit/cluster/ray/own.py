@@ -92,10 +92,6 @@ class OwnCluster:
                 check()
                 time.sleep(LOOK_EVERY_S)
 
-    def words(self) -> list[str]:
-        """What stands before a command that is to run in this cluster's network."""
-        return self._enclosure.words()
-
     def end(self) -> None:
         """End the cluster and its tasks, at once."""
         self._enclosure.end()

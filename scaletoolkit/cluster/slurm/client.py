@@ -17,7 +17,7 @@ from scaletoolkit.machine.ranks.folder import Folder
 from scaletoolkit.machine.ranks.job import write
 
 PATIENCE_S = 30
-TOOLS = ("sbatch", "scontrol", "sinfo", "scancel")
+TOOLS = ("sbatch", "scontrol", "sinfo")
 
 
 class Cluster:
@@ -129,5 +129,6 @@ def existing(folder: str | Path) -> Cluster:
     try:
         cluster.nodes()
     except SlurmError as error:
-        raise Absent(f"No Slurm cluster answers here: {error}") from None
+        last = str(error).splitlines()[-1]
+        raise Absent(f"No Slurm cluster answers here: {last}.") from None
     return cluster

@@ -87,7 +87,3 @@ class Job:
 
     def _last_words(self) -> list[str]:
         return self.said().strip().splitlines()[-3:]
-
-    def cancel(self) -> None:
-        """Take it out of the queue, or end it."""
-        self._cluster.ask("scancel", str(self.number))

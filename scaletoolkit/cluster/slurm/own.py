@@ -21,6 +21,8 @@ from scaletoolkit.machine.ranks.job import environment
 NODES = Path(__file__).with_name("nodes.sh")
 LOOK_EVERY_S = 0.1
 PATIENCE_S = 60
+# What a job of another cluster around this process would ask for, whose tools read the same names
+OTHERS = ("SLURM", "SBATCH", "SRUN", "SALLOC", "SINFO", "SCANCEL", "SCONTROL")
 
 
 class OwnCluster(Cluster):
@@ -31,10 +33,11 @@ class OwnCluster(Cluster):
 
     def __init__(self, names: Sequence[str], cpus: int) -> None:
         command = ["sh", str(NODES), "FOLDER"]
+        mine = {name: text for name, text in environment().items() if not name.startswith(OTHERS)}
         path = {"PATH": enclosure.SYSTEM}
-        self._enclosure = enclosure.Enclosure("slurm", command, os.environ | path)
+        self._enclosure = enclosure.Enclosure("slurm", command, mine | path)
         folder = self._enclosure.folder
-        super().__init__(folder, environment() | {"SLURM_CONF": f"{folder}/slurm.conf"})
+        super().__init__(folder, mine | {"SLURM_CONF": f"{folder}/slurm.conf"})
         host = socket.gethostname().partition(".")[0]
         user = pwd.getpwuid(os.geteuid()).pw_name
         text = texts.configuration(folder, host, user, names, cpus)
@@ -44,12 +47,15 @@ class OwnCluster(Cluster):
         self._names = names
 
     def start(self) -> None:
-        """Start the controller and every node; SlurmError where they do not come up."""
+        """Start the controller and every node; Absent where they do not come up."""
         self._enclosure.begin()
         self._words = self._enclosure.words()
-        for name in self._names:
-            self._do("start", name)
-        self._until(lambda: set(self.nodes().values()) == {"idle"}, "The nodes do not come up")
+        try:
+            for name in self._names:
+                self._do("start", name)
+            self._until(lambda: set(self.nodes().values()) == {"idle"}, "The nodes do not come up")
+        except SlurmError as error:
+            raise Absent(f"Slurm cannot start here. {error}") from None
 
     def power_cut(self, node: str) -> None:
         """Kill everything on a node at once, without a word to anybody.
@@ -74,6 +80,8 @@ class OwnCluster(Cluster):
         self._enclosure.end()
 
     def _before(self) -> Sequence[str]:
+        if self._enclosure.over:
+            raise SlurmError("This cluster has ended.")
         return self._words
 
     def _lost(self, node: str) -> bool:

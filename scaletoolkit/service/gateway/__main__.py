@@ -33,13 +33,22 @@ async def main() -> None:
     settings = Settings(**json.loads(await orders.readline()))
     JoiningProtocol.most_connections = connections.most_connections()
     JoiningProtocol.head_s = min(JoiningProtocol.head_s, settings.timeout_s)
-    with socket.create_server((settings.host, settings.port), backlog=2048) as listening:
+    with opened(settings) as listening:
         async with fleet.opened() as door:
             gateway = Gateway(settings, door)
             gc.freeze()  # what is here now stays; looking through it again and again costs a tenth
             told = {"port": listening.getsockname()[1], "operator": gateway.operator}
             print(json.dumps(told), flush=True)
             await serve(gateway, orders, listening)
+
+
+def opened(settings: Settings) -> socket.socket:
+    """Where the server listens; where it cannot, a sentence on stderr is the end."""
+    try:
+        return socket.create_server((settings.host, settings.port), backlog=2048)
+    except OSError as error:
+        why = os.strerror(error.errno or 0).lower()
+        sys.exit(f"port {settings.port}: {why}; 0 takes one that is free")
 
 
 async def serve(gateway: Gateway, orders: asyncio.StreamReader, listening: socket.socket) -> None:

@@ -5,6 +5,8 @@ the bytes: github.com/triton-inference-server/server, docs/protocol/extension_bi
 is what `tritonclient` sends unless told otherwise.
 """
 
+import functools
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -26,6 +28,8 @@ from scaletoolkit.service.signature import ModelFacts, Tensor
 
 VERSION = "1"
 LENGTH = b"inference-header-content-length"
+HEADS = 64  # of clients' requests that are remembered
+SHORT_BYTES = 2048  # of such a head, at most
 BINARY = (b"content-type", b"application/octet-stream")
 
 
@@ -37,32 +41,72 @@ class Asked(NamedTuple):
     outputs: dict[str, bool]
 
 
+class Behind(NamedTuple):
+    """An input whose numbers are bytes behind the JSON. got_bytes: how many, as the JSON says."""
+
+    dtype: np.dtype
+    shape: list[int]
+    size_bytes: int
+    got_bytes: object
+    where: str
+
+
+class Head(NamedTuple):
+    """What the JSON of a request says. columns: {input: array, or where it is}. size: in items."""
+
+    identity: str | None
+    columns: dict[str, np.ndarray | Behind]
+    size: int
+    outputs: dict[str, bool]
+
+
 def asked(body: bytes, json_bytes: bytes | None, form: Format) -> Asked:
     """What is asked for. json_bytes: how long the JSON in front is, when bytes follow it."""
     if json_bytes is not None and not (json_bytes.isdigit() and int(json_bytes) <= len(body)):
         raise BadRequest(f"{LENGTH.decode()} must be a number of bytes that the body has")
     size_bytes = len(body) if json_bytes is None else int(json_bytes)
-    value = parse(body[:size_bytes])
-    columns, count = _columns(value, memoryview(body)[size_bytes:], form)
+    again = json_bytes is not None and size_bytes <= SHORT_BYTES
+    head = (_remembered if again else _head)(body[:size_bytes], form)
+    columns = {}
+    rest = memoryview(body)[size_bytes:]
+    for name, column in head.columns.items():
+        if isinstance(column, Behind):
+            columns[name], rest = _from_bytes(column, rest)
+        else:
+            columns[name] = column
+    if rest:
+        raise BadRequest(f"{len(rest)} bytes stand behind the last input")
+    return Asked(head.identity, form.records(columns, head.size), head.outputs)
+
+
+def _head(text: bytes, form: Format) -> Head:
+    """What the JSON says, all of it checked."""
+    value = parse(text)
+    columns, count = _columns(value, form)
     identity = field(value, "id", str, "the body") if "id" in value else None
-    return Asked(identity, form.records(columns, count), _outputs(value, form))
+    return Head(identity, columns, count, _outputs(value, form))
 
 
-def _columns(value: object, rest: memoryview, form: Format) -> tuple[dict[str, np.ndarray], int]:
-    """({input: array}, how many items)."""
+@functools.lru_cache(HEADS)
+def _remembered(text: bytes, form: Format) -> Head:
+    """The same, for a client sends the same JSON in front of each request's bytes."""
+    return _head(text, form)
+
+
+def _columns(value: object, form: Format) -> tuple[dict[str, np.ndarray | Behind], int]:
+    """({input: array, or where it is}, how many items)."""
     inputs = field(value, "inputs", list, "the body")
     tensors = {tensor["name"]: tensor for tensor in form.model["inputs"]}
     if len(inputs) != len(tensors):
         wanted = " and ".join(map(repr, tensors))
         raise BadRequest(f"inputs must hold the model's {wanted}, got {len(inputs)}")
-    columns: dict[str, np.ndarray] = {}
+    columns: dict[str, np.ndarray | Behind] = {}
+    counts = set()
     for number, given in enumerate(inputs):
         where = f"inputs[{number}]"
         name = _one_of(field(given, "name", str, where), tensors.keys() - columns, f"{where}.name")
-        columns[name], rest = _array(given, tensors[name], rest, where, form)
-    if rest:
-        raise BadRequest(f"{len(rest)} bytes stand behind the last input")
-    counts = {len(array) for array in columns.values()}
+        columns[name], count = _column(given, tensors[name], where, form)
+        counts.add(count)
     if len(counts) > 1:
         raise BadRequest(f"the inputs must be for the same number of items, got {sorted(counts)}")
     return columns, counts.pop()
@@ -75,10 +119,10 @@ def _one_of(got: str, known: Any, what: str) -> str:
     return got
 
 
-def _array(
-    given: object, tensor: Tensor, rest: memoryview, where: str, form: Format
-) -> tuple[np.ndarray, memoryview]:
-    """(the array of one input, the bytes that are left)."""
+def _column(
+    given: object, tensor: Tensor, where: str, form: Format
+) -> tuple[np.ndarray | Behind, int]:
+    """(the array of one input, or where it is, how many items)."""
     _one_of(field(given, "datatype", str, where), [tensor["datatype"]], f"{where}.datatype")
     shape = field(given, "shape", list, where)
     if not all(type(size) is int and 0 <= size < 2**31 for size in shape):
@@ -89,28 +133,28 @@ def _array(
         got = "×".join(map(str, shape[: len(expected) + 2]))
         raise BadRequest(f"{where}.shape must be {wanted}, got {got}")
     form.count(shape[0])
+    size = math.prod(shape)
     parameters = _parameters(given, ("binary_data_size",), where)
     if "binary_data_size" in parameters:
-        return _from_bytes(parameters["binary_data_size"], shape, tensor, rest, where)
+        dtype = np.dtype(signature.NUMPY[tensor["datatype"]])
+        got_bytes = parameters["binary_data_size"]
+        return Behind(dtype, shape, size * dtype.itemsize, got_bytes, where), shape[0]
     data = numbers(field(given, "data", list, where), tensor, f"{where}.data")
-    size = int(np.prod(shape))
     if data.size != size:
         raise BadRequest(f"{where}.data has {data.size} numbers, its shape asks for {size}")
-    return shaped(data.reshape(shape), tensor, where), rest
+    return shaped(data.reshape(shape), tensor, where), shape[0]
 
 
-def _from_bytes(
-    got_bytes: object, shape: list[int], tensor: Tensor, rest: memoryview, where: str
-) -> tuple[np.ndarray, memoryview]:
-    wanted = np.dtype(signature.NUMPY[tensor["datatype"]])
-    size_bytes = int(np.prod(shape)) * wanted.itemsize
+def _from_bytes(column: Behind, rest: memoryview) -> tuple[np.ndarray, memoryview]:
+    """(the array of one input, the bytes that are left)."""
+    dtype, shape, size_bytes, got_bytes, where = column
     if type(got_bytes) is not int or got_bytes != size_bytes or len(rest) < size_bytes:
         told = f"{got_bytes} of {len(rest)} bytes"
         raise BadRequest(f"{where} must have {size_bytes} bytes behind the JSON, got {told}"[:200])
-    data = np.frombuffer(rest[:size_bytes], np.uint8 if wanted.kind == "b" else wanted)
-    if wanted.kind == "f" and not all_finite(data):
-        raise infinite(wanted, where)
-    return data.astype(wanted, copy=False).reshape(shape), rest[size_bytes:]
+    data = np.frombuffer(rest[:size_bytes], np.uint8 if dtype.kind == "b" else dtype)
+    if dtype.kind == "f" and not all_finite(data):
+        raise infinite(dtype, where)
+    return data.astype(dtype, copy=False).reshape(shape), rest[size_bytes:]
 
 
 def _parameters(value: object, known: Sequence[str], where: str) -> dict[str, Any]:
