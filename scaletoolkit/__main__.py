@@ -13,14 +13,15 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 from scaletoolkit import __version__, commands, lab
 
 
-def about() -> dict[str, str]:
-    """{command: first line of its docstring}: the files of `commands/`, which are not imported."""
-    paths = [path for folder in commands.__path__ for path in sorted(Path(folder).glob("[!_]*.py"))]
+def about(package: ModuleType = commands) -> dict[str, str]:
+    """{command: first line of its docstring}: the files of a package, which are not imported."""
+    paths = [path for folder in package.__path__ for path in sorted(Path(folder).glob("[!_]*.py"))]
     says = {path.stem: ast.get_docstring(ast.parse(path.read_bytes())) for path in paths}
     return {name: (text or name).splitlines()[0].replace("%", "%%") for name, text in says.items()}
 

@@ -1,0 +1,6 @@
+"""What `python -m scaletoolkit class` can do, a file a command of its own, formed like the others.
+
+All of them are imported when one is called, so what is slow to import is imported where it is used.
+
+grade    what a class handed in, judged without trusting it
+"""
