@@ -84,7 +84,7 @@ class Question:
 
 
 def _text(value: float, unit: str) -> str:
-    whole = value.is_integer() and abs(value) < 1e6 and unit not in ("s", "B", "B/s")
+    whole = float(value).is_integer() and abs(value) < 1e6 and unit not in ("s", "B", "B/s")
     return quantity(int(value) if whole else value, unit)
 
 
@@ -158,7 +158,7 @@ def _number(value: object) -> float | None:
     """A number that `lab.predict` would take, as a float; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if math.isfinite(value) and abs(value) <= MOST else None
+    return float(value) if -MOST <= value <= MOST else None
 
 
 def lesson_record(path: Path) -> Record:

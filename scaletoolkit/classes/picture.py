@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 INCHES = (12.8, 7.2)  # 1280 × 720 at 100 points an inch, doubled for a sharp picture
 DPI = 200
-STYLE: dict[str, Any] = {
+STYLE: dict[Any, Any] = {  # matplotlib types such a dict by the name of every setting
     "font.size": 13,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -37,9 +37,12 @@ def draw(title: str, questions: Sequence[Question], path: Path) -> None:
     """Write the picture of these questions into a PNG file."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=INCHES, dpi=DPI, layout="constrained")
+        figure = Figure(
+            figsize=INCHES, dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=0.15, h_pad=0.12)
+        )
         figure.suptitle(title, x=0.01, ha="left", fontsize=17)
         _panels(figure, questions)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,7 +86,9 @@ def _scaled(axes: Axes, values: Sequence[float]) -> list[float]:
     low, high = min(values), max(values)
     if low > 0 and high / low > LOGARITHMIC_FROM:
         axes.set_xscale("log")
-        low, high = low / 1.3, high * 1.3
+        margin = (high / low) ** 0.05
+        low, high = low / margin, high * margin
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.set_xlim(low, high)
         return [low * (high / low) ** (i / COLUMNS) for i in range(COLUMNS + 1)]
     low, high = min(low, 0), max(high, 0)

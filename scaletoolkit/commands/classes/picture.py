@@ -57,5 +57,7 @@ def _draw(path: Path, questions: Sequence[Question], target: Path) -> None:
     for question in questions:
         print(question)
     title = labs.title(labs.read(path))
-    picture.draw(f"{title}: what we predicted (★) and what our machines found (●)", questions, target)
+    picture.draw(
+        f"{title}: what we predicted (★) and what our machines found (●)", questions, target
+    )
     print(f"The picture is {target}.")
