@@ -4,14 +4,17 @@ import ast
 import importlib
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from scaletoolkit import lab
+from scaletoolkit.classes.guesses import lesson_record
 from scaletoolkit.copies import labs
 from scaletoolkit.copies.labs import Cell, Notebook
 from scaletoolkit.copies.matching import exercises
 from scaletoolkit.lab.exercises import Book, Exercise
+from scaletoolkit.lab.tables import sourced
 
 WORDS_A_MINUTE = 150  # assumed, as are those below: they share out the minutes of the title card
 LINES_A_MINUTE = 12
@@ -75,7 +78,16 @@ class Lesson:
         for part in self.parts:
             ends.append(ends[-1] + part.weight * self.minutes / whole)
         marks = [round(end) for end in ends]
-        return [(a, b - a) for a, b in zip(marks[:-1], marks[1:], strict=True)]
+        return [(first, last - first) for first, last in pairwise(marks)]
+
+    def results(self) -> dict[str, str]:
+        """{what the recorded run found, as it was printed: the question}."""
+        found = [one for one in lesson_record(self.path)["predictions"] if one["source"]]
+        return {
+            sourced(one["result"], one["unit"], one["source"], exact): one["question"]
+            for one in found
+            for exact in (True, False)
+        }
 
     def exercise(self, name: str) -> Exercise:
         """One of its exercises."""

@@ -8,12 +8,7 @@ TEXT = """# {title}: rubric for *Decide*
 
 {task}
 
-| | 0 | 1 | 2 |
-|---|---|---|---|
-| **decision** | none, or both ways | one, without what the task asks to name | one that somebody can act on |
-| **evidence** | none | a number, but not where it is from | numbers of this learner's own run, and their words: measured, fitted, simulated … |
-| **cause** | none | a cause that no cell tested | the cause that the lab tested by changing it |
-| **doubt** | none | "more tests" | what would change this decision, by name |
+{table}
 
 At most 120 words; what is beyond them does not count. Everybody's numbers differ: read them in the
 learner's own notebook, beside the claims that held there.
@@ -24,9 +19,28 @@ learner's own notebook, beside the claims that held there.
 """
 
 
+NAMES = ("", "0", "1", "2")
+ROWS = (
+    ("decision", "none, or both ways", "one that leaves out what the task asks to name")
+    + ("one that somebody can act on",),
+    ("evidence", "none", "a number, but not where it is from")
+    + ("numbers of this learner's own run, each with its word: measured, fitted, simulated …",),
+    ("cause", "none", "a cause that no cell tested")
+    + ("the cause that the lab tested by changing it",),
+    ("doubt", "none", "“more tests”", "what would change this decision, by name"),
+)
+
+
 def rubric(lesson: Lesson) -> str:
     """The rubric of a lab as Markdown. Raises LabError where the lab has no sample answer."""
-    return TEXT.format(title=lesson.title, task=task(lesson), answer=answer(lesson.notebook))
+    return TEXT.format(
+        title=lesson.title, task=task(lesson), table=_table(), answer=answer(lesson.notebook)
+    )
+
+
+def _table() -> str:
+    lines = [" | ".join(row) for row in (NAMES, ("---",) * 4, *ROWS)]
+    return "\n".join(f"| {line} |" for line in lines)
 
 
 def task(lesson: Lesson) -> str:

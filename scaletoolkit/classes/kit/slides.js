@@ -9,10 +9,10 @@ function show(number) {
   fit(slides[now].querySelector("div"));
 }
 
-// What is too long for the screen becomes smaller, to two thirds; beyond that it scrolls.
+// What is too long for the screen becomes smaller, to about half; beyond that it scrolls.
 function fit(body) {
   body.style.fontSize = "";
-  for (let size = 1.35; size > 0.9 && body.scrollHeight > body.clientHeight + 2; size -= 0.05) {
+  for (let size = 1.7; size > 0.9 && body.scrollHeight > body.clientHeight + 2; size -= 0.05) {
     body.style.fontSize = `${size}rem`;
   }
   if (body.scrollHeight > body.clientHeight + 2) body.tabIndex = 0;  // reached without a mouse

@@ -41,15 +41,15 @@ def slides(lesson: Lesson) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html.escape(lesson.title)}: slides</title>\n<style>\n{LOOKS.read_text()}</style>\n"
+        f"<title>{html.escape(lesson.title)}: slides</title>\n"
+        f"<style>\n{LOOKS.read_text()}</style>\n"
         f"</head>\n<body>\n<main>\n{''.join(sections)}</main>\n"
         f"<script>\n{KEYS.read_text()}</script>\n</body>\n</html>\n"
     )
 
 
 def _section(slide: Slide, number: int, count: int) -> str:
-    level = "h1" if number == 1 else "h2"
-    heading = f"<{level}>{html.escape(slide.heading)}</{level}>"
+    heading = f"<h1>{html.escape(slide.heading)}</h1>"
     page = f'<p class="page">{number} / {count}</p>'
     return f'<section class="{slide.kind}">{heading}\n<div>{slide.body}</div>{page}</section>\n'
 
@@ -65,12 +65,13 @@ def _all(lesson: Lesson) -> Iterator[Slide]:
 
 def _of(part: Part, lesson: Lesson) -> Iterator[Slide]:
     prose = [cell["source"] for cell in part.cells if not is_code(cell)]
-    yield Slide(part.heading, as_html(opening(prose[0])))
+    begins = opening(prose[0])
+    yield Slide(part.heading, as_html(begins))
     for cell in part.cells:
         if is_code(cell):
             yield from _of_code(part.heading, cell, lesson)
         else:
-            yield from _formulas(part.heading, cell["source"])
+            yield from _formulas(part.heading, cell["source"].replace(begins, ""))
 
 
 def opening(source: str) -> str:
@@ -96,7 +97,7 @@ def _of_code(heading: str, cell: Cell, lesson: Lesson) -> Iterator[Slide]:
     for question in asked(cell):
         body = f'<p class="question">{html.escape(question)}</p><p>A number, before we run it.</p>'
         yield Slide(heading, body, "predict")
-    result = _result(cell)
+    result = _result(cell, lesson)
     if result:
         yield Slide(heading, result, "result")
     for picture in _rich(cell, "<img"):
@@ -105,17 +106,22 @@ def _of_code(heading: str, cell: Cell, lesson: Lesson) -> Iterator[Slide]:
         yield Slide(f"Exercise {name}", _exercise(cell, lesson, name), "exercise")
 
 
-def _result(cell: Cell) -> str:
+def _result(cell: Cell, lesson: Lesson) -> str:
     """What the recorded run found where the lab compares, with the claims that held there."""
     found = re.findall(r"(?m)^You predicted .*?; it is (.*)\.$", printed(cell))
     if not found:
         return ""
     held = re.findall(r"(?m)^✔ (.*)$", printed(cell))
-    lines = "".join(f'<p class="found">{html.escape(line)}</p>' for line in found)
+    questions = lesson.results()
+    lines = "".join(_found(questions.get(words, ""), words) for words in found)
     claims = "".join(f"<li>{html.escape(claim)}</li>" for claim in held)
     tables = [table for table in _rich(cell, "<table") if table.count("<tr") <= MOST_ROWS]
     says = "<p>The run that is stored in the course; yours will differ where ⟨ ⟩ stand.</p>"
     return f"{lines}{says}<ul>{claims}</ul>{''.join(tables)}"
+
+
+def _found(question: str, words: str) -> str:
+    return f'<p>{html.escape(question)}</p><p class="found">{html.escape(words)}</p>'
 
 
 def _rich(cell: Cell, start: str) -> list[str]:
@@ -131,4 +137,5 @@ def _exercise(cell: Cell, lesson: Lesson, name: str) -> str:
     name_asked = asked_function(cell["source"])
     starter = next(node for node in tree.body if getattr(node, "name", "") == name_asked)
     code = html.escape(ast.unparse(starter))
-    return f"{as_html(lesson.exercise(name).story)}<pre><code>{code}</code></pre>"
+    story = as_html(lesson.exercise(name).story)
+    return f'{story}<pre tabindex="0"><code>{code}</code></pre>'
