@@ -22,6 +22,10 @@ def _renderer() -> Any:
     import mistune
 
     class Renderer(mistune.HTMLRenderer):
+        def link(self, text: str, url: str, title: str | None = None) -> str:
+            outside = url.startswith(("https://", "http://"))
+            return super().link(text, url, title) if outside else text
+
         def inline_math(self, tex: str) -> str:
             return formula(tex)
 
@@ -52,7 +56,7 @@ def _spelled(tex: str) -> str:
     """A formula in the words of mathtext, which is a part of TeX's."""
     text = " ".join(tex.split())
     for ours, known in SPELLED.items():
-        text = re.sub(re.escape(ours) + "(?![A-Za-z])", lambda _, known=known: known, text)
+        text = re.sub(f"{re.escape(ours)}(?![A-Za-z])", known.replace("\\", r"\\"), text)
     return text
 
 

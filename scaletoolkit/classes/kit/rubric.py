@@ -19,14 +19,27 @@ learner's own notebook, beside the claims that held there.
 """
 
 
-NAMES = ("", "0", "1", "2")
 ROWS = (
-    ("decision", "none, or both ways", "one that leaves out what the task asks to name")
-    + ("one that somebody can act on",),
-    ("evidence", "none", "a number, but not where it is from")
-    + ("numbers of this learner's own run, each with its word: measured, fitted, simulated …",),
-    ("cause", "none", "a cause that no cell tested")
-    + ("the cause that the lab tested by changing it",),
+    ("", "0", "1", "2"),
+    ("---",) * 4,
+    (
+        "decision",
+        "none, or both ways",
+        "one that leaves out what the task asks to name",
+        "one that somebody can act on",
+    ),
+    (
+        "evidence",
+        "none",
+        "a number, but not where it is from",
+        "numbers of this learner's own run, each with its word: measured, fitted, simulated …",
+    ),
+    (
+        "cause",
+        "none",
+        "a cause that no cell tested",
+        "the cause that the lab tested by changing it",
+    ),
     ("doubt", "none", "“more tests”", "what would change this decision, by name"),
 )
 
@@ -39,7 +52,7 @@ def rubric(lesson: Lesson) -> str:
 
 
 def _table() -> str:
-    lines = [" | ".join(row) for row in (NAMES, ("---",) * 4, *ROWS)]
+    lines = [" | ".join(row) for row in ROWS]
     return "\n".join(f"| {line} |" for line in lines)
 
 

@@ -11,11 +11,13 @@ function show(number) {
 
 // What is too long for the screen becomes smaller, to about half; beyond that it scrolls.
 function fit(body) {
+  const sticksOut = () =>
+    body.scrollHeight > body.clientHeight + 2 || body.scrollWidth > body.clientWidth + 2;
   body.style.fontSize = "";
-  for (let size = 1.7; size > 0.9 && body.scrollHeight > body.clientHeight + 2; size -= 0.05) {
+  for (let size = 1.7; size > 0.9 && sticksOut(); size -= 0.05) {
     body.style.fontSize = `${size}rem`;
   }
-  if (body.scrollHeight > body.clientHeight + 2) body.tabIndex = 0;  // reached without a mouse
+  if (sticksOut()) body.tabIndex = 0;  // reached without a mouse
 }
 
 const steps = { ArrowRight: 1, PageDown: 1, " ": 1, ArrowLeft: -1, PageUp: -1 };
