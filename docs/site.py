@@ -15,7 +15,6 @@ ROOT = HERE.parent
 BUILT = HERE / "_build" / "site"
 PAGES = ["CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "data/README.md", "classroom/*.md"]
 BESIDE = ["LICENSE", "CITATION.cff", "labs/*", "labs/pictures/*"]
-FUNCTIONS = ROOT / "functions/scaletoolkit/scaletoolkit.md"  # which autodoc2 writes
 CONTENTS = """
 ```{{toctree}}
 :hidden:
@@ -49,7 +48,7 @@ def contents():
     groups = {
         "The labs": labs,
         "Teaching": _files(["classroom/*.md"]),
-        "The library": [*_files(["docs/README.md", "C*G.md", "S*Y.md"]), FUNCTIONS],
+        "The library": _files(["docs/README.md", "C*G.md", "S*Y.md"]),
         "Data": _files(["data/README.md"]),
     }
     return "".join(

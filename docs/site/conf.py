@@ -35,7 +35,11 @@ autodoc2_docstring_parser_regexes = [(".*", "myst")]
 autodoc2_hidden_objects = {"inherited", "private", "dunder"}
 autodoc2_hidden_regexes = [r".*\.[A-Z][A-Z0-9_]+"]  # constants: their values are no Markdown
 autodoc2_index_template = None
-suppress_warnings = ["ref.python"]  # several classes have a field of that name: no link then
+toc_object_entries = False
+suppress_warnings = [
+    "ref.python",  # several classes have a field of one name: no link then
+    "myst.header",  # a docstring stands below a heading that autodoc2 has written
+]
 
 mathjax_path = "mathjax/tex-chtml.js"
 mathjax3_config = {
@@ -54,6 +58,13 @@ def ship_mathjax(app, exception):
         shutil.copy(source / "tex-chtml.js", target)
 
 
+def stand_alone(app, name, source):
+    """Keep the modules out of the margin, where they would be two hundred lines on every page."""
+    if name == "functions/scaletoolkit/scaletoolkit":
+        source[0] = f"---\norphan: true\n---\n{source[0]}"
+
+
 def setup(app):
     """What Sphinx calls first."""
+    app.connect("source-read", stand_alone)
     app.connect("build-finished", ship_mathjax)
