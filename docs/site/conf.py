@@ -18,9 +18,12 @@ html_theme_options = {
     "show_toc_level": 2,
     "use_download_button": True,
     "use_fullscreen_button": False,
+    "navbar_persistent": [],  # a second field for the search
 }
 html_copy_source = True  # what the download button offers: the notebook
 html_show_copyright = False
+html_static_path = ["static"]
+html_css_files = ["course.css"]
 
 nb_execution_mode = "off"  # what the labs hold was executed and compared where they were recorded
 nb_merge_streams = True
