@@ -28,6 +28,7 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
     def say(reply: object) -> None:
         replies.write(json.dumps(reply) + "\n")

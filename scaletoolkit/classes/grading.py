@@ -18,6 +18,7 @@ from scaletoolkit.lab.exercises import Exercise, judge
 from scaletoolkit.lab.exercises.judging import STARTER
 
 AMPLE_S = 3600  # the box has bounds of its own
+REFUSED = "it asked for a file, a program, a process or the network, which are closed to answers"
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,11 @@ def _judged(exercise: Exercise, answer: Answer, bounds: Bounds) -> Result:
         failed = "; ".join(remote.notes)
         if not remote.problem:
             verdict = judge(exercise, remote, AMPLE_S)
-            if verdict.passed or not remote.too_long:
-                return Result(verdict.passed, verdict.sentence, "" if verdict.passed else failed)
+            if verdict.passed:
+                return Result(True, verdict.sentence)
+            if not remote.too_long:
+                tried = REFUSED if "PermissionError" in verdict.sentence else ""
+                return Result(False, verdict.sentence, failed or tried)
         if remote.too_long:
             problem = f"it took over {bounds.cpu_s:g} s; does a loop not end?"
             return Result(False, f"○ {exercise.name} not yet: {problem}", failed or "took too long")

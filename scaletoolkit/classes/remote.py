@@ -24,8 +24,8 @@ IMPORTS_S = 10  # of CPU: for what stands around an answer, torch's import for e
 LOOK_EVERY_S = 0.2
 LONGEST_LINE = 8_000_000  # bytes
 LONGEST_TEXT = 300  # letters of an error
-ROOM = 400 * 2**20  # bytes
-ROOM_FOR_TORCH = 1500 * 2**20  # its import takes half of it
+ROOM = 300 * 2**20  # bytes
+ROOM_FOR_TORCH = 1500 * 2**20  # importing it takes half of that, also by way of this library
 PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from scaletoolkit.classes import box; "
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 KEPT = ("LD_LIBRARY_PATH", "SYSTEMROOT")  # without which Python itself might not start
@@ -186,7 +186,7 @@ def _start() -> subprocess.Popen[bytes]:
 
 
 def _order(statements: Sequence[str], asked: str, trust: bool) -> dict[str, object]:
-    torch = any("torch" in source for source in statements)
+    torch = any(name in source for source in statements for name in ("torch", "scaletoolkit"))
     return {
         "statements": list(statements),
         "asked": asked,
