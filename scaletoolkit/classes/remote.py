@@ -104,9 +104,9 @@ class Remote:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in filter(None, (self._process.stdin, self._process.stdout)):
             with suppress(OSError):
-                pipe and pipe.close()
+                pipe.close()
 
     def _look(self, reply: dict[str, Any]) -> None:
         self.notes = [str(problem)[:200] for problem in list(reply["problems"])[:3]]

@@ -146,11 +146,10 @@ def _one_of(values: tuple[int, ...]) -> list[Instruction]:
 
 def _without_address() -> list[Instruction]:
     """Allow the call where its fifth argument, both halves of it, is no address."""
-    low, high = 48, 52
     return [
-        (LOAD, 0, 0, low),
+        (LOAD, 0, 0, 48),
         (EQUAL, 0, 3, 0),
-        (LOAD, 0, 0, high),
+        (LOAD, 0, 0, 52),
         (EQUAL, 0, 1, 0),
         (VERDICT, 0, 0, ALLOW),
     ]

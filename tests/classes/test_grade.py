@@ -7,7 +7,9 @@ import resource
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from html.parser import HTMLParser
+from pathlib import Path
 
 import psutil
 import pytest
@@ -51,15 +53,12 @@ class Class:
     def watch(self, run):
         """Note the processes of a run while it lasts, and how much memory they have together."""
         while run.poll() is None:
-            family = [psutil.Process(run.pid)]
-            bytes_now = 0
-            try:
-                family += family[0].children(recursive=True)
+            with suppress(psutil.Error, OSError):
+                boxes = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+                family = [psutil.Process(int(pid)) for pid in [run.pid, *boxes]]
+                self.processes |= {process.pid: process for process in family}
                 bytes_now = sum(process.memory_info().rss for process in family)
-            except psutil.Error:
-                pass
-            self.processes |= {process.pid: process for process in family}
-            self.peak_bytes = max(self.peak_bytes, bytes_now)
+                self.peak_bytes = max(self.peak_bytes, bytes_now)
             threading.Event().wait(0.05)
 
     def page(self, name):

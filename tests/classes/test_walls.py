@@ -169,7 +169,7 @@ def f():
     os.write(4, b'[1]\\n{"value": "{}"}\\n{"value": ')
 """
     with Remote([lies], "f", Bounds(5, 10)) as remote:
-        with pytest.raises(Exception, match="^$"):
+        with pytest.raises(Exception, match=r"^$"):
             remote()
         assert repr(remote()) == "a value that is none"
         with pytest.raises(Ended):
