@@ -7,6 +7,7 @@ on top      service    the model server, by process: in the notebook, gateway/, 
             cluster    where it goes next: KEDA, Ray, Triton
             exercises  one file a lab, named like its notebook
             copies     the labs' notebooks, and a learner's own copy of them, kept up to date
+            classes    what a class hands in: graded as data, answers behind walls
             commands   a file a command; `__main__` finds it
 axes        data       events, partitions, sampling, increments (labs 01, 02)
             training   models, ranks that share one, checkpoints, compression (labs 03 to 06)

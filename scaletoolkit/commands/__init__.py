@@ -14,5 +14,6 @@ prepare  the data that the labs read, made beforehand
 hpa      your own traffic against your own autoscaler
 serve    your own ONNX model behind the server of lab 07
 class    what a teacher needs: its own commands lie in classes/
-classes/ the commands of `class`
+classes/  the commands of `class`
+_finder  which commands there are
 """

@@ -4,8 +4,8 @@ import importlib
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 
-from scaletoolkit.__main__ import about
 from scaletoolkit.commands import classes
+from scaletoolkit.commands._finder import about
 
 
 def command(parser: ArgumentParser) -> Callable[[Namespace], int]:
