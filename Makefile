@@ -32,6 +32,7 @@ check: form
 	$(BIN)/python -m pytest -m "not slow" --durations=5
 
 test: form
+	$(BIN)/python -c "import autodoc2, myst_nb" 2>/dev/null || $(UV_INSTALL) --quiet -e ".[site]"
 	$(BIN)/python -m pytest --durations=5
 
 form: $(READY)

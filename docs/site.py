@@ -13,7 +13,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 BUILT = HERE / "_build" / "site"
-PAGES = ["CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "data/README.md", "classroom/*.md"]
+PAGES = [
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "data/README.md",
+    "classroom/*.md",
+    "docs/*.md",
+]
 BESIDE = ["LICENSE", "CITATION.cff", "labs/*", "labs/pictures/*"]
 CONTENTS = """
 ```{{toctree}}
@@ -37,7 +44,6 @@ def lay_out(source):
     shutil.rmtree(source / "scaletoolkit" / "exercises")  # the solutions stand in them
     for path in source.rglob("*.md"):
         path.write_text(path.read_text().replace("](../README.md", "](../index.md"))
-    (source / "docs").mkdir()
     (source / "docs" / "README.md").write_text(_functions())
     (source / "index.md").write_text((ROOT / "README.md").read_text() + contents())
 
@@ -47,7 +53,7 @@ def contents():
     labs = _files(["labs/*.ipynb"])
     groups = {
         "The labs": labs,
-        "Teaching": _files(["classroom/*.md"]),
+        "Teaching": _files(["classroom/*.md", "docs/grading.md"]),
         "The library": _files(["docs/README.md", "C*G.md", "S*Y.md"]),
         "Data": _files(["data/README.md"]),
     }

@@ -36,6 +36,7 @@ SLOW = (
     "service/test_listeners.py",
     "service/test_soak.py",
     "test_guards.py::test_strict_nbval",
+    "test_site.py::",
     "test_guards.py::test_what_outlives",
     "test_wheel.py::test_it_runs_a_notebook",
     "test_wheel.py::test_the_doctor",

@@ -16,4 +16,7 @@ wire         plain values as text, between the two processes
 remote       an answer in its box, called like a function
 grading      what a submission comes to, judged by the labs' own judge
 sheets       a class as a table, and as pages that a learner can read
+guesses      what a class predicted and found, from the records in its notebooks
+picture      the same as one picture for the projector
+kit          what an instructor takes along, made from a lab
 """

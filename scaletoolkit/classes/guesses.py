@@ -117,6 +117,8 @@ def records(folder: Path) -> tuple[list[Record], list[str]]:
 def _record(path: Path) -> Record | str:
     """The last record in a notebook, or the sentence that says why there is none."""
     try:
+        if path.is_symlink() or not path.is_file():  # a pipe would keep us waiting
+            return "is no file, and was not read."
         if path.stat().st_size > LARGEST_FILE_BYTES:
             return f"larger than {quantity(LARGEST_FILE_BYTES, 'B')}, and not read."
         cells = labs.read(path)["cells"]

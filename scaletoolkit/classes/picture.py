@@ -83,19 +83,21 @@ def _panel(axes: Axes, question: Question, width: int) -> None:
 
 def _scaled(axes: Axes, values: Sequence[float]) -> list[float]:
     """Give the axis its scale and its ends; the places where dots may stand."""
-    low, high = min(values), max(values)
-    if low > 0 and high / low > LOGARITHMIC_FROM:
+    steps = [i / COLUMNS for i in range(COLUMNS + 1)]
+    if min(values) > 0 and max(values) / min(values) > LOGARITHMIC_FROM:
+        factor = (max(values) / min(values)) ** 0.05
+        left = min(values) / factor
+        right = max(values) * factor
+        places = [left * (right / left) ** step for step in steps]
         axes.set_xscale("log")
-        margin = (high / low) ** 0.05
-        low, high = low / margin, high * margin
         axes.xaxis.set_major_formatter("{x:g}")
-        axes.set_xlim(low, high)
-        return [low * (high / low) ** (i / COLUMNS) for i in range(COLUMNS + 1)]
-    low, high = min(low, 0), max(high, 0)
-    margin = (high - low or 1) / 20
-    low, high = low - margin, high + margin
-    axes.set_xlim(low, high)
-    return [low + (high - low) * i / COLUMNS for i in range(COLUMNS + 1)]
+    else:
+        margin = (max(*values, 0) - min(*values, 0) or 1) / 20
+        left = min(*values, 0) - margin
+        right = max(*values, 0) + margin
+        places = [left + (right - left) * step for step in steps]
+    axes.set_xlim(left, right)
+    return places
 
 
 def _stacked(values: Sequence[float], places: Sequence[float]) -> list[tuple[float, int]]:

@@ -21,6 +21,7 @@ from scaletoolkit.copies.matching import exercises
 LOOKS = Path(__file__).with_name("slides.css")
 KEYS = Path(__file__).with_name("slides.js")
 LEFT_OUT = ("Set-up", "Explore", "Close")  # done in the lab, not looked at together
+ASKING = ("predict", "exercise")  # what is always shown
 OPENING_WORDS = 80
 MOST_ROWS = 10
 
@@ -59,8 +60,8 @@ def _all(lesson: Lesson) -> Iterator[Slide]:
     question = f'<p class="question">{html.escape(lesson.question)}</p>'
     yield Slide(lesson.title, question + minutes, "title")
     for part in lesson.parts[1:]:
-        if part.heading not in LEFT_OUT:
-            yield from _of(part, lesson)
+        left_out = part.heading in LEFT_OUT
+        yield from (one for one in _of(part, lesson) if not left_out or one.kind in ASKING)
 
 
 def _of(part: Part, lesson: Lesson) -> Iterator[Slide]:

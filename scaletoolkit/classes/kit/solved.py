@@ -33,5 +33,5 @@ def _with_solution(source: str, exercise: Exercise) -> str:
     lines = source.splitlines()
     solution = textwrap.dedent(inspect.getsource(exercise.solution)).rstrip()
     own = solution.replace(f"def {exercise.solution.__name__}(", f"def {asked}(", 1)
-    before, after = lines[: starter.lineno - 1], lines[starter.end_lineno :]
-    return "\n".join([*before, own, *after])
+    before = lines[: starter.lineno - 1]
+    return "\n".join([*before, own, *lines[starter.end_lineno :]])

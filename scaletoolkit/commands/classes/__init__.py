@@ -2,5 +2,7 @@
 
 All of them are imported when one is called, so what is slow to import is imported where it is used.
 
+picture  everybody's guesses against everybody's measurements
+kit      run sheet, rubric, solved notebook and slides of a lab
 grade    what a class handed in, judged without trusting it
 """
