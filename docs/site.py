@@ -21,7 +21,7 @@ PAGES = [
     "classroom/*.md",
     "docs/*.md",
 ]
-BESIDE = ["LICENSE", "CITATION.cff", "labs/*", "labs/pictures/*"]
+BESIDE = ["LICENSE", "CITATION.cff", "labs/**/*"]
 CONTENTS = """
 ```{{toctree}}
 :hidden:
@@ -66,7 +66,7 @@ def contents():
 
 def _files(patterns):
     found = [path for pattern in patterns for path in sorted(ROOT.glob(pattern))]
-    return [path for path in found if path.is_file()]
+    return [path for path in found if path.is_file() and ".ipynb_checkpoints" not in path.parts]
 
 
 def _name(path):

@@ -83,15 +83,22 @@ class Lesson:
     def results(self) -> dict[str, str]:
         """{what the recorded run found, as it was printed: the question}."""
         found = [one for one in lesson_record(self.path)["predictions"] if one["source"]]
-        return {
-            sourced(one["result"], one["unit"], one["source"], exact): one["question"]
-            for one in found
-            for exact in (True, False)
-        }
+        return {words: one["question"] for one in found for words in _printed_results(one)}
 
     def exercise(self, name: str) -> Exercise:
         """One of its exercises."""
         return self.book.exercises[name]
+
+
+def _printed_results(one: dict[str, Any]) -> list[str]:
+    """The forms in which `lab.compare` may have printed a result, of which the record has one."""
+    result = one["result"]
+    numbers = [result, int(result)] if result == int(result) else [result]
+    return [
+        sourced(number, one["unit"], one["source"], exact)
+        for number in numbers
+        for exact in (True, False)
+    ]
 
 
 def lesson(path: Path) -> Lesson:

@@ -69,6 +69,13 @@ def test_the_slides_are_one_file_that_asks_for_nothing(path):
 
 
 @each_lab
+def test_every_result_on_a_slide_stands_below_its_question(path):
+    text = slides.slides(lesson(path))
+    assert 'class="found"' in text
+    assert '<p></p><p class="found">' not in text
+
+
+@each_lab
 def test_every_formula_of_a_lab_can_be_drawn(path):
     cells = [cell for cell in labs.read(path)["cells"] if cell["cell_type"] == "markdown"]
     formulas = [one[0] or one[1] for cell in cells for one in FORMULA.findall(cell["source"])]
