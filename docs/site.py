@@ -6,7 +6,6 @@ lead where they lead there; README is the first page. A warning is an error.
 
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -86,12 +85,13 @@ def _page(link):
 
 def build(target=BUILT):
     """Build the site; exit status of Sphinx."""
+    from sphinx.cmd.build import build_main
+
     source = target.with_name("source")
     lay_out(source)
     options = ["-b", "html", "-W", "--keep-going", "-q", "-c", str(HERE / "site")]
     options += ["-d", str(target.with_name("doctrees"))]  # what a publisher would carry for nothing
-    command = [sys.executable, "-m", "sphinx", *options, str(source), str(target)]
-    return subprocess.run(command, check=False).returncode
+    return build_main([*options, str(source), str(target)])
 
 
 if __name__ == "__main__":

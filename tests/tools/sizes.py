@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tools.strict import ROOT, strict_run
 
+from scaletoolkit.classes.kit.lesson import lesson
 from scaletoolkit.copies import labs
 from scaletoolkit.machine import hardware
 
@@ -22,24 +23,25 @@ FIGURES = ROOT / "classroom" / "sizes.json"
 PAGE = ROOT / "classroom" / "sizes.md"
 CLASS = 30
 CORES = 2  # what a lab's measurements want undisturbed
-SERVER_BYTES = 130e6  # a learner's JupyterLab server at rest
-IDLE_KERNEL_BYTES = 66e6
+SERVER_BYTES = 150e6  # resident: a learner's JupyterLab server at rest, of two on a JupyterHub
+BUSY = 0.5  # of the time that a lab takes; more, and the line for a turn grows long
 TOP = """# What a learner needs, lab by lab
 
 `python tests/tools/sizes.py` has written this page from `classroom/sizes.json`; it executed each
-lab once in the `ci` profile (a million events). Measured: seconds of the machine, and the most
-memory that all processes of the lab had together, what they share counted once. Computed: a class
-of {learners} that does it at the same moment, each with a JupyterLab server of {server} MB
-(measured once), and the same class where one in {turn} measures at a time because they take turns.
+lab once, in the `ci` profile (a million events; `laptop`, the default, has ten).
+**Measured**: the seconds that the machine needs, and the most memory that all processes of the lab
+had together, what they share counted once.
+**Computed** from that, for {learners} learners on one machine: their memory at most, each with a
+JupyterLab server of {server} MB (measured with two) and nothing shared between learners; and the
+cores that they need when they take turns at measuring (`SCALETOOLKIT_TURNS`), {cores} at a time, so
+that those cores measure for at most {busy} % of the minutes on the lab's title card.
+Turns save cores and no memory: a lab keeps what it has started until its last cell.
+Without turns each learner needs {cores} cores, {all_cores} in all.
+A lab that is not in the table has not been measured yet.
 
-Every lab wants {cores} cores while it measures. {learners} learners with {cores} cores each are
-{all_cores} cores; with turns (`SCALETOOLKIT_TURNS`) the others wait in line, and {cores} cores for
-every {turn} learners are enough.
-
-| lab | machine, s | peak, GB | {learners} at once, GB | {learners} in turns, GB | measured on |
+| lab | machine, s | peak, GB | {learners} learners, GB | {learners} in turns, cores | measured on |
 |---|--:|--:|--:|--:|---|
 """
-TURN = 10
 
 
 def measure(names):
@@ -79,20 +81,20 @@ def page(figures):
     top = TOP.format(
         learners=CLASS,
         server=round(SERVER_BYTES / 1e6),
-        turn=TURN,
         cores=CORES,
         all_cores=CLASS * CORES,
+        busy=round(100 * BUSY),
     )
     return top + "".join(_row(name, figures[name]) for name in sorted(figures))
 
 
 def _row(name, figure):
-    peak = figure["peak_bytes"]
-    at_once = CLASS * (SERVER_BYTES + peak)
-    measuring = math.ceil(CLASS / TURN)
-    in_turns = CLASS * (SERVER_BYTES + IDLE_KERNEL_BYTES) + measuring * peak
-    cells = [round(figure["seconds"]), *(f"{size / 1e9:.1f}" for size in (peak, at_once, in_turns))]
-    return f"| {name} | {' | '.join(map(str, cells))} | {figure['where']} |\n"
+    room = CLASS * (SERVER_BYTES + figure["peak_bytes"])
+    minutes = lesson(labs.find_lab(name)).minutes
+    places = math.ceil(CLASS * figure["seconds"] / (60 * minutes * BUSY))
+    sizes = [f"{size / 1e9:.1f}" for size in (figure["peak_bytes"], room)]
+    cells = [name, round(figure["seconds"]), *sizes, CORES * places, figure["where"]]
+    return f"| {' | '.join(map(str, cells))} |\n"
 
 
 if __name__ == "__main__":
