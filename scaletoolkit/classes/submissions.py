@@ -46,8 +46,7 @@ def submissions(folder: Path) -> Iterator[Submission]:
     paths = sorted(_files(folder))
     if not paths:
         raise lab.LabError(f"There is no file in {folder}.")
-    for path in paths:
-        yield read(path, path.relative_to(folder).as_posix())
+    return (read(path, path.relative_to(folder).as_posix()) for path in paths)
 
 
 def read(path: Path, name: str) -> Submission:
