@@ -17,7 +17,7 @@ LARGEST_BYTES = 500_000_000
 LARGEST_CODE_BYTES = 5_000_000
 LONGEST_CELL = 200_000  # letters
 HIDDEN = (".", "__pycache__")
-TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 OUTPUTS = re.compile(rb"\s*:\s*\[")
 
 
