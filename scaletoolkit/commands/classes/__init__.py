@@ -2,5 +2,6 @@
 
 All of them are imported when one is called, so what is slow to import is imported where it is used.
 
+export   a lab's exercises for nbgrader
 grade    what a class handed in, judged without trusting it
 """
