@@ -21,6 +21,8 @@ settings.load_profile("scaletoolkit")
 # What `make check` leaves out, beside the labs and the browser: what takes long, above all ranks
 # and kills under load. The beginnings of names below tests/.
 SLOW = (
+    "classes/test_class.py",
+    "classes/test_grade.py",
     "commands/test_main.py::test_interrupting",
     "commands/test_run.py",
     "commands/test_start.py::test_it_opens",

@@ -15,6 +15,7 @@ readable     the files that it may read: Python's own
 wire         plain values as text, between the two processes
 remote       an answer in its box, called like a function
 grading      what a submission comes to, judged by the labs' own judge
+nbgrader     exercises as an assignment of nbgrader, for schools that must
 sheets       a class as a table, and as pages that a learner can read
 guesses      what a class predicted and found, from the records in its notebooks
 picture      the same as one picture for the projector

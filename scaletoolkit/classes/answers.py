@@ -30,8 +30,12 @@ class Answer(NamedTuple):
 def answers(submission: Code, lab: Asked, exercise: str) -> list[Answer]:
     """The answers to an exercise, the last of the notebook first, no two the same; at most six."""
     names = _Names(submission, lab)
-    found = dict.fromkeys(_found(submission, lab, exercise, names))
-    return list(found)[:MOST_TRIED]
+    found: dict[Answer, None] = {}
+    for answer in _found(submission, lab, exercise, names):
+        found[answer] = None
+        if len(found) == MOST_TRIED:
+            break
+    return [*found]
 
 
 def _found(submission: Code, lab: Asked, exercise: str, names: "_Names") -> Iterator[Answer]:

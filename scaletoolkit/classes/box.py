@@ -4,15 +4,16 @@ Started by `remote`. Three kinds of line go out: what is closed; what the answer
 line of arguments, what the answer says to them. What the answer prints goes nowhere.
 """
 
-import ctypes.util
-import inspect
+import ast
+import importlib
 import json
 import linecache
 import os
 import sys
 import traceback
 from collections.abc import Mapping
-from types import ModuleType
+from contextlib import suppress
+from types import CoroutineType, ModuleType
 from typing import Any
 
 from scaletoolkit.classes import walls, wire
@@ -51,7 +52,8 @@ def _close(order: Mapping[str, Any]) -> list[str]:
     sys.modules["scaletoolkit.exercises"] = None  # type: ignore[assignment]  # importing it fails
     walls.die_with_parent()
     walls.limit(order["memory_bytes"])
-    ctypes.util.find_library = _not_found  # it would start a compiler, and does when torch comes
+    if order["torch"]:  # its import looks for a library, for which a compiler would be started
+        importlib.import_module("ctypes.util").find_library = _not_found  # type: ignore[attr-defined]
     return walls.close(order["readable"])
 
 
@@ -60,7 +62,13 @@ def _not_found(name: str) -> None:
 
 
 def _prepare(statements: list[str], asked: str) -> tuple[object, list[str]]:
-    """Run the statements; the value of the expression, and a sentence for each that failed."""
+    """Run the statements; the value of the expression, and a sentence for each that failed.
+
+    What a function would import when it is called is imported now: in a notebook it is there.
+    """
+    for name in _imported("\n".join(statements)):
+        with suppress(BaseException):
+            importlib.import_module(name)
     module = ModuleType("__main__")
     sys.modules["__main__"] = module
     problems = []
@@ -76,6 +84,17 @@ def _prepare(statements: list[str], asked: str) -> tuple[object, list[str]]:
         return None, problems
 
 
+def _imported(source: str) -> list[str]:
+    """The modules that a piece of code imports anywhere in it."""
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return found
+
+
 def _compiled(source: str, number: int, mode: str) -> Any:
     name = f"<answer {number}>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
@@ -85,7 +104,7 @@ def _compiled(source: str, number: int, mode: str) -> Any:
 def _answer(function: Any, arguments: tuple[object, ...]) -> dict[str, object]:
     try:
         value = function(*arguments)
-        if inspect.iscoroutine(value):
+        if isinstance(value, CoroutineType):
             value.close()
             return {"promise": True}
         text = wire.pack(value)

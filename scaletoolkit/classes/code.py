@@ -15,7 +15,8 @@ from scaletoolkit.classes.submissions import Cell
 
 DEFINES = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 CHANGES = ast.Subscript | ast.Attribute
-MAGIC = re.compile(r"(?m)^(\s*)(?:[%!?].*|[\w.]+\?+\s*)$")
+MAGIC = re.compile(r"(?m)^([ \t]*)(?:[%!?].*|[\w.]+\?+[ \t]*)$")
+MOST_STATEMENTS = 5000  # of a notebook; the longest lab has a tenth of that
 ANSWERS = "scaletoolkit.exercises"
 
 
@@ -67,6 +68,8 @@ def code(cells: Sequence[Cell]) -> Code:
             continue
         try:
             parsed = tree(cell.source)
+            if len(found.statements) + len(parsed.body) > MOST_STATEMENTS:
+                raise ValueError("the notebook has too many statements")
             statements = [_statement(place, node) for node in _flat(parsed.body)]
             calls = [Call(place, *call) for call in _calls(parsed)]
         except SyntaxError as error:

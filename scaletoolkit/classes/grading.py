@@ -17,6 +17,7 @@ from scaletoolkit.classes.walls import ALL
 from scaletoolkit.lab.exercises import Exercise, judge
 from scaletoolkit.lab.exercises.judging import STARTER
 
+TOO_LONG = "it took too long"
 AMPLE_S = 3600  # the box has bounds of its own
 REFUSED = "it asked for a file, a program, a process or the network, which are closed to answers"
 
@@ -82,7 +83,10 @@ def grade(submission: Submission, chosen: str = "", bounds: Bounds = DEFAULT) ->
 def _result(read: Code, wanted: Asked, name: str, bounds: Bounds) -> Result:
     """The last good answer; where none is good, what is said to the last that is no starter."""
     exercise = wanted.exercises[name]
-    found = answers(read, wanted, name)
+    try:
+        found = answers(read, wanted, name)
+    except RecursionError:
+        return Result(False, f"○ {name} not yet: the answer needs too much.", "it needs too much")
     if not found:
         return Result(False, f"○ {name} not yet: there is no answer in this notebook.", "no answer")
     own = [answer for answer in found if not answer.starter]
@@ -95,6 +99,8 @@ def _result(read: Code, wanted: Asked, name: str, bounds: Bounds) -> Result:
             older = f"of several answers, the one in cell {answer.cell + 1} counts"
             return Result(True, result.sentence, older if first else "")
         first = first or result
+        if result.note == TOO_LONG:  # older ones would take as long, one after the other
+            break
     assert first is not None
     return first
 
@@ -111,5 +117,5 @@ def _judged(exercise: Exercise, answer: Answer, bounds: Bounds) -> Result:
                 return Result(False, verdict.sentence, failed or tried)
         if remote.too_long:
             problem = f"it took over {bounds.cpu_s:g} s; does a loop not end?"
-            return Result(False, f"○ {exercise.name} not yet: {problem}", failed or "took too long")
+            return Result(False, f"○ {exercise.name} not yet: {problem}", TOO_LONG)
         return Result(False, f"○ {exercise.name} not yet: {remote.problem}", failed)

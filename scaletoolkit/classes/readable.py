@@ -2,6 +2,7 @@
 
 import sys
 import sysconfig
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -9,11 +10,13 @@ ANSWERS = PACKAGE / "exercises"
 SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/dev/urandom")
 
 
+@cache
 def search_path() -> list[str]:
     """Where a box finds modules: where this process does, but only among Python's own folders."""
     return [entry for entry in sys.path if any(_inside(Path(entry), own) for own in _python())]
 
 
+@cache
 def folders() -> dict[str, bool]:
     """{path: whether its files may be read, else only their names}."""
     found: dict[str, bool] = {}

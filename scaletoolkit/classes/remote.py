@@ -4,7 +4,6 @@ import builtins
 import json
 import os
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -18,9 +17,11 @@ import psutil
 from scaletoolkit.classes import readable, wire
 from scaletoolkit.lab.exercises import TIME_LIMIT_S
 from scaletoolkit.lab.exercises.answers import TooLong
+from scaletoolkit.machine import processes
 
 START_S = 60  # on the clock: for a process to start on a machine that is busy
 IMPORTS_S = 10  # of CPU: for what stands around an answer, torch's import for example
+PATIENCE_S = 20  # on the clock, for the same
 LOOK_EVERY_S = 0.2
 LONGEST_LINE = 8_000_000  # bytes
 LONGEST_TEXT = 300  # letters of an error
@@ -68,6 +69,7 @@ class Remote:
         self.notes: list[str] = []
         self.problem = ""
         self.too_long = False
+        self._ended = False
         self._buffer = b""
         self._process = _start()
         self._watched = psutil.Process(self._process.pid)
@@ -75,7 +77,7 @@ class Remote:
             self._tell(json.dumps(_order(statements, asked, bounds.trust)))
             self._give(IMPORTS_S, START_S)
             self.closed = list(self._reply()["closed"])
-            self._give(max(IMPORTS_S, bounds.cpu_s), max(IMPORTS_S, bounds.wall_s))
+            self._give(max(IMPORTS_S, bounds.cpu_s), max(PATIENCE_S, bounds.wall_s))
             self._look(self._reply())
             self._give(bounds.cpu_s, bounds.wall_s)
         except (Ended, TooLong, KeyError, TypeError) as error:
@@ -100,9 +102,11 @@ class Remote:
         raise _error(reply.get("error"))
 
     def close(self) -> None:
-        """End the process, and whatever it has left."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        """End the process, and whatever it has left. May be called again."""
+        if self._ended:
+            return
+        self._ended = True
+        processes.kill_group(self._process.pid)
         self._process.wait()
         for pipe in filter(None, (self._process.stdin, self._process.stdout)):
             with suppress(OSError):
@@ -193,6 +197,7 @@ def _order(statements: Sequence[str], asked: str, trust: bool) -> dict[str, obje
         "path": readable.search_path(),
         "readable": readable.folders(),
         "memory_bytes": ROOM_FOR_TORCH if torch else ROOM,
+        "torch": torch,
         "trust": trust,
     }
 

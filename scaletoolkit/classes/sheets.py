@@ -4,6 +4,7 @@ Whatever a learner wrote is text here: escaped in a page, and no formula in a ta
 """
 
 import csv
+import hashlib
 import html
 import io
 import re
@@ -13,6 +14,7 @@ from scaletoolkit.classes import asked
 from scaletoolkit.classes.grading import Grade, Result
 
 LONGEST = 2000  # letters of a field
+LONGEST_NAME = 150
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem;
@@ -82,8 +84,11 @@ def page(grade: Grade) -> str:
 
 
 def page_name(path: str) -> str:
-    """The name of the page of a file: its path, as one name that every system takes."""
-    return re.sub(r"[^\w.-]+", "_", path.replace("/", "__"))[:150] + ".html"
+    """The name of the page of a file: no two files share one, and every system takes it."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", path.replace("/", "__"))[:LONGEST_NAME]
+    if plain != path:
+        plain += "-" + hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{plain}.html"
 
 
 def _union(parts: Iterable[Iterable[str]]) -> list[str]:

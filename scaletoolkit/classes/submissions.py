@@ -17,7 +17,7 @@ LARGEST_BYTES = 500_000_000
 LARGEST_CODE_BYTES = 5_000_000
 LONGEST_CELL = 200_000  # letters
 HIDDEN = (".", "__pycache__")
-TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
+TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 OUTPUTS = re.compile(rb"\s*:\s*\[")
 
 
@@ -46,8 +46,7 @@ def submissions(folder: Path) -> Iterator[Submission]:
     paths = sorted(_files(folder))
     if not paths:
         raise lab.LabError(f"There is no file in {folder}.")
-    for path in paths:
-        yield read(path, path.relative_to(folder).as_posix())
+    return (read(path, path.relative_to(folder).as_posix()) for path in paths)
 
 
 def read(path: Path, name: str) -> Submission:

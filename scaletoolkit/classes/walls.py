@@ -12,10 +12,10 @@ import os
 import platform
 import resource
 import signal
-import socket
 import struct
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from scaletoolkit.classes import syscalls
@@ -60,7 +60,16 @@ def limit(memory_bytes: int) -> None:
         resource.RLIMIT_NOFILE: (64, 64),
     }
     for what, bound in bounds.items():
-        resource.setrlimit(what, bound)
+        with suppress(ValueError, OSError):  # a system may not know it, or have a lower one
+            resource.setrlimit(what, bound)
+
+
+def landlock() -> int:
+    """The version of Landlock that this machine has; less than 1 where it has none."""
+    if sys.platform != "linux" or platform.machine() not in ARCHITECTURES:
+        return 0
+    ask = 1  # the flag that asks for the version
+    return ctypes.CDLL(None).syscall(syscalls.LANDLOCK[0], None, ctypes.c_size_t(0), ask)
 
 
 def close(readable: Mapping[str, bool]) -> list[str]:
@@ -68,7 +77,7 @@ def close(readable: Mapping[str, bool]) -> list[str]:
 
     readable: {path: whether the files in it may be read, else only their names}.
     """
-    if sys.platform == "linux" and platform.machine() in ARCHITECTURES:
+    if landlock() >= 1:
         libc = ctypes.CDLL(None, use_errno=True)
         libc.syscall.restype = ctypes.c_long
         libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
@@ -80,9 +89,7 @@ def close(readable: Mapping[str, bool]) -> list[str]:
 
 def _close_files(libc: ctypes.CDLL, readable: Mapping[str, bool]) -> None:
     create, add, restrict = syscalls.LANDLOCK
-    version = libc.syscall(create, None, ctypes.c_size_t(0), 1)
-    if version < 1:
-        return
+    version = landlock()
     rights = (1 << FILE_RIGHTS.get(version, 16)) - 1
     parts = [rights, *([3] if version >= 4 else []), *([3] if version >= 6 else [])]  # net, scope
     wanted = struct.pack(f"{len(parts)}Q", *parts)
@@ -165,10 +172,11 @@ def _reads() -> bool:
 
 
 def _connects() -> bool:
-    try:
-        socket.socket().close()
-    except OSError:
+    """Whether a socket for the internet can be made."""
+    made = ctypes.CDLL(None).socket(2, 1, 0)  # AF_INET, SOCK_STREAM
+    if made < 0:
         return False
+    os.close(made)
     return True
 
 

@@ -15,11 +15,11 @@ import psutil
 import pytest
 from tools import handed_in
 
-from scaletoolkit.classes.grading import open_walls
+from scaletoolkit.classes import walls
 from scaletoolkit.classes.sheets import page_name
 
 pytestmark = pytest.mark.skipif(
-    open_walls() != [],
+    walls.landlock() < 1,
     reason="this machine has no walls (Landlock and seccomp of Linux): answers cannot be closed in",
 )
 

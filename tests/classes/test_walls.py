@@ -10,11 +10,10 @@ import psutil
 import pytest
 
 from scaletoolkit.classes import readable, walls
-from scaletoolkit.classes.grading import open_walls
 from scaletoolkit.classes.remote import KEPT, THREADS, Bounds, Ended, Remote
 from scaletoolkit.lab.exercises.answers import TooLong
 
-pytestmark = pytest.mark.skipif(open_walls() != [], reason="no Landlock or seccomp here")
+pytestmark = pytest.mark.skipif(walls.landlock() < 1, reason="no Landlock or seccomp here")
 ELSEWHERE = str(Path(os.__file__).with_name("x.py"))
 NOT_ALLOWED = "(?i)not permitted|denied|not allowed|cross-device"
 PARENT = "os.getppid()"

@@ -67,7 +67,7 @@ class Copy:
         self.notebook["cells"] = [c for c in self.notebook["cells"] if c["id"] not in names]
         return self
 
-    def guess(self, name, source):
+    def write(self, name, source):
         """Write into any cell."""
         self.cell(name)["source"] = source
         return self
@@ -135,7 +135,7 @@ def honest():
     table = Copy().answer("0.1", "def efficiency(a, b, n):\n    return share[n] * a / b")
     table.add("share = {}\nfor n in range(1, 65):\n    share[n] = 1 / n", before="exercise-1")
     yield "a table made before", table, ("0.1",)
-    lambdas = Copy().guess("exercise-1", 'exercise.check("0.1", lambda a, b, n: a / b / n)')
+    lambdas = Copy().write("exercise-1", 'exercise.check("0.1", lambda a, b, n: a / b / n)')
     yield "lambda in the check line", lambdas, ("0.1",)
     magic = Copy().answer("0.1", f"%time x = 1\n!ls\n{RIGHT['0.1']}")
     yield "magic lines", magic, ("0.1",)
@@ -158,9 +158,9 @@ def honest():
     bold = (
         Copy()
         .right("0.1")
-        .guess("decide-answer", "*Your decision:* <script>alert(1)</script> =1+1")
+        .write("decide-answer", "*Your decision:* <script>alert(1)</script> =1+1")
     )
-    bold.guess(
+    bold.write(
         "predict-speedup", 'guess = lab.predict("Speed-up of the report with 8 workers?", 3.5, "×")'
     )
     yield "words in guesses and decision", bold, ("0.1",)
@@ -197,7 +197,7 @@ def hostile(secret, marker):
         "import sys; f = sys._getframe(1); e = [v.f_locals.get('case') for v in [f, f.f_back] if v]"
     )
     yield "reads its caller's frame", Copy().answer("0.1", attack(frame, "e[0].expected")), ()
-    borrowed = Copy().guess(
+    borrowed = Copy().write(
         "exercise-1", 'exercise.check("0.1", exercise.BOOK.exercises["0.1"].solution)'
     )
     yield "hands in the library's solution", borrowed, ()

@@ -4,5 +4,6 @@ All of them are imported when one is called, so what is slow to import is import
 
 picture  everybody's guesses against everybody's measurements
 kit      run sheet, rubric, solved notebook and slides of a lab
+export   a lab's exercises for nbgrader
 grade    what a class handed in, judged without trusting it
 """
