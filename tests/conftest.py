@@ -23,6 +23,8 @@ settings.load_profile("scaletoolkit")
 SLOW = (
     "classes/test_class.py",
     "classes/test_grade.py",
+    "cluster/test_ray.py",
+    "cluster/test_slurm.py",
     "commands/test_main.py::test_interrupting",
     "commands/test_run.py",
     "commands/test_start.py::test_it_opens",

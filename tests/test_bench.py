@@ -52,8 +52,8 @@ def test_the_client_measures_a_server_and_nothing_of_it_is_left(serving):
     port = serving.processes.free_port()
     command = [sys.executable, str(serving.HERE / "constant_server.py"), str(port)]
     with serving.processes.running(command) as family:
-        serving._until_answered(port, "/", "[]")
-        found = serving.load(port, "/", ["[]"], connections=3, seconds=0.2)
+        serving._until_answered(port, "/", b"[]")
+        found = serving.load(port, "/", [b"[]"], connections=3, seconds=0.2)
         assert family.members()
     assert (found["wrong"], family.members()) == (0, [])
     assert found["answered"] > 3

@@ -5,6 +5,7 @@ SCALETOOLKIT_INTERRUPTS=5 interrupts each long cell at five more moments: a soak
 """
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tools import exercises, forgiving, kernels, notebooks
@@ -43,13 +44,37 @@ child = subprocess.Popen(["sleep", "60"], start_new_session=True)
 KEPT = 'child = processes.Child(["-c", "import sys; sys.stdin.read()"])\ntime.sleep(1)'
 
 
-@pytest.mark.labs
-@pytest.mark.parametrize("path", exercises.LABS, ids=lambda path: path.stem)
-def test_a_lab_forgives_and_goes_on_with_answers_of_another_style(path, tmp_path):
-    labs = tmp_path / "labs"
+TOGETHER = 2  # labs at once: here nobody asks how long they take, and mostly they wait
+
+
+def told(path, folder):
+    """What a lab with other answers does not forgive, and what its cells took: two lists."""
+    labs = folder / "labs"
     shutil.copytree(path.parent, labs, ignore=shutil.ignore_patterns("*.ipynb"))
     answered = exercises.answered(path, labs / path.name)
-    assert forgiving.problems(answered, print, never="uses the solution") == []
+    took = []
+    return forgiving.problems(answered, took.append, never="uses the solution"), took
+
+
+@pytest.fixture(scope="module")
+def runs(request, tmp_path_factory):
+    """{path: what `told` gives, in the future} of the labs that are to be tested."""
+    chosen = [item.callspec.params["path"] for item in request.session.items if _is_lab(item)]
+    pool = ThreadPoolExecutor(TOGETHER)
+    yield {path: pool.submit(told, path, tmp_path_factory.mktemp("lab")) for path in chosen}
+    pool.shutdown(cancel_futures=True)
+
+
+def _is_lab(item):
+    return getattr(item, "originalname", "") == "test_a_lab_forgives_and_takes_other_answers"
+
+
+@pytest.mark.labs
+@pytest.mark.parametrize("path", exercises.LABS, ids=lambda path: path.stem)
+def test_a_lab_forgives_and_takes_other_answers(path, runs):
+    problems, took = runs[path].result()
+    print(*took, sep="\n")
+    assert problems == []
 
 
 @pytest.fixture

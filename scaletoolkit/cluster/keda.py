@@ -6,8 +6,8 @@ Source: keda.sh/docs, reference/scaledobject-spec, concepts/scaling-deployments,
 import re
 from typing import Any
 
+from scaletoolkit.kubernetes import quantity
 from scaletoolkit.serving.autoscaling import Metric, Spec
-from scaletoolkit.serving.autoscaling.manifest import quantity
 from scaletoolkit.serving.autoscaling.manifest.spec import Rules
 
 Manifest = dict[str, Any]  # YAML, as nested as it comes

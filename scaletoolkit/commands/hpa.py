@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from scaletoolkit import lab
 from scaletoolkit.lab import plots
+from scaletoolkit.machine import files
 from scaletoolkit.serving import autoscaling
 from scaletoolkit.serving.autoscaling import FLAGS, Capacity, Flags, Replay, Spec
 from scaletoolkit.serving.autoscaling.manifest import target
@@ -23,7 +23,6 @@ from scaletoolkit.serving.traffic import read_traffic
 
 ROWS_PRINTED = 12
 POINTS_DRAWN = 1000
-MOST_BYTES = 200_000_000
 Values: TypeAlias = Floats | Counts | NDArray[np.floating]
 OUTSIDE = ("Object", "External")
 SHARE = 0.05  # of the requests of a second: more than that late, and its p95 is
@@ -78,7 +77,7 @@ def _run(options: argparse.Namespace) -> int:
     plan, replay = replayed(options)
     say(plan)
     report(replay, options.objective_s)
-    _draw(replay, options.objective_s, _picture(options.plot))
+    _draw(replay, options.objective_s, files.picture(options.plot))
     return 0
 
 
@@ -86,7 +85,7 @@ def replayed(options: argparse.Namespace) -> tuple[Plan, Replay]:
     """What the options and files say, and what came of it; LabError for what cannot be."""
     try:
         plan = _plan(options)
-        rates = read_traffic(_text(_read(options.traffic, "traffic")), options.column)
+        rates = read_traffic(files.text(files.read(options.traffic, "traffic")), options.column)
         settings: Options = {"signals": plan.signals, "queue": plan.queue, "lag_s": plan.lag_s}
         return plan, autoscaling.simulate(plan.spec, rates, plan.capacity, plan.flags, **settings)
     except lab.LabError:
@@ -100,8 +99,8 @@ def _plan(options: argparse.Namespace) -> Plan:
     objective_s = options.objective_s
     if not 0 < objective_s < math.inf:
         raise ValueError(f"objective_s must be a positive number of seconds, got {objective_s}")
-    _picture(options.plot)
-    source = _read(options.manifest, "manifest")
+    files.picture(options.plot)
+    source = files.read(options.manifest, "manifest")
     spec = autoscaling.parse(source, options.name)
     cpu = target.cpu(source, spec)
     full = options.cpu_full
@@ -134,35 +133,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals:
         raise lab.LabError(f"--signal needs METRIC=SIGNAL, got {text!r}.")
     return metric, signal
-
-
-def _read(path: str, what: str) -> bytes:
-    """The bytes of a regular file, not more of them than can be meant."""
-    try:
-        file = Path(path)
-        if not stat.S_ISREG(file.stat().st_mode) and not file.is_dir():
-            raise lab.LabError(f"The {what} file {path!r} cannot be read: it is no regular file.")
-        with file.open("rb") as stream:
-            content = stream.read(MOST_BYTES + 1)
-    except (OSError, ValueError) as error:
-        why = (getattr(error, "strerror", None) or str(error)).lower()
-        raise lab.LabError(f"The {what} file {path!r} cannot be read: {why}.") from None
-    if len(content) > MOST_BYTES:
-        raise lab.LabError(f"The {what} file {path!r} has more than {MOST_BYTES:,} bytes.")
-    return content
-
-
-def _text(content: bytes) -> str:
-    """The text of a table: UTF-8, or UTF-16 as spreadsheets write it."""
-    wide = content[:2] in (b"\xff\xfe", b"\xfe\xff")
-    return content.decode("utf-16" if wide else "utf-8-sig", errors="replace")
-
-
-def _picture(text: str) -> Path:
-    path = Path(text)
-    if not path.name or path.is_dir():
-        raise lab.LabError(f"The picture {text!r} cannot be written: that is a folder.")
-    return path if path.suffix else path.with_suffix(".png")
 
 
 def say(plan: Plan) -> None:

@@ -13,4 +13,5 @@ data_parallel           lab 03
 smaller_models          lab 06
 batching                lab 07
 autoscaling             lab 09
+many_teams              lab 11; _fair_order and _quotas hold three of its exercises
 """

@@ -19,9 +19,10 @@ import __main__
 from scaletoolkit import __version__
 from scaletoolkit.lab.errors import LabError
 from scaletoolkit.lab.profile import records_folder
-from scaletoolkit.lab.tables import measured
+from scaletoolkit.lab.tables import sourced
 
 REFERENCE = Path(__file__).with_name("reference.json")
+Kept = tuple[float, str] | tuple[float, str, str]  # (value, unit), measured; or its source as well
 
 
 @dataclass
@@ -59,7 +60,7 @@ class Record(TypedDict):
     claims: dict[str, bool]
     checks: dict[str, Check]
     in_use: dict[str, str]
-    kept: dict[str, tuple[float, str]]
+    kept: dict[str, Kept]
     lab: NotRequired[str]
     machine: NotRequired[str]
     began: NotRequired[float]
@@ -110,16 +111,23 @@ def _check(name: str) -> Check:
     return record()["checks"].setdefault(name, new)
 
 
-def keep(**numbers: tuple[float, str]) -> None:
-    """Keep measured numbers of this lab for later ones: name=(value, unit). See `recall`."""
+def keep(**numbers: Kept) -> None:
+    """Keep numbers of this lab for later ones: name=(value, unit). See `recall`.
+
+    Or name=(value, unit, source), one of SOURCES, for what was not measured.
+    """
     noted = record()
     if "lab" not in noted:
         raise LabError("Which lab is this? Run its first cell, which says so, and then this one.")
-    for name, (value, unit) in numbers.items():
+    for name, number in numbers.items():
+        value, unit, *source = number
         if not math.isfinite(value):
             raise LabError(f"{name} cannot be kept: {value} is no finite number.")
-        print(f"Kept for later labs: {noted['lab']}.{name} {measured(value, unit)}")
-        noted["kept"][f"{noted['lab']}.{name}"] = (float(value), unit)
+        text = sourced(value, unit, source[0] if source else "measured")
+        print(f"Kept for later labs: {noted['lab']}.{name} {text}")
+        noted["kept"][f"{noted['lab']}.{name}"] = (
+            (float(value), unit, source[0]) if source else (float(value), unit)
+        )
     save()
 
 
@@ -132,9 +140,7 @@ def recall(name: str) -> float:
     number = name.split(".")[0]
     path = records_folder() / f"{number}.json"
     try:
-        value, unit = _read(path)["kept"][name]
-        print(f"{name}: {measured(value, unit)}, from your lab {number}")
-        return float(value)
+        return _told(name, _read(path)["kept"][name], f"from your lab {number}")
     except FileNotFoundError:
         pass
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
@@ -142,8 +148,13 @@ def recall(name: str) -> float:
     reference = _read(REFERENCE)
     if name not in reference:
         raise LabError(f"No lab has kept a number named {name!r}.")
-    value, unit = reference[name]
-    print(f"{name}: {measured(value, unit)}, the reference of the course")
+    return _told(name, reference[name], "the reference of the course")
+
+
+def _told(name: str, kept: Kept, whose: str) -> float:
+    """The number of what was kept, printed with where it is from, and whose it is."""
+    value, unit, *rest = kept
+    print(f"{name}: {sourced(value, unit, rest[0] if rest else 'measured')}, {whose}")
     return float(value)
 
 

@@ -90,12 +90,13 @@ class Level:
         self._changed_s = clock()
         self._integral = 0.0
 
-    def change(self, by: int) -> None:
-        """Add `by`, now."""
+    def change(self, by: int) -> float:
+        """Add `by`, now: the moment that this was, on the clock."""
         now_s = self._clock()
         self._integral += self.value * (now_s - self._changed_s)
         self._changed_s = now_s
         self.value += by
+        return now_s
 
     def integral(self) -> float:
         """The count summed over time until now, in requests × seconds."""

@@ -17,6 +17,7 @@ replica      a folder: what runs the model
 
 Is shared by them:
 settings     what a server is told, checked
+tenancy      who may use it, and how much of it
 signature    what a model takes and gives, read from its ONNX file
 frames       what gateway and replica say to each other
 providers    what a model runs on

@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from collections.abc import Callable
 
 from scaletoolkit.service.observation import Observation, ReplicaFacts
 from scaletoolkit.service.server import Server
@@ -17,7 +18,7 @@ class Autoscaler:
     began_s: when it began, on `time.monotonic`. rows: a dict for each sync: time_s since then,
     queue_length (averaged since the sync before), cpu_percent of what the ready replicas ask for,
     ready, replicas (the size from now on). decisions: the Decision of each. `speed`: how many of
-    the manifest's seconds pass in one second of the clock.
+    the manifest's seconds pass in one second of the clock. `told`: is called with each Decision.
     """
 
     def __init__(
@@ -26,12 +27,14 @@ class Autoscaler:
         spec: autoscaling.Spec,
         speed: float = 1.0,
         flags: autoscaling.Flags = autoscaling.FLAGS,
+        told: Callable[[autoscaling.Decision], object] = lambda _: None,
     ) -> None:
         self.rows: list[dict[str, float]] = []
         self.decisions: list[autoscaling.Decision] = []
         self.began_s = time.monotonic()
         self._failure: Exception | None = None
         self._server = server
+        self._told = told
         self._stop = threading.Event()
         self._view = View(spec, server.settings.cpu_milli or 1000, speed)
         self._period_s = flags.sync_period_s / speed
@@ -62,6 +65,7 @@ class Autoscaler:
             for decision in self._syncs:
                 self.decisions.append(decision)
                 self.rows[-1]["replicas"] = decision.replicas
+                self._told(decision)
         except Exception as error:
             self._failure = error
 

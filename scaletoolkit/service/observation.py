@@ -1,4 +1,4 @@
-"""What happened to a server between two readings of /metrics. Lab 09.
+"""What happened to a server between two readings of /metrics. Labs 09 and 11.
 
 Averages are differences of counters, never samples of a gauge: a gauge that is read once a second
 can fall into step with the traffic and stay wrong.
@@ -6,7 +6,7 @@ can fall into step with the traffic and stay wrong.
 
 import math
 from dataclasses import dataclass, field
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 Sample = str | tuple[str, ...]  # a name; or, where it has labels, (name, label value, …)
 Page = dict[Sample, float]
@@ -23,6 +23,19 @@ class ReplicaFacts(TypedDict):
     state: str
     provider: str
     cpu_milli: NotRequired[float]
+
+
+class TenantFacts(TypedDict):
+    """What a tenant has had: requests answered, refused for want of room, failed; device seconds.
+
+    waiting: its items that wait now. device_s: the replicas' time, by its share of each batch.
+    """
+
+    answered: int
+    refused: int
+    failed: int
+    waiting: int
+    device_s: float
 
 
 @dataclass(frozen=True)
@@ -85,3 +98,31 @@ def replicas(page: Page) -> list[ReplicaFacts]:
         {"name": name, "pid": int(pid), "state": state, "provider": provider}
         for pid, provider, name, state in infos  # in alphabetical order of the labels
     ]
+
+
+def tenants(page: Page) -> dict[str, TenantFacts]:
+    """What a page says of each tenant."""
+    labelled = {sample: value for sample, value in page.items() if isinstance(sample, tuple)}
+    facts: dict[str, TenantFacts] = {
+        labels[0]: {
+            "answered": 0,
+            "refused": 0,
+            "failed": 0,
+            "waiting": int(value),
+            "device_s": page["tenant_device_seconds_total", labels[0]],
+        }
+        for (name, *labels), value in labelled.items()
+        if name == "tenant_queue_length_now"
+    }
+    for (name, *labels), value in labelled.items():
+        if name == "tenant_requests_total":
+            status, tenant = labels
+            facts[tenant][_outcome(status)] += int(value)
+    return facts
+
+
+def _outcome(status: str) -> Literal["answered", "refused", "failed"]:
+    """As a load test calls it."""
+    if status.startswith("2"):
+        return "answered"
+    return "refused" if status == "503" else "failed"

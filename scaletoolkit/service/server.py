@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Unpack
 
 from scaletoolkit import lab
 from scaletoolkit.machine import processes
-from scaletoolkit.service import observation
+from scaletoolkit.service import observation, signature
 from scaletoolkit.service.settings import Options, Settings
 
 PATIENCE_S = 60.0
@@ -46,7 +46,10 @@ def start(folder: str | Path, wait: bool = True, **options: Unpack[Options]) -> 
 
 
 class Server:
-    """A model server in processes of its own; a context manager that closes it."""
+    """A model server in processes of its own; a context manager that closes it.
+
+    operator: the word for `authorization: Bearer`, with which /metrics tells of all tenants.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -56,7 +59,9 @@ class Server:
             line = self._gateway.stdout.readline()
             if not line:
                 raise ServerError(f"The server did not start: {self._last_words()}.")
-            self.port: int = json.loads(line)["port"]
+            told = json.loads(line)
+            self.port: int = told["port"]
+            self.operator: str = told["operator"]
             self.url = f"http://127.0.0.1:{self.port}"
             self._page = self.metrics()
         except BaseException:  # nobody else could close it
@@ -77,17 +82,47 @@ class Server:
         """The gateway's process id."""
         return self._gateway.pid
 
-    def predict(self, items: Sequence[object]) -> list[Any]:
+    def predict(self, items: Sequence[object], tenant: str = "", model: str = "") -> list[Any]:
         """The model's results for a list of items: a list, in the same order.
 
-        Raises ServerError for whatever is no success; its `status` says which.
+        model: one that the tenant has deployed itself; "": the one that all share. Raises
+        ServerError for whatever is no success; its `status` says which.
         """
-        return self.ask("POST", "/v1/predict", items)
+        page = f"/v1/predict/{model}" if model else "/v1/predict"
+        return self.ask("POST", page, items, tenant)
 
-    def ask(self, method: str, path: str, value: object = None) -> Any:
+    def deploy(self, tenant: str, name: str, path: str | Path) -> str:
+        """Let a tenant bring an ONNX file, or its next version: the version that now answers.
+
+        The one before answers until then. Raises ServerError where it cannot be served, or does not
+        fit, and nothing has changed then; ValueError where there is no file.
+        """
+        file = signature.file(path)
+        if not file.is_file():
+            raise ValueError(f"there is no model at {path}: neither a file nor a folder with one")
+        return self._change(tenant, name, "load", file.read_bytes())
+
+    def roll_back(self, tenant: str, name: str) -> str:
+        """Let the version before answer again: its number."""
+        return self._change(tenant, name, "roll-back")
+
+    def unload(self, tenant: str, name: str) -> None:
+        """Take a tenant's model away."""
+        self._change(tenant, name, "unload")
+
+    def _change(self, tenant: str, name: str, action: str, body: bytes = b"") -> str:
+        page = f"/v2/repository/models/{name}/{action}"
+        status, _, said = self.request("POST", page, body, {"x-tenant": tenant})
+        answer = json.loads(said)
+        if status >= 400:
+            raise ServerError(answer["error"], status)
+        return str(answer["version"])
+
+    def ask(self, method: str, path: str, value: object = None, tenant: str = "") -> Any:
         """The JSON that the server answers; raises ServerError when it is not a success."""
         sent = None if value is None else json.dumps(value)
-        status, headers, body = self.request(method, path, sent)
+        asking = {"x-tenant": tenant} if tenant else {}
+        status, headers, body = self.request(method, path, sent, asking)
         answer = json.loads(body)
         if status >= 400:
             after_s = headers.get("retry-after")
@@ -153,7 +188,8 @@ class Server:
         """
         from prometheus_client.parser import text_string_to_metric_families as parse
 
-        _, _, text = self.request("GET", "/metrics")
+        operator = {"authorization": f"Bearer {self.operator}"}
+        _, _, text = self.request("GET", "/metrics", headers=operator)
         samples = [sample for family in parse(text.decode()) for sample in family.samples]
         return {
             (sample.name, *sample.labels.values()) if sample.labels else sample.name: sample.value
@@ -163,6 +199,10 @@ class Server:
     def replicas(self) -> list[observation.ReplicaFacts]:
         """What is known of each replica: name, pid, state, provider."""
         return observation.replicas(self.metrics())
+
+    def tenants(self) -> dict[str, observation.TenantFacts]:
+        """What each tenant has had so far: {name: facts}."""
+        return observation.tenants(self.metrics())
 
     def wait_ready(self, replicas: int, timeout_s: float = PATIENCE_S) -> None:
         """Wait until exactly so many replicas are there, all ready; raises ServerError if not.

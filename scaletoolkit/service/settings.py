@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypedDict
 
-from scaletoolkit.service import signature
+from scaletoolkit.service import signature, tenancy
+
+LOOPBACK = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"
 
 
 class Options(TypedDict, total=False):
@@ -18,13 +21,17 @@ class Options(TypedDict, total=False):
     timeout_s: float
     batch_timeout_s: float
     cpu_milli: int | None
+    memory_bytes: int | None
     accelerator_ms: tuple[float, float] | None
     start_up_s: float
     warm: bool
     period_s: float
     cache_items: int
     cache_ttl_s: float | None
+    tenants: tenancy.Tenants | None
+    fair: bool
     port: int
+    host: str
 
 
 @dataclass(frozen=True)
@@ -32,13 +39,17 @@ class Settings:
     """One model server; ValueError for what cannot be.
 
     folder: one with model.onnx, or an ONNX file. batch_timeout_s: a replica that takes longer for a
-    batch is replaced, and another one tries. port: 0 takes any that is free. warm: fork replicas
+    batch is replaced, and another one tries. port: 0 takes any that is free. host: 0.0.0.0 answers
+    whoever can reach this machine, as a container must. warm: fork replicas
     from a process that has started Python (Linux). period_s: over how long the averages on /metrics
     go; the autoscaler's sync period. cache_items: how many items' answers the gateway keeps,
-    cache_ttl_s: for how long at most. These emulate:
+    cache_ttl_s: for how long at most. tenants: who shares the server, see `tenancy.Tenant`; whoever
+    does not say in x-tenant that it is one of them is refused. fair: by weights; else the first
+    that came is served first, whosever it is. These emulate:
 
     cpu_milli: the thousandths of a core that each replica may use and asks for; None: all it gets.
     As a container's limit, but not while the replica starts, which a container's slows as well.
+    memory_bytes: what the model may take in each replica, beyond the process without it (Linux).
     accelerator_ms: (for a call, for an item): the model's real answers come after so many
     milliseconds, and a little later: the process must wake up and the gateway hear of it.
     start_up_s: a wait until a replica is ready.
@@ -52,13 +63,17 @@ class Settings:
     timeout_s: float = 30.0
     batch_timeout_s: float = 10.0
     cpu_milli: int | None = None
+    memory_bytes: int | None = None
     accelerator_ms: tuple[float, float] | None = None
     start_up_s: float = 0.0
     warm: bool = True
     period_s: float = 15.0
     cache_items: int = 0
     cache_ttl_s: float | None = None
+    tenants: tenancy.Tenants | None = None
+    fair: bool = True
     port: int = 0
+    host: str = LOOPBACK
 
     def __post_init__(self) -> None:
         for name in ("max_batch_size", "max_queue_size", "timeout_s", "batch_timeout_s"):
@@ -66,10 +81,9 @@ class Settings:
         for name in ("replicas", "max_queue_delay_microseconds", "start_up_s", "cache_items"):
             _at_least(name, getattr(self, name), 0)
         _at_least("period_s", self.period_s, 0.1)
-        if self.cpu_milli is not None:
-            _at_least("cpu_milli", self.cpu_milli, 1)
-        if self.cache_ttl_s is not None:
-            _at_least("cache_ttl_s", self.cache_ttl_s, 1e-3)
+        for name, least in (("cpu_milli", 1), ("memory_bytes", 1), ("cache_ttl_s", 1e-3)):
+            if getattr(self, name) is not None:
+                _at_least(name, getattr(self, name), least)
         for value in self.accelerator_ms or ():
             _at_least("accelerator_ms", value, 0)
         got = self.accelerator_ms
@@ -77,6 +91,11 @@ class Settings:
             raise ValueError(f"accelerator_ms is (for a call, for an item), two numbers; got {got}")
         if not isinstance(self.port, int) or not 0 <= self.port < 1 << 16:
             raise ValueError(f"port must be a number from 0 to 65535, got {self.port!r}")
+        if self.host not in (LOOPBACK, EVERYWHERE):
+            told = f"{LOOPBACK}, for this machine alone, or {EVERYWHERE}, for all that can reach it"
+            raise ValueError(f"host must be {told}; got {self.host!r}")
+        if self.tenants is not None:
+            tenancy.check(self.tenants, self.max_queue_size)
         signature.check_batches(self.model, self.max_batch_size)
 
     def __repr__(self) -> str:

@@ -138,7 +138,8 @@ def _tensor(value: Value) -> Tensor:
     name = _text_of(value, NAME)
     kinds = dict(_fields(_message(value, TYPE)))
     if TENSOR not in kinds:
-        raise ValueError(f"{name!r} is no tensor")
+        hint = "skl2onnx exports a classifier with options={'zipmap': False}"
+        raise ValueError(f"{name!r} is no tensor; {hint}")
     tensor = dict(_fields(kinds[TENSOR]))
     element = tensor.get(ELEMENT)
     if not isinstance(element, int) or element not in TYPES:

@@ -3,8 +3,10 @@
 Every server has an environment of its own (data/bench-servers), its documented dynamic batching
 with max_batch_size 32, one worker and one thread for the model. All answer the same requests, one
 item each, from the same client: 32 connections that send the next request when the answer is
-there, then one connection. The servers take turns; each row is a median over the rounds. They
-listen on loopback, but a replica of Ray Serve also opens a port that it does not let one choose.
+there, then one connection. Ours and mosec answer also to bytes in place of JSON: ours as the Open
+Inference Protocol has them (what tritonclient sends), mosec by two lines of its user's. The servers
+take turns; each row is a median over the rounds. They listen on loopback, but a replica of Ray
+Serve also opens a port that it does not let one choose.
 """
 
 import contextlib
@@ -45,20 +47,28 @@ class Peer:
     path: str
     waits: str
     wrap: str = "{}"
+    bytes: bool = False
 
     @property
     def name(self):
         """The package and its version, as in the script."""
-        return processes.requirements(HERE / self.script)[0].replace("==", " ")
+        requirements = processes.requirements(HERE / self.script) if self.script else [OURS_NAME]
+        return requirements[0].replace("==", " ") + (", bytes" if self.bytes else "")
 
 
+OURS_NAME = "scaletoolkit"
 PEERS = [
     Peer("litserve_server.py", "/predict", "not (its default)"),
     Peer("mosec_server.py", "/inference", "10 ms at most (its default)"),
+    Peer("mosec_server.py", "/inference", "10 ms at most (its default)", bytes=True),
     Peer("ray_server.py", "/predict", "10 ms at most (its default)"),
     Peer("bentoml_server.py", "/predict", "adaptive (its default)", '{{"items": {}}}'),
 ]
 OURS = Peer("", "/v1/predict", "not (our default)")
+OURS_BYTES = Peer("", "/v2/models/{name}/infer", "not (our default)", bytes=True)
+JSON = {"Content-Type": "application/json"}
+BYTES = {"Content-Type": "application/octet-stream"}
+LENGTH = "Inference-Header-Content-Length"
 
 
 def tables():
@@ -87,8 +97,8 @@ def client_ceiling():
     """Requests a second against a server that does nothing."""
     port = processes.free_port()
     with processes.running([sys.executable, str(HERE / "constant_server.py"), str(port)]):
-        _until_answered(port, "/", "[]")
-        return load(port, "/", ["[]"], CONNECTIONS, SECONDS)["req/s"]
+        _until_answered(port, "/", b"[]")
+        return load(port, "/", [b"[]"], CONNECTIONS, SECONDS)["req/s"]
 
 
 def compare(folder, pythons):
@@ -97,18 +107,19 @@ def compare(folder, pythons):
     reasons = {}
     items = np.random.default_rng(0).random((64, PIXELS), np.float32).round(5)
     for turn in range(ROUNDS):
-        servers = [OURS, *pythons]
+        servers = [OURS, OURS_BYTES, *pythons]
         for peer in servers[turn:] + servers[:turn]:
             try:
                 figures = measure(peer, pythons.get(peer), folder, items)
                 rounds.setdefault(peer, []).append(figures)
             except Exception as error:  # whatever is wrong with another server is its row
-                if peer is OURS:
+                if not peer.script:
                     raise
                 reasons[peer] = str(error)
                 print(f"… {peer.name}: {error}", file=sys.stderr, flush=True)
     rows = {peer: _medians(rounds[peer]) for peer in rounds}
-    return [_row(peer, rows.get(peer), rows[OURS], reasons.get(peer)) for peer in [OURS, *pythons]]
+    servers = [OURS, OURS_BYTES, *pythons]
+    return [_row(peer, rows.get(peer), rows[OURS], reasons.get(peer)) for peer in servers]
 
 
 def _medians(rounds):
@@ -116,32 +127,33 @@ def _medians(rounds):
 
 
 def _row(peer, figures, ours, reason):
-    name = peer.name if peer.script else "scaletoolkit"
     if figures is None:
         return {
-            "server": name,
+            "server": peer.name,
             "a batch waits": reason,
             **dict.fromkeys([*ours, "ours ÷ it"], NOTHING),
         }
     ratio = ours["req/s"] / figures["req/s"]
-    return {"server": name, "a batch waits": peer.waits, **figures, "ours ÷ it": ratio}
+    return {"server": peer.name, "a batch waits": peer.waits, **figures, "ours ÷ it": ratio}
 
 
 def measure(peer, python, folder, items):
     """Start a server, check its answers, load it, end it: {column: number}."""
     if isinstance(python, str):
         raise RuntimeError(python)
-    bodies = [peer.wrap.format(json.dumps([item.tolist()])) for item in items]
+    bodies, headers = requests(peer, items)
+    path = peer.path.format(name=folder_name(folder))
     start_s = time.monotonic()
     with _started(peer, python, folder) as (family, port):
-        _until_answered(port, peer.path, bodies[0])
+        _until_answered(port, path, bodies[0], headers)
         start_up_s = time.monotonic() - start_s
-        _check(port, peer.path, bodies, _expected(folder, items))
+        answers = _answers(port, path, bodies, headers)
+        _check(peer, answers, _expected(folder, items))
         cpu_s = family.cpu_s()
-        crowd = load(port, peer.path, bodies, CONNECTIONS, SECONDS)
+        crowd = load(port, path, bodies, CONNECTIONS, SECONDS, headers)
         cpu_s = family.cpu_s() - cpu_s
         memory_mb = family.memory_mb()
-        alone = load(port, peer.path, bodies, 1, ALONE_S)
+        alone = load(port, path, bodies, 1, ALONE_S, headers)
     return {
         **{name: crowd[name] for name in ("req/s", "p50 ms", "p99 ms")},
         "p50 ms alone": alone["p50 ms"],
@@ -151,15 +163,35 @@ def measure(peer, python, folder, items):
     }
 
 
+def folder_name(folder):
+    """What the model is called."""
+    return json.loads((folder / "model.json").read_text())["name"]
+
+
+def requests(peer, items):
+    """(bodies, headers): an item a request, in the form that the server reads."""
+    if not peer.bytes:
+        bodies = [peer.wrap.format(json.dumps([item.tolist()])).encode() for item in items]
+        return bodies, JSON
+    if peer.script:
+        return [item.tobytes() for item in items], BYTES
+    size = {"binary_data_size": items[0].nbytes}
+    given = {"name": "input", "datatype": "FP32", "shape": [1, PIXELS], "parameters": size}
+    wanted = {"binary_data_output": True}
+    head = json.dumps({"inputs": [given], "parameters": wanted}).encode()
+    return [head + item.tobytes() for item in items], {**BYTES, LENGTH: str(len(head))}
+
+
 @contextlib.contextmanager
 def _started(peer, python, folder):
     """(Family, port) of a server that has just been started."""
-    if peer is OURS:
+    if not peer.script:
         with service.start(folder, max_batch_size=32) as server:
             yield processes.Family(server.pid), server.port
     else:
         port = processes.free_port()
-        command = [python, HERE / peer.script, str(port), folder / "model.onnx"]
+        form = ["bytes"] if peer.bytes else []
+        command = [python, HERE / peer.script, str(port), folder / "model.onnx", *form]
         with processes.running([str(part) for part in command]) as family:
             yield family, port
 
@@ -170,19 +202,27 @@ def _expected(folder, items):
     return onnxruntime.InferenceSession(folder / "model.onnx").run(None, {"input": items})[0]
 
 
-def _check(port, path, bodies, expected):
-    """Every answer is the model's, also of requests that come together."""
+def _answers(port, path, bodies, headers):
+    """The answers to requests that come together."""
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda body: _ask(port, path, body), bodies))
-    rows = np.array([json.loads(answer)[0] for answer in answers])
+        return list(pool.map(lambda body: _ask(port, path, body, headers), bodies))
+
+
+def _check(peer, answers, expected):
+    """Every answer is the model's."""
+    if peer.bytes:  # of ours, JSON stands in front
+        size = expected[0].nbytes
+        rows = np.array([np.frombuffer(answer[-size:], np.float32) for answer in answers])
+    else:
+        rows = np.array([json.loads(answer)[0] for answer in answers])
     if not np.allclose(rows, expected, rtol=1e-3, atol=1e-4):
-        raise AssertionError(f"{path}: answers that are not the model's")
+        raise AssertionError(f"{peer.name}: answers that are not the model's")
 
 
-def _ask(port, path, body):
+def _ask(port, path, body, headers=JSON):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     with contextlib.closing(connection):
-        connection.request("POST", path, body, {"Content-Type": "application/json"})
+        connection.request("POST", path, body, headers)
         response = connection.getresponse()
         answer = response.read()
     if response.status != 200:
@@ -190,20 +230,21 @@ def _ask(port, path, body):
     return answer
 
 
-def _until_answered(port, path, body):
+def _until_answered(port, path, body, headers=JSON):
     end_s = time.monotonic() + START_S
     while True:
         try:
-            return _ask(port, path, body)
+            return _ask(port, path, body, headers)
         except (OSError, http.client.HTTPException) as error:
             if time.monotonic() > end_s:
                 raise RuntimeError(f"did not start in {START_S} s: {error}") from None
         time.sleep(0.02)
 
 
-def load(port, path, bodies, connections, seconds):
+def load(port, path, bodies, connections, seconds, headers=JSON):
     """What `closed_loop.py` found."""
-    plan = {"port": port, "path": path, "bodies": random.Random(0).sample(bodies, len(bodies))}
+    mixed = [body.decode("latin-1") for body in random.Random(0).sample(bodies, len(bodies))]
+    plan = {"port": port, "path": path, "headers": headers, "bodies": mixed}
     plan |= {"connections": connections, "seconds": seconds, "warm_up_s": WARM_UP_S}
     run = subprocess.run(
         [sys.executable, HERE / "closed_loop.py"],

@@ -245,3 +245,13 @@ def test_a_live_picture_is_one_display_that_is_drawn_at_every_tick(monkeypatch):
     assert len(points) == len({picture.png for picture in pictures}) == 4
     assert all(picture.png.startswith(b"\x89PNG") for picture in pictures)
     assert len(pictures[-1].table.rows) == 4
+
+
+def test_spans_go_from_low_to_high_and_the_first_is_on_top(pictures):
+    plots.spans({"wide": (1, 9), "falls": (6, 4)}, 5, "What moves it", "$ a month")
+    (axes,) = pictures
+    assert labels(axes) == ["at its low", "at its high"]
+    assert axes.get_xlabel() == "$ a month, computed"
+    assert axes.yaxis_inverted()
+    ends = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in axes.patches]
+    assert ends == [(5, 1), (5, 6), (5, 9), (5, 4)]

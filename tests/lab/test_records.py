@@ -43,6 +43,16 @@ def test_what_one_lab_keeps_another_recalls(reference, own, capsys):
     assert [path.name for path in own.parent.iterdir()] == ["09.json"]
 
 
+def test_what_was_not_measured_says_so_in_both_labs(reference, own, capsys):
+    lab.begin("09", MACHINE)
+    lab.keep(idle=(23.0, "%", "simulated"))
+    assert lab.recall("09.idle") == 23
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "Kept for later labs: 09.idle ⟨23.0 %⟩ simulated",
+        "09.idle: ⟨23.0 %⟩ simulated, from your lab 09",
+    ]
+
+
 def test_for_a_lab_that_was_skipped_there_is_the_reference(reference, capsys):
     assert lab.recall("09.capacity") == 32
     said = "09.capacity: ⟨32.0 req/s⟩ measured, the reference of the course\n"

@@ -23,7 +23,7 @@ MORE = int(os.environ.get("SCALETOOLKIT_INTERRUPTS", "0"))
 LONGEST_S = 20
 MOST_S = 30  # that an interrupted cell may go on, also where eight other programs run
 CHEAP_S = 1
-MOST_LINES = 60  # that an interrupted cell may complain in: IPython's own, or ours
+MOST_LINES = 100  # that an interrupted cell may complain in: of an import, IPython has 80
 DEPENDS = re.compile("⟨[^⟩]*⟩")
 
 

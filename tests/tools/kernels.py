@@ -13,6 +13,7 @@ from tools import strict
 
 PATIENCE_S = 300
 GRACE_S = 10
+SILENCE_S = 5  # after an interrupt; then the kernel is asked whether it still knows of the cell
 HELPERS = ("ipykernel", "multiprocessing.resource_tracker", "multiprocessing.forkserver")
 
 
@@ -49,8 +50,13 @@ class Kernel:
         self.client.wait_for_ready(PATIENCE_S)
 
     def run(self, source, interrupt_s=None):
-        """Execute a cell, and interrupt it if it still runs after so many seconds: a Ran."""
+        """Execute a cell, and interrupt it if it still runs after so many seconds: a Ran.
+
+        An interrupt that hits ipykernel itself and not the cell ends the cell without a word of it.
+        Whether that happened, a question tells that the kernel answers only after the cell.
+        """
         request = self.client.execute(source)
+        question = None
         start_s = time.monotonic()
         interrupted_s = None
         ran = Ran()
@@ -60,21 +66,27 @@ class Kernel:
             if interrupted_s is None and interrupt_s is not None and now_s > start_s + interrupt_s:
                 self.manager.interrupt_kernel()
                 interrupted_s = now_s
+            if question is None and interrupted_s and now_s > interrupted_s + SILENCE_S:
+                question = self.client.kernel_info()
             if now_s > start_s + PATIENCE_S:
                 raise TimeoutError(f"a cell was not done after {PATIENCE_S} s: {source}")
-            done = self._hear(request, ran)
+            done = self._hear(request, question, ran)
         ran.seconds = time.monotonic() - start_s
         if interrupted_s:
             ran.went_on_s = time.monotonic() - interrupted_s
         return ran
 
-    def _hear(self, request, ran):
+    def _hear(self, request, question, ran):
         """Note in `ran` what comes next from this request; whether it was the last."""
         try:
             message = self.client.get_iopub_msg(timeout=0.05)
         except Empty:
             return False
-        if message["parent_header"].get("msg_id") != request:
+        parent = message["parent_header"].get("msg_id")
+        if question is not None and parent == question:
+            ran.error = "KeyboardInterrupt"
+            return _is_last(message)
+        if parent != request:
             return False
         content = message["content"]
         if message["msg_type"] == "display_data":
@@ -87,7 +99,7 @@ class Kernel:
             ran.error = content["ename"]
             ran.sentence = content["evalue"]
             ran.complaints += "\n".join(content["traceback"]).splitlines()
-        return message["msg_type"] == "status" and content["execution_state"] == "idle"
+        return _is_last(message)
 
     def running(self, patience_s=None):
         """Command lines of what runs beside the kernel and the helpers of multiprocessing.
@@ -111,3 +123,9 @@ class Kernel:
             survivor.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
         return left
+
+
+def _is_last(message):
+    """Whether a kernel says with this that it has done what it was asked."""
+    state = message["content"].get("execution_state")
+    return message["msg_type"] == "status" and state == "idle"

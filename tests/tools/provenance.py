@@ -11,9 +11,13 @@ from collections import defaultdict
 
 FITS = ("polyfit", "nnls", "curve_fit", "lstsq", "linregress", "minimize")
 SIMULATIONS = ("simulate", "replay", "bubble", "makespan", "finish_time", "simulate_expiry", "play")
+SIMULATIONS += ("simulate_day", "draw_bills", "against_simulator")
 FORMULAS = ("standard_error", "sample_size", "stratified_error", "row_group_error", "ring_seconds")
 FORMULAS += ("lost_time", "best_interval", "pipeline_bubble", "rank_bytes")
 FORMULAS += ("che_lru", "best_static_hit_ratio", "ttl_hit_ratio", "stale_share", "distinct")
+FORMULAS += ("drf", "share_idle", "split_batch")
+FORMULAS += ("bill", "peak_workers", "break_even", "tornado")
+FORMULAS += ("bytes_per_entity", "fan_out_percentile", "busiest_shard", "zipf_share")
 ORIGINS = dict.fromkeys(FITS, "fitted") | dict.fromkeys(SIMULATIONS, "simulated")
 ORIGINS |= dict.fromkeys(FORMULAS, "computed")
 MEASURING = ("measure.", "disk.", "ranks.", "service.", "traffic.", "time.", "lab.")
@@ -245,7 +249,9 @@ class Reader:
             self.note(call, self.argument(call, 0, "groups"), said)
         elif short == "keep":
             for keyword in call.keywords:
-                self.note(call, keyword.value, {None: "measured"})
+                parts = getattr(keyword.value, "elts", [])
+                said = constant(parts[2]) if len(parts) > 2 else "measured"
+                self.note(call, keyword.value, {None: said})
         elif short == "table":
             sources = self.argument(call, 2, "sources")
             said = self.words_said(sources) if sources else {}

@@ -58,7 +58,9 @@ class BarOptions(TypedDict, total=False):
 
 
 @contextmanager
-def _axes(words: Words, x: str, labels: Sequence[str], show: Show | None) -> Iterator[list[Axes]]:
+def drawn_on(
+    words: Words, x: str, labels: Sequence[str], show: Show | None
+) -> Iterator[list[Axes]]:
     """Axes below each other, one for each label; afterwards the figure is shown with its words."""
     import matplotlib.pyplot as plt
 
@@ -105,7 +107,7 @@ def curves(
     """
     lines = list(series)
     guesses = [each for each in lines if each.kind == "guess"]
-    with _axes(in_words(title, x, {y: lines}), x, [y], show) as (axes,):
+    with drawn_on(in_words(title, x, {y: lines}), x, [y], show) as (axes,):
         _draw(axes, [each for each in lines if each.kind != "guess"], {})
         far = [each for each in guesses if not readable_with(each, axes.dataLim, **scales)]
         _draw(axes, [each for each in guesses if each not in far], {})
@@ -136,7 +138,7 @@ def panels(
 
     Series of the same name have the same colour in every panel, and one place in the legend.
     """
-    with _axes(in_words(title, x, rows, timed=True), x, list(rows), show) as grid:
+    with drawn_on(in_words(title, x, rows, timed=True), x, list(rows), show) as grid:
         colours: dict[str, int] = {}
         for axes, series in zip(grid, rows.values(), strict=True):
             _draw(axes, series, colours, joined=True)
@@ -179,7 +181,7 @@ def bars(
     label = f"{y}, {kind}" if isinstance(kind, str) else y
     if not isinstance(kind, str):
         names = [series.name for series in lines]
-    with _axes(in_words(title, "bar", {y: lines}), "", [label], show) as (axes,):
+    with drawn_on(in_words(title, "bar", {y: lines}), "", [label], show) as (axes,):
         axes.grid(visible=False, axis="x")
         _draw_bars(axes, lines, names, **options)
 

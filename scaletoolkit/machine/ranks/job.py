@@ -70,7 +70,7 @@ class Job:
         self._restarts = restarts
         self._attempt = 0
         self._lines = Lines(self.folder)
-        self._keeper = processes.keep(self.folder.path, self._command(), _environment())
+        self._keeper = processes.keep(self.folder.path, self._command(), environment())
         assert self._keeper.stdin is not None
         self._stdin = self._keeper.stdin
 
@@ -152,7 +152,7 @@ class Job:
         return RankError(f"Not done after {timeout_s:g} s. {hang}")
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """What the ranks' processes inherit: this process's import path, loopback only.
 
     PET_… would be torchrun's own options, given to another job around this one.

@@ -35,13 +35,17 @@ def setup_distributed(rank: int, world_size: int, timeout_s: float = 600) -> tor
 
     NCCL carries what is on GPUs where every rank of the job has one of its own, gloo the rest:
     all ranks decide that together. timeout_s: at most so long may an exchange take, so also
-    whatever one rank does alone meanwhile; gloo's own limit is half an hour.
+    whatever one rank does alone meanwhile; gloo's own limit is half an hour. Where the group exists
+    already, because another launcher has made it, that one stays.
     """
     import torch
+    import torch.distributed as dist
 
     device = torch.device(hardware.device(int(os.environ.get("LOCAL_RANK", rank))))
     if device.type == "cuda":
         torch.cuda.set_device(device)
+    if dist.is_initialized():
+        return device
     join(device, rank, world_size, timedelta(seconds=timeout_s))
     return device
 

@@ -16,6 +16,7 @@ from scaletoolkit.machine.ranks.folder import Folder
 from scaletoolkit.machine.ranks.marks import Failure, Marks
 
 BEAT_S = 0.5
+REQUEUED = "SCALETOOLKIT_REQUEUED"  # how many times a cluster's queue has begun the job anew
 FAR_BEAT_S = 5  # where hundreds of ranks share one file system
 ECHO_GRACE_S = 1.5
 # Errors that a rank gets because another one has a problem: lost connections, waits in vain.
@@ -31,7 +32,7 @@ def main(folder: Folder, launched: bool) -> None:
     and meets the others in files.
     """
     rank = int(os.environ["RANK"])
-    attempt = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+    attempt = int(os.environ["TORCHELASTIC_RESTART_COUNT"]) + int(os.environ.get(REQUEUED, 0))
     marks = Marks(folder.path, attempt, rank)
     if launched:
         processes.end_with(sys.stdin.fileno())

@@ -1,9 +1,9 @@
 """The process that speaks HTTP: its settings, its orders, its end. Lab 07.
 
 `python -m scaletoolkit.service.gateway` reads its settings as a line of JSON from stdin, prints its
-port as one, then takes orders from stdin: {"replicas": 5}, or {"forget": true} for the answers that
-it keeps. When stdin ends, which the end of its parent brings about, it answers what is in flight
-and ends.
+port and the operator's word as one, then takes orders from stdin: {"replicas": 5}, or
+{"forget": true} for the answers that it keeps. When stdin ends, which the end of its parent brings
+about, it answers what is in flight and ends.
 """
 
 import asyncio
@@ -33,17 +33,18 @@ async def main() -> None:
     settings = Settings(**json.loads(await orders.readline()))
     JoiningProtocol.most_connections = connections.most_connections()
     JoiningProtocol.head_s = min(JoiningProtocol.head_s, settings.timeout_s)
-    with socket.create_server(("127.0.0.1", settings.port), backlog=2048) as listening:
+    with socket.create_server((settings.host, settings.port), backlog=2048) as listening:
         async with fleet.opened() as door:
             gateway = Gateway(settings, door)
             gc.freeze()  # what is here now stays; looking through it again and again costs a tenth
-            print(json.dumps({"port": listening.getsockname()[1]}), flush=True)
+            told = {"port": listening.getsockname()[1], "operator": gateway.operator}
+            print(json.dumps(told), flush=True)
             await serve(gateway, orders, listening)
 
 
 async def serve(gateway: Gateway, orders: asyncio.StreamReader, listening: socket.socket) -> None:
     """Serve until `orders` (a stream of JSON lines) ends; then answer what is in flight."""
-    gateway.fleet.resize(gateway.settings.replicas)
+    gateway.model.fleet.resize(gateway.settings.replicas)
     watching = asyncio.create_task(gateway.metrics.watch())
     server = uvicorn.Server(
         uvicorn.Config(
@@ -61,10 +62,10 @@ async def serve(gateway: Gateway, orders: asyncio.StreamReader, listening: socke
     following = asyncio.create_task(follow(orders, gateway))
     await asyncio.wait([serving, following], return_when=asyncio.FIRST_COMPLETED)
     end_soon()
-    gateway.batcher.close()
+    gateway.model.batcher.close()
     server.should_exit = True
     await serving
-    await gateway.fleet.close()
+    await gateway.close()
     watching.cancel()
 
 
@@ -73,9 +74,9 @@ async def follow(orders: asyncio.StreamReader, gateway: Gateway) -> None:
     while line := await orders.readline():
         order = json.loads(line)
         if "replicas" in order:
-            gateway.fleet.resize(order["replicas"])
+            gateway.model.fleet.resize(order["replicas"])
         else:
-            gateway.answers.cache.clear()
+            gateway.model.answers.cache.clear()
 
 
 def end_soon() -> None:

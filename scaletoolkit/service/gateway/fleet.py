@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hmac
+import itertools
 import secrets
 import socket
 from collections.abc import AsyncIterator
@@ -25,7 +26,12 @@ class Door:
     def __init__(self, port: int) -> None:
         self.port = port
         self.token = secrets.token_hex(16)
+        self._numbers = itertools.count(1)
         self._expected: dict[str, asyncio.Future[Streams]] = {}
+
+    def next_name(self) -> str:
+        """A name that no other replica of this gateway has had."""
+        return f"replica-{next(self._numbers)}"
 
     def expect(self, name: str) -> asyncio.Future[Streams]:
         """From now on a replica of that name may come: the future of its connection."""
@@ -58,12 +64,14 @@ async def opened() -> AsyncIterator[Door]:
 
 
 class Fleet:
-    """The replicas of one gateway. ready_count: over time. deaths: of those not told to go.
+    """The replicas of one model. ready_count: over time. deaths: of those not told to go.
 
     trouble: why the model could not be loaded; "" again once a replica was ready.
     """
 
-    def __init__(self, settings: Settings, batcher: ItemBatcher, door: Door) -> None:
+    def __init__(
+        self, settings: Settings, batcher: ItemBatcher, door: Door, starter: Starter
+    ) -> None:
         self.settings = settings
         self.batcher = batcher
         self.wanted = 0
@@ -71,9 +79,8 @@ class Fleet:
         self.deaths = 0
         self.ready_count = Level(asyncio.get_running_loop().time)
         self._door = door
-        self._starter = Starter(settings.warm)
+        self._starter = starter
         self._tasks: set[asyncio.Task[None]] = set()
-        self._started = 0
         self._pause_s = 0.0
         self._again: asyncio.TimerHandle | None = None
         self._retired_cpu_s = 0.0
@@ -119,13 +126,12 @@ class Fleet:
             replica.drain()
 
     def _start(self) -> None:
-        self._started += 1
-        name = f"replica-{self._started}"
+        name = self._door.next_name()
         orders: frames.Orders = {
             "name": name,
             "port": self._door.port,
             "token": self._door.token,
-            "settings": asdict(self.settings),
+            "settings": asdict(self.settings) | {"tenants": None},  # no business of a replica's
             "model": self.settings.model,
         }
         replica = Replica(orders, self._door.expect(name), self.settings.batch_timeout_s)
@@ -159,6 +165,4 @@ class Fleet:
     async def close(self) -> None:
         """Drain every replica, wait for the batches in flight, end every process."""
         self.resize(0)
-        await self._starter.begin_to_close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._starter.close()

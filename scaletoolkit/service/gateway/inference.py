@@ -140,7 +140,7 @@ def _outputs(value: dict[str, Any], form: Format) -> dict[str, bool]:
 
 
 def answer(
-    asked: Asked, rows: Sequence[Row], model: ModelFacts
+    asked: Asked, rows: Sequence[Row], model: ModelFacts, version: str = VERSION
 ) -> tuple[bytes, list[tuple[bytes, bytes]]]:
     """(body, headers) of the answer."""
     tensors = {tensor["name"]: (k, tensor) for k, tensor in enumerate(model["outputs"])}
@@ -160,7 +160,7 @@ def answer(
         else:
             outputs.append(output | {"data": array.ravel().tolist()})
     identified = {} if asked.identity is None else {"id": asked.identity}
-    named = {"model_name": model["name"], "model_version": VERSION}
+    named = {"model_name": model["name"], "model_version": version}
     head = orjson.dumps({**named, **identified, "outputs": outputs})
     if not behind:
         return head, []
@@ -174,7 +174,7 @@ def _together(parts: list[np.ndarray], tensor: Tensor) -> np.ndarray:
     return np.empty((0, *(max(0, size) for size in tensor["shape"][1:])), dtype)
 
 
-def metadata(model: ModelFacts) -> dict[str, object]:
+def metadata(model: ModelFacts, version: str = VERSION) -> dict[str, object]:
     """What the protocol says about a model."""
-    about = {"name": model["name"], "versions": [VERSION], "platform": "onnx_onnxv1"}
+    about = {"name": model["name"], "versions": [version], "platform": "onnx_onnxv1"}
     return about | {"inputs": model["inputs"], "outputs": model["outputs"]}

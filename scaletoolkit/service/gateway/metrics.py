@@ -1,4 +1,4 @@
-"""What /metrics says, in Prometheus' format. Labs 07 and 09."""
+"""What /metrics says, in Prometheus' format. Labs 07, 09 and 11."""
 
 import asyncio
 import time
@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from scaletoolkit.service.gateway.answers import Answers
 from scaletoolkit.service.gateway.connections import JoiningProtocol
 from scaletoolkit.service.gateway.fleet import Fleet
+from scaletoolkit.service.gateway.tenants import Tenants
 from scaletoolkit.service.observation import Page, rates
 from scaletoolkit.service.settings import Settings
 
@@ -49,8 +50,9 @@ class Histogram:
 class Metrics:
     """Counts for one gateway. `watch` must run for the averages to move."""
 
-    def __init__(self, settings: Settings, fleet: Fleet, kept: Answers) -> None:
+    def __init__(self, settings: Settings, fleet: Fleet, kept: Answers, tenants: Tenants) -> None:
         self.settings = settings
+        self.tenants = tenants
         self.fleet = fleet
         self.kept = kept
         self.batcher = fleet.batcher
@@ -73,9 +75,11 @@ class Metrics:
         for wait_s in waits_s:
             self.wait.observe(wait_s)
 
-    def on_answer(self, status: int, latency_s: float) -> None:
+    def on_answer(self, status: int, latency_s: float, tenant: str = "") -> None:
         """A request was answered."""
         self.answers[status] += 1
+        if tenant:
+            self.tenants.accounts[tenant].answers[status] += 1
         self.latency.observe(latency_s)
 
     def look(self) -> Page:
@@ -84,6 +88,7 @@ class Metrics:
             "time": asyncio.get_running_loop().time(),
             "queue": self.batcher.waiting.integral(),
             "in_flight": self.batcher.in_flight.integral(),
+            "device": self.tenants.busy.integral(),
             "ready": self.fleet.ready_count.integral(),
             "cpu": self.fleet.cpu_s,
             "batched": self.size.sum,
@@ -112,6 +117,8 @@ class Metrics:
         for histogram in (self.latency, self.wait, self.size):
             yield histogram.family()
         yield from self._labelled()
+        if self.tenants.accounts:
+            yield from self.tenants.families()
 
     def _gauges(self, time_s: float) -> dict[str, tuple[str, float]]:
         average = self.averages()
@@ -135,6 +142,7 @@ class Metrics:
         return {
             "inference_queue_length_seconds": ("Items that wait, over time.", counters["queue"]),
             "inference_in_flight_seconds": ("Items in replicas, over time.", counters["in_flight"]),
+            "inference_device_seconds": ("Replicas that work, over time.", counters["device"]),
             "replicas_ready_seconds": ("Ready replicas, over time.", counters["ready"]),
             "gateway_cpu_seconds": ("CPU that the gateway has used.", time.process_time()),
             "gateway_refused_connections": ("Ended for breaking HTTP or a limit.", refused),
@@ -162,3 +170,15 @@ class Metrics:
             info.add_metric(values, 1)
         yield cpu
         yield info
+
+
+class Own:
+    """What /metrics says to one tenant: nothing of another's."""
+
+    def __init__(self, tenants: Tenants, tenant: str) -> None:
+        self._tenants = tenants
+        self._tenant = tenant
+
+    def collect(self) -> Iterator[Metric]:
+        """What prometheus_client writes down."""
+        return self._tenants.families(self._tenant)

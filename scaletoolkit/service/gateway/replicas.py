@@ -30,7 +30,8 @@ class ModelError(Exception):
 class Replica:
     """A replica. connected: the future of its connection. leaving: whether it was told to go.
 
-    cpu_s: CPU seconds used since it was ready. trouble: why the model could not be loaded, if so.
+    cpu_s: CPU seconds used since it was ready. memory_bytes: what the model took when it was loaded
+    (Linux). trouble: why the model could not be loaded, if so.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Replica:
         self.provider = ""
         self.trouble = ""
         self.version = ""
+        self.memory_bytes = 0
         self.was_ready = False
         self.leaving = False
         self.cpu_s = 0.0
@@ -96,6 +98,7 @@ class Replica:
             raise ReplicaLost(self.trouble)
         self.provider = ready["provider"]
         self.version = ready["version"]
+        self.memory_bytes = ready["memory_bytes"]
         self._cpu_before_s = ready["cpu_s"]
 
     async def _serve(self, process: ReplicaProcess, batcher: ItemBatcher) -> None:

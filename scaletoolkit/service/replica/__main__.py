@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from scaletoolkit.machine import processes
 from scaletoolkit.service import frames, providers, signature
+from scaletoolkit.service.replica import memory
 from scaletoolkit.service.settings import Settings
 
 if TYPE_CHECKING:  # imported with the model: a template has numpy already
@@ -82,6 +83,15 @@ def fingerprint(settings: Settings) -> str:
     return digest.hexdigest()
 
 
+def bound_memory(settings: Settings) -> int:
+    """Let the model have `memory_bytes` from here on: the bytes that there are without it."""
+    providers.available()  # imports ONNX Runtime, which is none of the model's memory
+    before_bytes = memory.data_bytes()
+    if settings.memory_bytes is not None:
+        memory.bound(before_bytes + settings.memory_bytes)
+    return before_bytes
+
+
 class CpuBudget:
     """A token bucket: grants thousandths of a core, and saves up at most one period's worth.
 
@@ -134,6 +144,20 @@ def _answer(model: Model, body: bytes) -> tuple[frames.Header, bytes]:
     return header, b"".join([result.tobytes() for result in results])
 
 
+def load(settings: Settings, facts: signature.ModelFacts) -> tuple[Model, frames.Header]:
+    """(the model, what the gateway hears of it); RuntimeError where another lies in its place."""
+    if settings.model != facts:
+        raise RuntimeError("another model lies in its place, with other inputs or outputs")
+    version = fingerprint(settings)
+    before_bytes = bound_memory(settings)
+    model = Model(settings.folder, facts, range(1, 3)[: settings.max_batch_size])
+    memory_bytes = memory.data_bytes() - before_bytes
+    if fingerprint(settings) != version:
+        raise RuntimeError("the model's file was replaced while it was loaded")
+    provider = "emulated accelerator" if settings.accelerator_ms else model.provider
+    return model, {"provider": provider, "version": version, "memory_bytes": memory_bytes}
+
+
 def run(orders: frames.Orders, gateway: int) -> None:
     """Connect, load, serve until the connection ends; a model that cannot be loaded is said.
 
@@ -148,19 +172,12 @@ def run(orders: frames.Orders, gateway: int) -> None:
         connection.sendall(frames.pack({"name": orders["name"], "token": orders["token"]}))
         try:
             settings = Settings(**orders["settings"])
-            if settings.model != orders["model"]:
-                raise RuntimeError("another model lies in its place, with other inputs or outputs")
-            version = fingerprint(settings)
-            model = Model(settings.folder, settings.model, range(1, 3)[: settings.max_batch_size])
-            if fingerprint(settings) != version:
-                raise RuntimeError("the model's file was replaced while it was loaded")
+            model, ready = load(settings, orders["model"])
         except Exception as error:  # whatever ONNX Runtime raises; the gateway says it
             connection.sendall(frames.pack({"error": str(error)}))
             return
         time.sleep(settings.start_up_s)
-        provider = "emulated accelerator" if settings.accelerator_ms else model.provider
-        ready = {"provider": provider, "cpu_s": time.process_time(), "version": version}
-        connection.sendall(frames.pack(ready))
+        connection.sendall(frames.pack(ready | {"cpu_s": time.process_time()}))
         serve(connection, model, settings)
 
 

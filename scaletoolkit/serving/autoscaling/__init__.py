@@ -18,10 +18,10 @@ simulator   a day of traffic through the same reconcile, on a virtual clock
 replay      what it came to: sizes, waits, who was late and for how long
 """
 
+from scaletoolkit.kubernetes.document import ManifestError
 from scaletoolkit.serving.autoscaling.capacity import Capacity
 from scaletoolkit.serving.autoscaling.controller import Controller, live, time_scale
 from scaletoolkit.serving.autoscaling.decision import Decision, Memory, reconcile
-from scaletoolkit.serving.autoscaling.manifest.document import ManifestError
 from scaletoolkit.serving.autoscaling.manifest.reader import parse
 from scaletoolkit.serving.autoscaling.manifest.spec import FLAGS, Flags, Metric, Spec
 from scaletoolkit.serving.autoscaling.pods import Pod, Sample, Seen

@@ -6,9 +6,10 @@ rounding: averages and utilization are whole numbers, the number of replicas is 
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple, TypeAlias
 
-from scaletoolkit.serving.autoscaling.manifest.quantity import INT64_MAX
+from scaletoolkit.kubernetes.quantity import INT64_MAX
 from scaletoolkit.serving.autoscaling.manifest.spec import Flags, Metric
 from scaletoolkit.serving.autoscaling.pods import (
     Pod,
@@ -74,10 +75,18 @@ def propose(
 
 
 def _total(metric: Metric, reading: Reading) -> int:
+    """The sum of the series, in milli-units.
+
+    Kubernetes takes a sum below 0 of an External metric with an AverageValue for an overflow, and
+    so asks for all the replicas it may: GetExternalPerPodMetricReplicas, since 1.34.
+    """
     if reading is None or reading in ([], ()) or isinstance(reading, str | dict):
         raise _unread(metric, reading)
-    total = sum(reading) if isinstance(reading, list | tuple) else reading
-    return min(total, INT64_MAX)
+    sums = list(accumulate(reading if isinstance(reading, list | tuple) else [reading]))
+    per_pod = metric.type == "External" and metric.target_type == "AverageValue"
+    if max(sums) > INT64_MAX or (per_pod and min(sums) < 0):
+        return INT64_MAX
+    return sums[-1]
 
 
 def _unread(metric: Metric, reading: Reading) -> Unavailable:

@@ -1,6 +1,7 @@
 """What a sync sees of a workload: pods, readings, size; and which pods count for a metric. Lab 09.
 
-The rule is that of groupPods in Kubernetes' replica_calculator.go (2026).
+The rule is that of groupPods in Kubernetes' replica_calculator.go, as 1.37 has it: up to 1.36 a pod
+whose phase is Succeeded still counts for a metric, like one that runs or has lost its measurement.
 """
 
 import math

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from scaletoolkit.serving.autoscaling.manifest.document import ManifestError
+from scaletoolkit.kubernetes.document import ManifestError
 from scaletoolkit.serving.autoscaling.manifest.spec import Metric, Spec
 
 Feed: TypeAlias = str | float  # a signal, or the number that a metric always reads

@@ -6,59 +6,24 @@ rule are those of Triton's dynamic batcher). The event loop's timers tick in mil
 """
 
 import asyncio
-from collections import OrderedDict
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic
 
 from scaletoolkit.machine.measure import Level
+from scaletoolkit.serving.batching.lines import Fifo, Item, Line, Request, Result
 
 MAX_ATTEMPTS = 2
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 Handle = Callable[[list[Item]], Awaitable[Sequence[Result | Exception]]]
-
-
-class QueueFull(Exception):
-    """No room: as many requests wait as the queue may hold."""
 
 
 class QueueClosed(Exception):
     """The server stops and takes no more requests."""
 
 
-class DeadlineExceeded(Exception):
-    """A request was not answered within its time."""
-
-
 class ReplicaLost(Exception):
     """The replica that worked on a batch is gone, and so may its answers be."""
-
-
-class Request(Generic[Item, Result]):
-    """One item: when it came, how often a replica has tried it, who waits for it."""
-
-    __slots__ = ("attempts", "enqueued_s", "expiry", "future", "item")
-
-    def __init__(self, item: Item, future: asyncio.Future[Result], enqueued_s: float) -> None:
-        self.item = item
-        self.future = future
-        self.enqueued_s = enqueued_s
-        self.attempts = 0
-        self.expiry: asyncio.TimerHandle | None = None
-
-    def settle(self, result: Result | Exception) -> None:
-        """Hand the result, or the error, to who waits for it, unless nobody does any more."""
-        if self.future.done():
-            return
-        if isinstance(result, Exception):
-            self.future.set_exception(result)
-        else:
-            self.future.set_result(result)
-
-    def expire(self, timeout_s: float) -> None:
-        """Fail, because it took too long."""
-        self.settle(DeadlineExceeded(f"not answered within {timeout_s:g} s"))
 
 
 Batch = list[Request[Item, Result]]
@@ -67,7 +32,9 @@ Batch = list[Request[Item, Result]]
 class Batcher(Generic[Item, Result]):
     """A bounded queue from which any number of replicas take batches. Made in a running loop.
 
-    `waiting`, `in_flight`: requests over time. `on_batch(waits_s)`, if set, hears of every batch.
+    line: where requests wait, and in which order; None: a Fifo of at most `max_queue_size`.
+    `waiting`, `in_flight`: requests over time; `busy`: replicas that work. `on_batch(waits_s)`, if
+    set, hears of every batch, `on_call(batch, seconds)` of every call of `handle`, failed or not.
     """
 
     def __init__(
@@ -75,6 +42,7 @@ class Batcher(Generic[Item, Result]):
         max_batch_size: int = 32,
         max_queue_delay_microseconds: float = 0,
         max_queue_size: float = 1024,
+        line: Line[Item, Result] | None = None,
     ) -> None:
         for name, value, least in [
             ("max_batch_size", max_batch_size, 1),
@@ -87,35 +55,39 @@ class Batcher(Generic[Item, Result]):
         self.max_queue_size = max_queue_size
         self.delay_s = max_queue_delay_microseconds / 1e6
         self.on_batch: Callable[[list[float]], None] = lambda waits_s: None
+        self.on_call: Callable[[Batch[Item, Result], float], None] = lambda batch, seconds: None
         self._loop = asyncio.get_running_loop()
         self.waiting = Level(self._loop.time)
         self.in_flight = Level(self._loop.time)
-        self._queue: OrderedDict[Request[Item, Result], None] = OrderedDict()
+        self.busy = Level(time.perf_counter)  # the loop's counts whole milliseconds
+        self._line: Line[Item, Result] = Fifo(max_queue_size) if line is None else line
         self._closed = False
         self._forming = asyncio.Lock()
         self._changed = asyncio.Event()
 
-    def submit(self, item: Item, timeout_s: float | None = None) -> asyncio.Future[Result]:
+    def submit(
+        self, item: Item, timeout_s: float | None = None, tenant: str = ""
+    ) -> asyncio.Future[Result]:
         """Queue an item: the future of its result. Raises QueueFull or QueueClosed.
 
         Cancel it and the item leaves the queue. After `timeout_s` it fails with DeadlineExceeded.
         """
         if self._closed:
             raise QueueClosed("the server is stopping")
-        if len(self._queue) >= self.max_queue_size:
-            raise QueueFull(f"{len(self._queue)} requests wait already; no more are taken")
+        self._line.check(tenant)
         future: asyncio.Future[Result] = self._loop.create_future()
-        request = Request(item, future, self._loop.time())
+        request = Request(item, future, self._loop.time(), tenant)
         if timeout_s is not None:
             request.expiry = self._loop.call_later(timeout_s, request.expire, timeout_s)
         future.add_done_callback(lambda _: self._done(request))
-        self._enter(request)
+        self._line.enter(request)
+        self._entered()
         return future
 
     def close(self) -> None:
         """Take no more requests and fail those that wait; batches in flight are answered."""
         self._closed = True
-        for request in list(self._queue):
+        for request in self._line.all():
             request.settle(QueueClosed("the server is stopping"))
 
     async def serve(
@@ -143,19 +115,19 @@ class Batcher(Generic[Item, Result]):
 
     def _due_s(self) -> float | None:
         """When the batch that could be formed now is due; None while nobody waits."""
-        if not self._queue:
+        if not self._line:
             return None
-        if len(self._queue) >= self.max_batch_size:
+        if len(self._line) >= self.max_batch_size:
             return 0.0
-        return next(iter(self._queue)).enqueued_s + self.delay_s
+        return self._line.oldest().enqueued_s + self.delay_s
 
     def _take(self) -> Batch[Item, Result]:
         """The next batch, if one is due; the empty list if not."""
         due_s = self._due_s()
         if due_s is None or due_s > self._loop.time():
             return []
-        count = min(len(self._queue), self.max_batch_size)
-        taken = [self._queue.popitem(last=False)[0] for _ in range(count)]
+        count = min(len(self._line), self.max_batch_size)
+        taken = [self._line.take() for _ in range(count)]
         self.waiting.change(-count)
         batch = [request for request in taken if not request.future.done()]
         if batch:
@@ -176,18 +148,17 @@ class Batcher(Generic[Item, Result]):
         finally:
             alarm.cancel()
 
-    def _enter(self, request: Request[Item, Result]) -> None:
-        self._queue[request] = None
+    def _entered(self) -> None:
         self.waiting.change(1)
-        if len(self._queue) in (1, self.max_batch_size):
+        if len(self._line) in (1, self.max_batch_size):
             self._changed.set()
 
     def _done(self, request: Request[Item, Result]) -> None:
         """Answered, failed or cancelled, wherever the request was."""
         if request.expiry:
             request.expiry.cancel()
-        if request in self._queue:
-            del self._queue[request]
+        if request in self._line:
+            self._line.discard(request)
             self.waiting.change(-1)
 
     def _put_back(self, batch: Batch[Item, Result], lost: BaseException) -> None:
@@ -199,8 +170,8 @@ class Batcher(Generic[Item, Result]):
             if self._closed or request.attempts >= MAX_ATTEMPTS:
                 request.settle(ReplicaLost(f"tried {request.attempts} times: {lost}"))
                 continue
-            self._enter(request)
-            self._queue.move_to_end(request, last=False)
+            self._line.put_back(request)
+            self._entered()
         self._changed.set()
 
     async def _answer(self, batch: Batch[Item, Result], handle: Handle[Item, Result]) -> None:
@@ -209,7 +180,7 @@ class Batcher(Generic[Item, Result]):
         if not batch:
             return
         try:
-            results = await handle([request.item for request in batch])
+            results = await self._call(batch, handle)
         except ReplicaLost:
             raise
         except Exception as error:
@@ -223,3 +194,13 @@ class Batcher(Generic[Item, Result]):
             results = [ValueError(f"{len(batch)} items gave {len(results)} results")] * len(batch)
         for request, result in zip(batch, results, strict=True):
             request.settle(result)
+
+    async def _call(
+        self, batch: Batch[Item, Result], handle: Handle[Item, Result]
+    ) -> Sequence[Result | Exception]:
+        """What `handle` says to the batch; its time is counted, also where it fails."""
+        start_s = self.busy.change(1)
+        try:
+            return await handle([request.item for request in batch])
+        finally:
+            self.on_call(batch, self.busy.change(-1) - start_s)

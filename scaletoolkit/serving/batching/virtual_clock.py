@@ -12,7 +12,8 @@ from typing import Any, TypeVar, TypeVarTuple
 
 import numpy as np
 
-from scaletoolkit.serving.batching.batcher import Batcher, QueueFull
+from scaletoolkit.serving.batching.batcher import Batcher
+from scaletoolkit.serving.batching.lines import QueueFull
 from scaletoolkit.serving.batching.simulation import BatchRun
 
 Outcome = TypeVar("Outcome")

@@ -23,6 +23,7 @@ PLAN = json.loads(Path(os.environ["SCALETOOLKIT_LOAD_PLAN"]).read_text())
 BODIES = itertools.cycle([json.dumps(payload).encode() for payload in PLAN["payloads"]])
 PATH = urlsplit(PLAN["url"]).path or "/"  # Locust knows the rest as the host
 RATE = PLAN["rate_per_user"]
+HEADERS = {"Content-Type": "application/json", **PLAN["headers"]}
 
 
 class Learner(FastHttpUser):
@@ -40,7 +41,7 @@ class Learner(FastHttpUser):
     def post(self) -> None:
         """One request."""
         body: Any = next(BODIES)  # bytes, encoded once; Locust's types know only text
-        self.client.post(PATH, data=body, headers={"Content-Type": "application/json"}, name=PATH)
+        self.client.post(PATH, data=body, headers=HEADERS, name=PATH)
 
 
 class Steps(LoadTestShape):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypedDict, Unpack
 from urllib.parse import urljoin
 
 import numpy as np
@@ -24,6 +24,17 @@ SILENCE_S = 60.0  # it writes a line a second, once it has begun
 
 class LoadError(lab.LabError):
     """A load test that did not come to its end."""
+
+
+class Options(TypedDict, total=False):
+    """What both kinds of load tests take.
+
+    patience_s: what has no answer so long after the last request is given up; 30 unless said.
+    headers: sent with every request, as {"x-tenant": "ads"}.
+    """
+
+    patience_s: float
+    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -177,14 +188,14 @@ def open_loop(
     steps: Iterable[Sequence[float]],
     payloads: Iterable[object],
     seed: int = 0,
-    patience_s: float = 30,
+    **options: Unpack[Options],
 ) -> LoadRun:
     """Send a POST at each of the random moments of `poisson(steps)`: a LoadRun.
 
-    steps: (seconds, requests a second). payloads: values to send as JSON, in turn. What has no
-    answer `patience_s` after the last one is given up. ValueError for what cannot be sent.
+    steps: (seconds, requests a second). payloads: values to send as JSON, in turn. options: see
+    `Options`. ValueError for what cannot be sent.
     """
-    plan = _plan(url, steps, payloads, patience_s)
+    plan = _plan(url, steps, payloads, options)
     due_s = poisson(plan["steps"], seed).tolist()
     command = ["scaletoolkit.serving.traffic.sender"]
     return LoadRun(command, plan | {"due_s": due_s}, processes.workspace("load"))
@@ -196,35 +207,42 @@ def closed_loop(
     payloads: Iterable[object],
     rate_per_user: float | None = None,
     folder: str | Path | None = None,
-    patience_s: float = 30,
+    **options: Unpack[Options],
 ) -> LoadRun:
     """Let Locust's users post and wait, post and wait: a LoadRun.
 
     steps: (seconds, users). rate_per_user: posts a second if the server keeps up; None: one after
     each answer. folder: keeps Locust's report.html and tables. The rest as for `open_loop`.
     """
-    plan = _plan(url, steps, payloads, patience_s) | {"rate_per_user": rate_per_user}
+    plan = _plan(url, steps, payloads, options) | {"rate_per_user": rate_per_user}
     home = Path(folder) if folder else processes.workspace("load")
-    options = {
+    told = {
         "-f": Path(__file__).with_name("locustfile.py"),
         "--html": home / "report.html",
         "--csv": home / "locust",
         "--host": urljoin(url, "/").rstrip("/"),
-        "--stop-timeout": patience_s,
+        "--stop-timeout": plan["patience_s"],
         "--exit-code-on-error": 0,
         "--loglevel": "WARNING",
     }
     command = ["scaletoolkit.serving.traffic.users", "--headless", "--only-summary"]
-    command += [str(part) for option in options.items() for part in option]
+    command += [str(part) for option in told.items() for part in option]
     return LoadRun(command, plan, home)
 
 
 def _plan(
-    url: str, steps: Iterable[Sequence[float]], payloads: Iterable[object], patience_s: float
+    url: str, steps: Iterable[Sequence[float]], payloads: Iterable[object], options: Options
 ) -> dict[str, Any]:
     bodies = list(payloads)
     if not url.startswith("http://"):
         raise ValueError(f"a load test needs an address that starts with http://, got {url!r}")
     if not bodies:
         raise ValueError("a load test needs at least one payload to send, got none")
-    return {"url": url, "steps": checked(steps), "payloads": bodies, "patience_s": patience_s}
+    if unknown := options.keys() - Options.__annotations__:
+        known = " and ".join(Options.__annotations__)
+        raise TypeError(f"a load test takes {known}; got {', '.join(sorted(unknown))}")
+    for name, value in options.get("headers", {}).items():
+        if not f"{name}{value}".isprintable():
+            raise ValueError(f"a header stands on one line, got {name!r}: {value!r}")
+    plan = {"url": url, "steps": checked(steps), "payloads": bodies, "patience_s": 30}
+    return plan | {"headers": {}} | options

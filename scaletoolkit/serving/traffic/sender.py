@@ -9,6 +9,7 @@ import itertools
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -25,16 +26,16 @@ class Connections:
     HTTP/1.1 on asyncio, just enough of it to load a server without being the bottleneck.
     """
 
-    def __init__(self, url: str, most: int = 500) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str], most: int = 500) -> None:
         parts = urlsplit(url)
         self._host = parts.hostname
         self._port = parts.port or 80
         self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
         self._slots = asyncio.Semaphore(most)
-        self._head = (
-            f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-            "Content-Type: application/json\r\nContent-Length: "
-        ).encode()
+        told = {"Host": parts.netloc, "Content-Type": "application/json", **headers}
+        lines = [f"{name}: {value}\r\n" for name, value in told.items()]
+        start = f"POST {parts.path or '/'} HTTP/1.1\r\n"
+        self._head = "".join([start, *lines, "Content-Length: "]).encode()
 
     async def post(self, body: bytes) -> int:
         """Send the body: the status of the answer, 0 where none came."""
@@ -78,7 +79,7 @@ class Connections:
 async def send(plan: dict[str, Any], tally: Tally) -> None:
     """Send every request of the plan at its moment, and a line a second meanwhile."""
     loop = asyncio.get_running_loop()
-    connections = Connections(plan["url"])
+    connections = Connections(plan["url"], plan["headers"])
     bodies = itertools.cycle([json.dumps(payload).encode() for payload in plan["payloads"]])
     start_s = loop.time() + START_S
     in_flight: set[asyncio.Task[None]] = set()

@@ -342,3 +342,19 @@ def test_two_nodes_compute_the_same_as_one(tmp_path):
     returned = ranks.results(tmp_path / "job", 2)
     assert {node for _, node in returned} == {"0", "1"}
     assert [result for result, _ in returned] == ranks.launch(exchange, 2, steps=4)
+
+
+def test_a_group_that_another_launcher_has_made_is_joined(monkeypatch):
+    """As in Ray Train or Accelerate: nothing is asked of the environment."""
+    import torch
+    import torch.distributed as dist
+
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    group = dist.group.WORLD
+    try:
+        device = ranks.setup_distributed(0, 1)
+        assert device == torch.device(hardware.device())
+        assert dist.group.WORLD is group
+    finally:
+        dist.destroy_process_group()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from situations import OUTSIDE, SPEC, alike, specs
+from serving.autoscaling.situations import OUTSIDE, SPEC, alike, specs
 
 from scaletoolkit.serving import autoscaling
 from scaletoolkit.serving.autoscaling import Controller, Memory, Metric, Pod, Seen, Spec, reconcile

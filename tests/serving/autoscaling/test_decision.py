@@ -3,11 +3,21 @@
 import copy
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from situations import OUTSIDE, SPEC, alike, situations
+from serving.autoscaling.situations import OUTSIDE, SPEC, alike, situations
 
-from scaletoolkit.serving.autoscaling import Controller, Flags, Memory, Pod, Seen, Spec, reconcile
+from scaletoolkit.serving.autoscaling import (
+    Controller,
+    Flags,
+    Memory,
+    Metric,
+    Pod,
+    Seen,
+    Spec,
+    reconcile,
+)
 from scaletoolkit.serving.autoscaling.pods import Scale
 
 
@@ -101,3 +111,23 @@ def test_to_zero_and_back_again():
     assert controller.sync(work([9_000, 6_000]), 45.0).replicas == 3
     by_hand = reconcile(spec, work(15_000), Memory(), 0.0)
     assert (by_hand.replicas, by_hand.conditions["ScalingActive"]) == (0, "ScalingDisabled")
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "reading", "replicas"),
+    [
+        ("External", "AverageValue", [-70_000], 8),
+        ("External", "AverageValue", [-1, 20_000], 8),
+        ("External", "AverageValue", [40_000, -20_000], 2),
+        ("External", "AverageValue", [2**62, 2**62], 8),
+        ("External", "Value", [-70_000], 1),
+        ("Object", "AverageValue", -70_000, 1),
+    ],
+)
+def test_kubernetes_takes_a_negative_sum_for_an_overflow(kind, target, reading, replicas):
+    """The rule of GetExternalPerPodMetricReplicas: a lag below 0 asks for all it may."""
+    metric = Metric(f"{kind}/lag", kind, "lag", target, 10_000)
+    spec = Spec("web", "Deployment web", 1, 8, (metric,))
+    seen = Seen([Pod(f"p{n}") for n in range(4)], {metric.key: reading})
+    memory = Memory(history=())
+    assert reconcile(spec, seen, memory, 0.0).replicas == replicas

@@ -9,7 +9,6 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from scaletoolkit.serving.autoscaling import ManifestError, parse
-from scaletoolkit.serving.autoscaling.manifest.quantity import exact, milli, text
 from scaletoolkit.serving.autoscaling.manifest.spec import Policy
 
 ROOT = Path(__file__).parents[3]
@@ -246,38 +245,3 @@ def test_what_we_accept_kubernetes_accepts_too(data):
             del container[key]
     if only_sentences(yaml.safe_dump(document)) is not None:
         assert schema_accepts(yaml.safe_load(yaml.safe_dump(document)))
-
-
-@given(st.integers(1, 10**15))
-def test_a_quantity_survives_being_written(value):
-    assert milli(text(value)) == value
-
-
-@pytest.mark.parametrize(
-    ("written", "value"),
-    [
-        ("10", 10_000),
-        ("500m", 500),
-        (".5", 500),
-        ("1.", 1000),
-        ("2Ki", 2_048_000),
-        ("3e2", 300_000),
-        ("1u", 1),
-        ("-3", -3000),
-        (0.25, 250),
-        ("9E", 2**63 - 1),
-        ("1e-300", 1),
-    ],
-)
-def test_quantities_as_kubernetes_reads_them(written, value):
-    assert milli(written) == value
-
-
-@given(st.text(max_size=12))
-def test_what_is_no_quantity_is_refused(written):
-    sentence = "a quantity"
-    try:
-        assert exact(written) is not None
-    except ValueError as error:
-        sentence = str(error)
-    assert "quantity" in sentence

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from situations import CPU, SPEC, fixed
+from serving.autoscaling.situations import CPU, SPEC, fixed
 
 from scaletoolkit.serving import autoscaling
 from scaletoolkit.serving.autoscaling import Capacity, Flags, Memory, Metric, Spec, reconcile

@@ -1,7 +1,7 @@
 """Replicas that serve as a fluid, and the signals that feed metrics. Lab 09."""
 
 import pytest
-from situations import CPU, OUTSIDE, QUEUE
+from serving.autoscaling.situations import CPU, OUTSIDE, QUEUE
 
 from scaletoolkit.serving.autoscaling import Capacity, Metric, Spec
 from scaletoolkit.serving.autoscaling.signals import guess, wire

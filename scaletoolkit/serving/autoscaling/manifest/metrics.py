@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from scaletoolkit.serving.autoscaling.manifest import quantity
-from scaletoolkit.serving.autoscaling.manifest.fields import Fields
+from scaletoolkit.kubernetes import names, quantity
+from scaletoolkit.kubernetes.fields import Fields
 from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_METRICS, Metric
 
 KINDS = ("ContainerResource", "External", "Object", "Pods", "Resource")
@@ -36,7 +36,11 @@ def _resource(entry: Fields, kind: str) -> Metric:
     known = ("name", "container", "target") if contained else ("name", "target")
     fields = entry.mapping(SOURCES[kind], known)
     name = fields.text("name", "must specify a resource name")
-    container = fields.text("container", "must specify a container") if contained else ""
+    container = ""
+    if contained:
+        fields.check("name", names.resource(name), names.RESOURCE_EXPECTED)
+        container = fields.text("container", "must specify a container")
+        fields.check("container", names.label(container), names.LABEL_EXPECTED)
     key = f"{kind}/{container}/{name}" if contained else f"{kind}/{name}"
     return Metric(key, kind, name, *_resource_target(fields), container)
 

@@ -1,14 +1,15 @@
 """A HorizontalPodAutoscaler manifest to a Spec; every mistake is one sentence. Lab 09.
 
-The checks and most of their words are those of Kubernetes' API server
-(pkg/apis/autoscaling/validation) and of kubectl's strict decoding: unknown fields are mistakes.
+The checks and most of their words are those of Kubernetes' API server (1.36,
+pkg/apis/autoscaling/validation) and of kubectl's strict decoding: unknown fields are mistakes.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from scaletoolkit.serving.autoscaling.manifest import quantity
-from scaletoolkit.serving.autoscaling.manifest.document import ManifestError, documents, short
-from scaletoolkit.serving.autoscaling.manifest.fields import Fields
+from scaletoolkit.kubernetes import names, quantity
+from scaletoolkit.kubernetes.document import ManifestError, documents, short
+from scaletoolkit.kubernetes.fields import Fields
 from scaletoolkit.serving.autoscaling.manifest.metrics import parse_metrics
 from scaletoolkit.serving.autoscaling.manifest.spec import (
     DEFAULT_DOWN,
@@ -94,8 +95,8 @@ def _autoscaler(document: dict[str, object]) -> Spec:
     name = _name(metadata)
     old = version == "autoscaling/v1"
     spec = top.mapping("spec", (*SPEC_V1, *SPEC[3:]) if old else SPEC)
-    kind, target = spec.reference("scaleTargetRef")
     least, most = _range(spec)
+    kind, target = spec.reference("scaleTargetRef", in_group=True)
     metrics = _of_version_1(spec, metadata) if old else parse_metrics(spec)
     if least == 0 and not any(metric.type in ("Object", "External") for metric in metrics):
         why = "must specify at least one Object or External metric to support scaling to zero"
@@ -120,11 +121,21 @@ def _of_version_1(spec: Fields, metadata: Fields) -> tuple[Metric, ...]:
 
 
 def _name(metadata: Fields) -> str:
-    name = metadata.dns_name("name") or metadata.text("generateName")
-    metadata.dns_name("namespace")
-    metadata.texts("labels")
-    metadata.texts("annotations")
-    return name or metadata.required("name", "name or generateName is required")
+    name = metadata.named("name", names.subdomain, names.SUBDOMAIN_EXPECTED)
+    generated = metadata.named("generateName", names.prefix, names.SUBDOMAIN_EXPECTED)
+    metadata.named("namespace", names.label, names.LABEL_EXPECTED)
+    labels = metadata.texts("labels")
+    _keys(metadata, "labels", labels)
+    for text in labels.values():
+        metadata.check("labels", names.value(text), f"{short(text)} {names.VALUE_EXPECTED}")
+    _keys(metadata, "annotations", [key.lower() for key in metadata.texts("annotations")])
+    return name or generated or metadata.required("name", "name or generateName is required")
+
+
+def _keys(metadata: Fields, name: str, keys: Iterable[str]) -> None:
+    for key in keys:
+        expected = f"its key {short(key)} {names.QUALIFIED_EXPECTED}"
+        metadata.check(name, names.qualified(key), expected)
 
 
 def _range(spec: Fields) -> tuple[int, int]:

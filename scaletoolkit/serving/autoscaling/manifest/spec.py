@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from scaletoolkit.serving.autoscaling.manifest import quantity
+from scaletoolkit.kubernetes import quantity
 
 
 class Policy(NamedTuple):

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from scaletoolkit.serving.autoscaling.manifest import quantity
-from scaletoolkit.serving.autoscaling.manifest.document import documents
+from scaletoolkit.kubernetes import quantity
+from scaletoolkit.kubernetes.document import documents
 from scaletoolkit.serving.autoscaling.manifest.reader import unpacked
 from scaletoolkit.serving.autoscaling.manifest.spec import Spec
 

@@ -44,3 +44,17 @@ def _factor(suffix: str) -> Fraction:
 def text(value_milli: int) -> str:
     """Milli-units as a manifest would write them: 10000 → "10", 500 → "500m"."""
     return str(value_milli // 1000) if value_milli % 1000 == 0 else f"{value_milli}m"
+
+
+def written(value: Fraction, binary: bool = False) -> str:
+    """A quantity, not negative, as people write it: 1/2 → "500m"; binary: 2**30 → "1Gi".
+
+    What is finer than a thousandth is rounded up, as Kubernetes rounds.
+    """
+    size = 1
+    suffix = ""
+    for unit, power in BINARY.items() if binary else ():
+        if value >= 2**power and (value / 2**power).denominator == 1:
+            size = 2**power
+            suffix = unit
+    return text(math.ceil(value / size * 1000)) + suffix

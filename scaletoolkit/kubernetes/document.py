@@ -4,8 +4,6 @@ Nothing is executed, aliases cannot blow up, and a key that stands twice is an e
 """
 
 import json
-from collections.abc import Iterator
-from itertools import count
 
 import yaml
 
@@ -25,37 +23,38 @@ class ManifestError(lab.LabError, ValueError):
         super().__init__("".join(c if c.isprintable() else "?" for c in sentence))
 
 
-def documents(source: str | bytes) -> list[object]:
+def documents(source: str | bytes, what: str = "manifest") -> list[object]:
     """The documents of a YAML text (str or bytes) as plain values; those that are empty left out.
 
-    ManifestError for no YAML, more than 64 KiB, or too much once its aliases are written out.
+    what: how the sentences call it. ManifestError for no YAML, more than 64 KiB, or too much once
+    its aliases are written out.
     """
-    text = _text(source)
+    text = _text(source, what)
     if text.lstrip()[:1] in ("{", "["):
         text = text.replace("\t", " ")  # JSON may be indented with tabs, YAML may not
     try:
         nodes = list(yaml.compose_all(text, Loader=yaml.SafeLoader))
-        plain = [_plain(node, "", (), count(1)) for node in nodes if node is not None]
+        plain = [_Reader(what).plain(node, "", ()) for node in nodes if node is not None]
     except RecursionError:
-        raise ManifestError("The manifest is nested too deeply to be one.") from None
+        raise ManifestError(f"The {what} is nested too deeply to be one.") from None
     except (yaml.YAMLError, ValueError) as error:
         if isinstance(error, ManifestError):
             raise
-        raise ManifestError(f"The manifest is not YAML: {_where(error)}.") from None
+        raise ManifestError(f"The {what} is not YAML: {_where(error)}.") from None
     return [value for value in plain if value is not None]
 
 
-def _text(source: str | bytes) -> str:
+def _text(source: str | bytes, what: str) -> str:
     size = len(source)
     if size > MOST_BYTES:
-        raise ManifestError(f"A manifest has at most {MOST_BYTES:,} bytes; this one has {size:,}.")
+        raise ManifestError(f"A {what} has at most {MOST_BYTES:,} bytes; this one has {size:,}.")
     if isinstance(source, str):
         return source
     try:
         return source.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         problem = f"its byte {error.start} does not fit"
-        raise ManifestError(f"The manifest is not UTF-8 text: {problem}.") from None
+        raise ManifestError(f"The {what} is not UTF-8 text: {problem}.") from None
 
 
 def _where(error: Exception) -> str:
@@ -65,32 +64,43 @@ def _where(error: Exception) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem
 
 
-def _plain(
-    node: yaml.Node, path: str, above: tuple[yaml.Node, ...], numbers: Iterator[int]
-) -> object:
-    """The plain value of a node that lies in others, its aliases written out and counted."""
-    if next(numbers) > MOST_VALUES:
-        most = f"more than {MOST_VALUES:,} values"
-        raise ManifestError(f"The manifest stands for {most} once its aliases are written out.")
-    if node in above:
-        raise ManifestError("The manifest holds an alias that contains itself.")
-    if len(above) > MOST_DEPTH:
-        raise ManifestError(f"The manifest is nested more than {MOST_DEPTH} levels deep.")
-    above = (*above, node)
-    if isinstance(node, yaml.ScalarNode):
-        return _scalar(node)
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(child, f"{path}[{i}]", above, numbers) for i, child in enumerate(node.value)]
-    result: dict[str, object] = {}
-    for key_node, value_node in node.value:
-        if not isinstance(key_node, yaml.ScalarNode):
-            where = path or "The manifest"
-            raise ManifestError(f"{where}: a key must be text; render a template {{{{ }}}} first.")
-        key = key_node.value
-        if key in result:
-            raise ManifestError(f"{_join(path, key)}: Duplicate key {short(key)}.")
-        result[key] = _plain(value_node, _join(path, key), above, numbers)
-    return result
+class _Reader:
+    """Nodes to plain values, their aliases written out, which is counted."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.values = 0
+
+    def plain(self, node: yaml.Node, path: str, above: tuple[yaml.Node, ...]) -> object:
+        """The plain value of a node that lies in others."""
+        self._watch(node, above)
+        above = (*above, node)
+        if isinstance(node, yaml.ScalarNode):
+            return _scalar(node)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.plain(child, f"{path}[{i}]", above) for i, child in enumerate(node.value)]
+        result: dict[str, object] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                where = path or f"The {self.what}"
+                problem = "a key must be text; render a template {{ }} first"
+                raise ManifestError(f"{where}: {problem}.")
+            key = key_node.value
+            if key in result:
+                raise ManifestError(f"{_join(path, key)}: Duplicate key {short(key)}.")
+            result[key] = self.plain(value_node, _join(path, key), above)
+        return result
+
+    def _watch(self, node: yaml.Node, above: tuple[yaml.Node, ...]) -> None:
+        self.values += 1
+        if self.values > MOST_VALUES:
+            most = f"more than {MOST_VALUES:,} values"
+            text = f"The {self.what} stands for {most} once its aliases are written out."
+            raise ManifestError(text)
+        if node in above:
+            raise ManifestError(f"The {self.what} holds an alias that contains itself.")
+        if len(above) > MOST_DEPTH:
+            raise ManifestError(f"The {self.what} is nested more than {MOST_DEPTH} levels deep.")
 
 
 def _join(path: str, key: str) -> str:

@@ -1,20 +1,28 @@
 """Reading a manifest field by field: each reader returns a value or raises one sentence. Lab 09."""
 
 import math
-import re
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
 from typing import NoReturn, TypeVar
 
-from scaletoolkit.serving.autoscaling.manifest.document import ManifestError, short
+from scaletoolkit.kubernetes import names
+from scaletoolkit.kubernetes.document import ManifestError, short
 
 INT32 = 2**31
 Number = TypeVar("Number")
-NAME_EXPECTED = (
-    "must consist of lower case letters, digits, '-' and '.', and start and end with a letter or "
-    "digit"
-)
-DNS_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+CORE_KIND = "ReplicationController"  # what can be scaled and belongs to no group
+
+
+class Sentences(list[str]):
+    """All that is wrong: inside `with sentences:` a ManifestError is noted, not raised."""
+
+    def __enter__(self) -> "Sentences":
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        if isinstance(error, ManifestError):
+            self.append(str(error))
+        return isinstance(error, ManifestError)
 
 
 class Fields:
@@ -140,16 +148,19 @@ class Fields:
                 raise ManifestError(f"{path}: {problem}")
         return value
 
-    def reference(self, name: str) -> tuple[str, str]:
-        """A reference to another object: (kind, name)."""
+    def reference(self, name: str, in_group: bool = False) -> tuple[str, str]:
+        """A reference to another object: (kind, name). in_group: its apiVersion names a group."""
         fields = self.mapping(name, ("apiVersion", "kind", "name"), "must name an object")
-        fields.text("apiVersion")
         kind = fields.segment("kind", "must be set")
-        return kind, fields.segment("name", "must be set")
+        called = fields.segment("name", "must be set")
+        group = names.group_of(fields.text("apiVersion"))
+        fields.check("apiVersion", group is not None, "must be a group and a version")
+        named = bool(group) or not in_group or kind == CORE_KIND
+        fields.check("apiVersion", named, "must specify API group, as in apps/v1")
+        return kind, called
 
-    def dns_name(self, name: str) -> str:
-        """A text that Kubernetes allows as the name of an object; "" when absent."""
+    def named(self, name: str, fits: Callable[[str], bool], expected: str) -> str:
+        """A text that is a name of Kubernetes' (see `names`); "" when absent."""
         value = self.text(name)
-        allowed = len(value) <= 253 and DNS_NAME.fullmatch(value) is not None
-        self.check(name, allowed or not value, NAME_EXPECTED)
+        self.check(name, not value or fits(value), expected)
         return value

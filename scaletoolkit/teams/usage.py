@@ -1,0 +1,160 @@
+"""What teams used, and what it costs, from the files that people have: rows for `billing`. Lab 11.
+
+A plain number is in the unit of the price; one with a unit is Kubernetes' ("500m", "4Gi"), and of
+memory and storage it counts in GiB.
+"""
+
+import csv
+import re
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from scaletoolkit.kubernetes import quantity
+from scaletoolkit.kubernetes.document import ManifestError, short
+from scaletoolkit.kubernetes.fields import Fields, Sentences
+from scaletoolkit.teams import platforms, reading
+
+NEEDED = ("team", "resource", "requested", "used", "hours")
+COLUMNS = (*NEEDED, "cluster")
+PRICES = ("prices_per_hour", "machines", "clusters", "hours", "overhead", "currency")
+SEPARATORS = ",;\t|"
+MOST_ROWS = 1_000_000
+PLAIN = re.compile(r"(\d{1,15}(\.\d{0,20})?|\.\d{1,20})([eE][+-]?\d{1,2})?", re.ASCII)
+IN_BYTES = re.compile("memory|ram|storage|disk", re.IGNORECASE)
+
+Row = dict[str, Any]
+
+
+def read_usage(text: str) -> list[Row]:
+    """The rows of a table: team, resource, requested, used, hours, and cluster where it is there.
+
+    Separated by commas, semicolons, tabs or bars; more columns are passed over. ManifestError names
+    the row, counted from the first below the headings.
+    """
+    lines = [line for line in text.splitlines() if line.strip()]
+    if lines and re.fullmatch("sep=.", lines[0].strip(), re.IGNORECASE):
+        lines = lines[1:]  # a spreadsheet's note to itself
+    if len(lines) < 2:
+        raise ManifestError("The usage needs a line of headings, and rows below it.")
+    if len(lines) > MOST_ROWS:
+        raise ManifestError(f"The usage has more than {MOST_ROWS:,} rows.")
+    separator = max(SEPARATORS, key=lines[0].count)
+    try:
+        table = list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
+    except csv.Error as error:
+        raise ManifestError(f"The usage is no table: {error}.") from None
+    places = _places(table[0])
+    return [_row(cells, places, f"row {number}") for number, cells in enumerate(table[1:], 1)]
+
+
+def _places(headings: Sequence[str]) -> dict[str, int]:
+    """Where the columns stand: {name: place}."""
+    names = [heading.strip().lower() for heading in headings]
+    missing = [name for name in NEEDED if name not in names]
+    if missing:
+        there = ", ".join(names)[:200]
+        raise ManifestError(f"The usage has no column {', '.join(missing)}; it has: {there}.")
+    twice = [name for name in COLUMNS if names.count(name) > 1]
+    if twice:
+        raise ManifestError(f"The usage has two columns {twice[0]}.")
+    return {name: names.index(name) for name in COLUMNS if name in names}
+
+
+def _row(cells: Sequence[str], places: Mapping[str, int], where: str) -> Row:
+    if len(cells) <= max(places.values()):
+        raise ManifestError(f"The usage, {where}: has {len(cells)} cells, fewer than the headings.")
+    row: Row = {name: cells[place].strip() for name, place in places.items()}
+    for name in ("team", "resource"):
+        if not row[name]:
+            raise ManifestError(f"The usage, {where}: {name} is empty.")
+    for name in ("requested", "used", "hours"):
+        amount = _amount(row[name], "" if name == "hours" else row["resource"])
+        if amount is None:
+            told = f"The usage, {where}: {name}: {short(row[name])}"
+            raise ManifestError(f"{told} must be a number from 0, or a quantity such as 500m.")
+        row[name] = amount
+    return row
+
+
+def _amount(value: object, resource: str) -> Fraction | None:
+    """An amount in the unit of its price; None for what is none, or negative."""
+    text = str(value)
+    if PLAIN.fullmatch(text):
+        return Fraction(text)
+    try:
+        amount = quantity.exact(text)
+    except ValueError:
+        return None
+    if amount < 0:
+        return None
+    return amount / platforms.GIB if IN_BYTES.search(resource) else amount
+
+
+def read_prices(source: object, hours: str, wrong: Sentences) -> Row:
+    """What `billing.bill` takes as prices, and "currency"; what is wrong is noted.
+
+    A platform's file has all of it but hours. hours: how long the machines ran, "" where the file
+    says it.
+    """
+    known = (*PRICES, *platforms.KNOWN)
+    fields = reading.opened(source, "prices", known, wrong) or Fields({}, "prices", known)
+    result: Row = {"prices_per_hour": _prices(fields, wrong), "currency": ""}
+    with wrong:
+        result["currency"] = fields.text("currency")
+    with wrong:
+        result["overhead"] = reading.money(fields, "overhead") if "overhead" in fields else 0
+    with wrong:
+        result["hours"] = _hours(fields, hours)
+    with wrong:
+        if ("machines" in fields) == ("clusters" in fields):
+            fields.required("machines", "either this or clusters must say what there is")
+    if "machines" in fields:
+        result["machines"] = _machines(fields, "machines", wrong)
+    elif "clusters" in fields:
+        clusters = _any(fields, "clusters", wrong)
+        names = clusters.values if clusters else ()
+        result["clusters"] = {name: _machines(clusters, name, wrong) for name in names if clusters}
+    return result
+
+
+def _any(fields: Fields, name: str, wrong: Sentences) -> Fields | None:
+    """A mapping that may have any names, and has one."""
+    value = fields.values.get(name)
+    with wrong:
+        if not value:
+            fields.required(name, "must be set")
+    known = [str(key) for key in value] if isinstance(value, dict) else []
+    return reading.opened(value, fields.at(name), known, wrong) if value else None
+
+
+def _prices(fields: Fields, wrong: Sentences) -> dict[str, Fraction]:
+    prices = _any(fields, "prices_per_hour", wrong)
+    result = {}
+    for name in prices.values if prices else ():
+        with wrong:
+            if prices:
+                result[name] = reading.money(prices, name)
+    return result
+
+
+def _machines(fields: Fields, name: str, wrong: Sentences) -> dict[str, Fraction]:
+    there = _any(fields, name, wrong)
+    result = {}
+    for resource, value in there.values.items() if there else ():
+        amount = _amount(value, resource)
+        with wrong:
+            if there and amount is None:
+                there.invalid(resource, "must be a quantity such as 10, 500m or 1Gi")
+        result[resource] = amount or Fraction(0)
+    return result
+
+
+def _hours(fields: Fields, hours: str) -> Fraction:
+    text = hours or fields.values.get("hours")
+    if text is None:
+        fields.required("hours", "how long the machines ran; or use --hours")
+    amount = Fraction(str(text)) if PLAIN.fullmatch(str(text)) else Fraction(0)
+    if not amount:
+        raise ManifestError(f"{fields.at('hours')}: {short(text)} must be a number above 0.")
+    return amount

@@ -1,0 +1,181 @@
+"""Slurm for real: the labs' functions over two nodes, and a node that loses its power.
+
+SCALETOOLKIT_POWER_CUTS=10 cuts the power at so many moments instead of one.
+"""
+
+import errno
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+from tools import listeners, notebooks, under_load
+
+import scaletoolkit
+from scaletoolkit.cluster import enclosure, slurm
+from scaletoolkit.exercises.data_parallel import weight
+from scaletoolkit.machine import ranks
+from scaletoolkit.training import checkpoint, models, normalization
+
+LABS = Path(scaletoolkit.__file__).parent.parent / "labs"
+CUTS = int(os.environ.get("SCALETOOLKIT_POWER_CUTS", "1"))
+STEPS = 24
+EVERY = 4
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes; skipped, with the reason, where Slurm cannot run."""
+    try:
+        with slurm.local(nodes=2) as two:
+            yield two
+    except slurm.Absent as reason:
+        pytest.skip(str(reason))
+
+
+def parts():
+    model = models.seeded(models.mlp, dtype=torch.float64)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9)
+    return model, optimizer, torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
+
+
+def train(rank, world_size, where, pause_s=0.0):
+    """Train from the newest checkpoint on: (step of that one, node, weights)."""
+    ranks.setup_distributed(rank, world_size, timeout_s=60)
+    data = models.digits(torch.float64)
+    model, optimizer, schedule = parts()
+    model = torch.nn.parallel.DistributedDataParallel(model)
+    state = checkpoint.collect(model, optimizer, schedule)
+    begin = checkpoint.load(where, state)
+    if begin:
+        checkpoint.restore(model, optimizer, schedule, state)
+    for step in range(begin, STEPS):
+        batch = models.batches(len(data.labels), 64, epoch=step)[0][rank::world_size]
+        models.train_step(model, optimizer, data.images[batch], data.labels[batch])
+        schedule.step()
+        if (step + 1) % EVERY == 0:
+            checkpoint.save(where, step + 1, checkpoint.collect(model, optimizer, schedule))
+        (where / f"reached-{step + 1}").touch()
+        time.sleep(pause_s)
+    return begin, os.environ.get("SLURMD_NODENAME"), models.flat(model)
+
+
+def alone():
+    """The weights that one process trains without any of this."""
+    data = models.digits(torch.float64)
+    model, optimizer, schedule = parts()
+    for step in range(STEPS):
+        batch = models.batches(len(data.labels), 64, epoch=step)[0]
+        models.train_step(model, optimizer, data.images[batch], data.labels[batch])
+        schedule.step()
+    return models.flat(model)
+
+
+def lab_03():
+    """The names that lab 03's own cells define: `train`, and its recipes."""
+    names = {"__name__": "__main__", "np": np, "torch": torch, "dist": torch.distributed}
+    names |= {"models": models, "normalization": normalization, "ranks": ranks, "weight": weight}
+    names |= {"cross_entropy": torch.nn.functional.cross_entropy}
+    cells = {cell.id: cell.source for cell in notebooks.read(*LABS.glob("03_*.ipynb")).cells}
+    for cell in ("inline-train", "inline-recipes"):
+        exec(cells[cell], names)
+    return names
+
+
+def test_lab_03_s_training_over_two_nodes_equals_one_process(cluster):
+    names = lab_03()
+    data = models.digits(dtype=torch.float64)
+    schedule = models.batches(1438, 130)
+    recipes = {"ddp": names["recipes"]["ddp"]}
+    job = cluster.submit(names["train"], 2, data=data, schedule=schedule, recipes=recipes)
+    both = [results["ddp"][1] for results in job.results()]
+    model = models.seeded(models.mlp, dtype=torch.float64)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9)
+    for batch in schedule:
+        models.train_step(model, optimizer, data.images[batch], data.labels[batch])
+    assert torch.equal(*both)
+    assert models.distance(both[0], models.flat(model)) < 1e-12
+
+
+@pytest.mark.parametrize("moment", range(CUTS))
+def test_a_lost_node_s_job_begins_anew_and_ends_with_the_same_weights(cluster, tmp_path, moment):
+    drawn = random.Random(moment)
+    node = drawn.choice(["node1", "node2"])
+    step = drawn.randrange(EVERY + 1, STEPS - EVERY)
+    job = cluster.submit(train, 2, where=tmp_path, pause_s=0.1)
+    under_load.until((tmp_path / f"reached-{step}").exists, "the step of the power cut")
+    cluster.power_cut(node)
+    cluster.restore(node)
+    returned = job.results()
+    assert job.state().restarts == 1
+    assert [node for _, node, _ in returned] == ["node1", "node2"]
+    assert {begin for begin, _, _ in returned} <= {*range(EVERY, STEPS, EVERY)}
+    for _, _, weights in returned:
+        assert models.distance(weights, alone()) < 1e-12
+
+
+def test_items_are_shared_out_to_a_job_array_and_come_back_in_order(cluster):
+    job = cluster.map(lambda number: number**2, range(5), tasks=2)
+    assert job.results() == [[0, 4, 16], [1, 9]]
+    assert "#SBATCH --array=0-1" in job.script
+
+
+def test_a_task_that_raises_is_a_sentence(cluster):
+    job = cluster.map(lambda number: 1 / number, [1, 0], tasks=2)
+    with pytest.raises(ranks.RankError, match=r"FAILED\. rank 1 raised ZeroDivisionError"):
+        job.results()
+
+
+def test_what_the_queue_refuses_is_a_sentence(cluster):
+    with pytest.raises(slurm.SlurmError, match=r"sbatch refused: .*More processors requested"):
+        cluster.submit(lambda rank, world_size: None, 3, nodes=3)
+    with pytest.raises(slurm.SlurmError, match="The nodes are node1, node2; got 'node3'"):
+        cluster.power_cut("node3")
+
+
+def test_nobody_outside_can_reach_the_cluster(cluster):
+    """Its ports are on a loopback, and that one is its own."""
+    assert len(cluster.ask("ip", "-oneline", "link").splitlines()) == 1
+    said = cluster.ask("ss", "--no-header", "--listening", "--numeric", "--tcp", "--udp")
+    places = [line.split()[4].rsplit(":", 1) for line in said.splitlines()]
+    assert len(places) >= 3
+    assert listeners.beyond_loopback(places) == []
+    for _, port in places:
+        with socket.socket() as client:
+            assert client.connect_ex(("127.0.0.1", int(port))) == errno.ECONNREFUSED
+
+
+OWNER = """
+import os, time
+from scaletoolkit.cluster import slurm
+with slurm.local(nodes=1) as cluster:
+    print(cluster._folder, flush=True)
+    cluster.map(time.sleep, [600])
+    time.sleep(600)
+"""
+
+
+def test_nothing_outlives_a_killed_owner(cluster, wait_until_gone):
+    words = [sys.executable, "-c", OWNER]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as owner:
+        folder = Path(owner.stdout.readline().strip())
+        below = psutil.Process(owner.pid).children(recursive=True)
+        assert {"slurmctld", "slurmd"} <= {process.name() for process in below}
+        owner.kill()
+    wait_until_gone(below)
+    under_load.until(lambda: not folder.exists(), "its folder goes")
+
+
+def test_where_slurm_is_not_installed_it_is_a_sentence(monkeypatch, tmp_path):
+    monkeypatch.setattr(enclosure, "SYSTEM", "")
+    with pytest.raises(slurm.Absent, match="Slurm is not installed here"), slurm.local():
+        pass
+    with pytest.raises(slurm.Absent, match="No Slurm is here: sbatch"):
+        slurm.existing(tmp_path)

@@ -1,0 +1,201 @@
+"""A store of features: right rows, whole versions, and nobody else's row for a stranger.
+
+SCALETOOLKIT_KILLS=100 kills a hundred writers and readers at random moments.
+"""
+
+import os
+import random
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from scaletoolkit import features
+from scaletoolkit.machine import processes
+
+KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "4"))
+NAMES = ["visits", "spent", "clicks"]
+IDS = np.random.default_rng(0).integers(-(2**62), 2**62, 5000)
+
+
+def rows_of(ids, version=1):
+    return np.stack([ids % 1000, ids % 77, np.full(len(ids), version)], axis=1).astype(np.float32)
+
+
+@pytest.fixture
+def path(tmp_path):
+    features.materialise(tmp_path / "v1", IDS, rows_of, NAMES, batch_rows=999)
+    return tmp_path / "v1"
+
+
+def test_everybody_gets_their_row_in_any_order(path):
+    store = features.Store(path)
+    rows, known = store.get(IDS)
+    assert known.all()
+    assert np.array_equal(rows, rows_of(IDS))
+    assert repr(store) == "Store v1: 5,000 entities × 3 features"
+
+
+def test_strangers_get_nothing_and_never_a_neighbours_row(path):
+    strangers = np.concatenate([IDS - 1, IDS + 1, [-(2**63), 2**63 - 1]])
+    strangers = strangers[~np.isin(strangers, IDS)]
+    rows, known = features.Store(path).get(strangers)
+    assert not known.any()
+    assert np.isnan(rows).all()
+
+
+def test_no_ids_give_no_rows(path):
+    rows, known = features.Store(path).get([])
+    assert (rows.shape, known.shape) == ((0, 3), (0,))
+
+
+def test_a_packed_store_is_off_by_half_a_step_at_most(tmp_path):
+    scales = features.scales(rows_of(IDS))
+    features.materialise(tmp_path / "v1", IDS, rows_of, NAMES, scales)
+    rows, _ = features.Store(tmp_path / "v1").get(IDS)
+    assert (np.abs(rows - rows_of(IDS)) <= 0.501 * scales[1]).all()
+    assert (tmp_path / "v1").stat().st_size < len(IDS) * (8 + 3) + 1000
+
+
+def test_a_version_is_published_and_the_one_before_it_again(path):
+    folder = path.parent
+    features.materialise(folder / "v2", IDS, lambda ids: rows_of(ids, 2), NAMES)
+    current = folder / "current"
+    features.publish(path, current)
+    reader = features.Store(current)
+    features.publish(folder / "v2", current)
+    assert (reader.version, features.Store(current).version) == ("v1", "v2")
+    assert (reader.get(IDS)[0][:, 2] == 1).all()
+    features.publish(path, current)
+    assert (features.Store(current).get(IDS)[0][:, 2] == 1).all()
+    assert sorted(file.name for file in folder.iterdir()) == ["current", "v1", "v2"]
+
+
+def test_what_fails_on_the_way_leaves_the_old_file_and_nothing_else(path):
+    before = path.read_bytes()
+
+    def fails(ids):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        features.materialise(path, IDS, fails, NAMES)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_one_bit_that_turned_is_found(path):
+    data = bytearray(path.read_bytes())
+    features.Store(path).check()
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="the bytes are not those that were written"):
+        features.Store(path).check()
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"),
+    [(b"", "is not a file of features"), (b'{"form": 1}\n', "is not a file of features")],
+)
+def test_another_file_is_a_sentence(tmp_path, data, sentence):
+    (tmp_path / "other").write_bytes(data)
+    with pytest.raises(ValueError, match=sentence):
+        features.publish(tmp_path / "other", tmp_path / "current")
+    assert not (tmp_path / "current").exists()
+
+
+def test_half_a_file_is_a_sentence(path):
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"should have [\d,]+ bytes and has [\d,]+"):
+        features.Store(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (([], rows_of, NAMES), "a store needs ids and names"),
+        (([1], rows_of, NAMES[:2]), "expected rows of 2 features, got 3"),
+        (([1, 2], lambda ids: rows_of(ids[:1]), NAMES), "one row for each of 2 ids"),
+        (([1], rows_of, NAMES, ([0], [1])), "a scale for each of 3 features, got 1"),
+    ],
+)
+def test_what_cannot_be_stored_is_a_sentence(tmp_path, arguments, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        features.materialise(tmp_path / "v1", *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_memory_while_materialising_is_the_ids_and_one_batch(tmp_path):
+    ids = np.arange(200_000)
+    names = [f"f{number}" for number in range(50)]
+    tracemalloc.start()
+    features.materialise(tmp_path / "v1", ids, lambda ids: np.ones((len(ids), 50)), names)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    file_bytes = (tmp_path / "v1").stat().st_size
+    assert file_bytes > 40_000_000
+    assert peak_bytes < 3 * ids.nbytes + 16_384 * 50 * (8 + 4) * 2
+
+
+WRITER = """
+import sys
+import numpy as np
+from scaletoolkit import features
+from test_store import IDS, NAMES, rows_of
+folder = sys.argv[1]
+for version in range(1, 10**6):
+    name = f"{folder}/v{version % 3}"
+    make = lambda ids: rows_of(ids, version)
+    features.materialise(name, IDS, make, NAMES, batch_rows=500)
+    features.publish(name, f"{folder}/current")
+    print("published", flush=True)
+"""
+READER = """
+import sys
+import numpy as np
+from scaletoolkit import features
+from test_store import IDS, rows_of
+print("reads", flush=True)
+while True:
+    rows, known = features.Store(f"{sys.argv[1]}/current").get(np.concatenate([IDS, IDS + 1]))
+    found = rows[known]
+    whole = len(set(found[:, 2])) == 1 and np.isnan(rows[~known]).all()
+    if known.sum() != len(IDS) or not whole:
+        print("wrong", flush=True)
+"""
+
+
+def started(code, folder):
+    where = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    child = processes.Child(["-c", ENDS + code, str(folder)], dict(os.environ) | where)
+    assert child.stdout.readline(), child.said()
+    return child
+
+
+ENDS = "from scaletoolkit.machine import processes\nprocesses.end_with(0)\n"
+
+
+def test_no_kill_mixes_versions_or_gives_a_stranger_a_row(path, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    folder = path.parent
+    dice = random.Random(0)
+    children = [started(WRITER, folder), started(READER, folder)]
+    for number in range(KILLS):
+        role = number % 2
+        child = children[role]
+        child.over(within_s=dice.uniform(0, 0.3))
+        assert child.status is None, child.said()
+        processes.kill_group(child.pid)
+        said = child.stdout.read()
+        child.end()
+        assert "wrong" not in said
+        rows, known = features.Store(folder / "current").get(IDS)
+        assert known.all()
+        assert np.array_equal(rows, rows_of(IDS, rows[0, 2]))
+        children[role] = started([WRITER, READER][role], folder)
+    for child in children:
+        child.end()
+    features.materialise(folder / "v0", IDS, rows_of, NAMES)
+    left = [file.name for file in folder.iterdir() if file.name.startswith("v0.")]
+    assert left == []

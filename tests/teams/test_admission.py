@@ -1,0 +1,106 @@
+"""What a namespace has against a pod, beyond Kubernetes' own cases in the vectors."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from scaletoolkit.teams.admission import charged, limit_range, resource_quota
+
+POD = [{"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": 1, "memory": "2Gi"}}]
+
+
+def test_defaults_fill_in_what_is_left_out_before_anything_is_compared():
+    rule = {"type": "Container", "min": {"cpu": "50m"}, "max": {"cpu": 2}}
+    assert len(limit_range([rule], [{}])) == 2
+    defaults = {"default": {"cpu": 1}, "defaultRequest": {"cpu": "100m"}}
+    assert limit_range([{**rule, **defaults}], [{}]) == []
+    too_much = {**rule, "default": {"cpu": 3}, "defaultRequest": {"cpu": "100m"}}
+    sentence = "container 1: the limit of cpu is 3; at most 2."
+    assert limit_range([too_much], [{}]) == [sentence]
+
+
+def test_a_bounded_ratio_needs_both_sides():
+    rule = {"type": "Container", "maxLimitRequestRatio": {"cpu": 2}}
+    assert limit_range([rule], POD) == []
+    half = [{"requests": {"cpu": "499m"}, "limits": {"cpu": 1}}]
+    assert limit_range([rule], half) == [
+        "container 1: the limit of cpu is 2.01 times the request; at most 2 times is allowed."
+    ]
+    for container in ({}, {"limits": {"cpu": 1}}, {"requests": {"cpu": 0}, "limits": {"cpu": 1}}):
+        assert limit_range([rule], [container]) == [
+            "container 1: cpu needs a request and a limit; at most 2 times is allowed."
+        ]
+
+
+def test_every_problem_is_named_with_its_container():
+    rule = {"type": "Container", "min": {"memory": "2Gi"}, "max": {"gpu": 1}}
+    pod = [*POD, {"name": "side", "requests": {"memory": "3Gi"}, "limits": {"gpu": 2}}]
+    assert limit_range([rule], pod) == [
+        "container 1: the request of memory is 1Gi; at least 2Gi.",
+        "container 1: no limit of gpu; it must be at most 1.",
+        "container side: the limit of gpu is 2; at most 1.",
+    ]
+
+
+def test_a_pod_has_an_amount_only_where_each_container_has_one():
+    rule = {"type": "Pod", "max": {"cpu": 4}}
+    assert limit_range([rule], POD * 4) == []
+    assert limit_range([rule], POD * 5) == ["the pod: the limit of cpu is 5; at most 4."]
+    assert limit_range([rule], [*POD, {}]) == ["the pod: no limit of cpu; it must be at most 4."]
+
+
+def test_a_quota_says_what_is_used_what_is_asked_for_and_what_there_is():
+    hard = {"requests.memory": "4Gi", "pods": 1}
+    used = {"requests.memory": "3.5Gi", "pods": 1}
+    assert resource_quota(hard, {"requests.memory": "3Gi", "pods": 0}, POD) == []
+    assert resource_quota(hard, used, POD) == [
+        "pods: 1 are used and the pod asks for 1; the quota is 1.",
+        "requests.memory: 3584Mi are used and the pod asks for 1Gi; the quota is 4Gi.",
+    ]
+
+
+def test_gpus_are_charged_by_requests_only():
+    pod = [{"requests": {"nvidia.com/gpu": 2}, "limits": {"nvidia.com/gpu": 2}}]
+    hard = {"requests.nvidia.com/gpu": 3, "limits.nvidia.com/gpu": 1, "nvidia.com/gpu": 1}
+    used = dict.fromkeys(hard, 0)
+    assert charged(hard, used, pod) == {"requests.nvidia.com/gpu": 2}
+    assert resource_quota(hard, used, pod) == []
+    assert len(resource_quota(hard, used, pod * 2)) == 1
+
+
+def test_a_quota_of_cpu_takes_no_container_that_does_not_say_it():
+    for name, kind in (("cpu", "requests"), ("requests.cpu", "requests"), ("limits.cpu", "limits")):
+        problems = resource_quota({name: 9}, {name: 0}, [*POD, {}])
+        assert problems == [
+            f"container 2: {kind}.cpu is missing; "
+            f"a namespace with a quota of {name} takes only pods that say it."
+        ]
+    assert resource_quota({"requests.nvidia.com/gpu": 1}, {"requests.nvidia.com/gpu": 1}, POD) == []
+    assert resource_quota({"services": 0}, {"services": 0}, POD) == []
+
+
+def test_a_quota_whose_usage_is_not_known_takes_nothing():
+    assert resource_quota({"pods": 9}, {}, POD) == [
+        "pods: how much of it is used is not known yet."
+    ]
+
+
+def test_a_negative_amount_is_one_sentence():
+    with pytest.raises(ValueError, match=r"^requests.cpu must be at least 0, got -1$"):
+        resource_quota({"cpu": 1}, {"cpu": 0}, [{"requests": {"cpu": -1}}])
+
+
+def test_a_rule_without_a_type_is_one_sentence():
+    with pytest.raises(ValueError, match=r"^rule 1 of the limit range has no type$"):
+        limit_range([{"max": {"cpu": 1}}], POD)
+
+
+@given(st.lists(st.integers(1, 9), max_size=12), st.integers(0, 30))
+def test_what_is_admitted_one_after_another_never_passes_the_quota(requests, hard):
+    used = {"cpu": 0, "pods": 0}
+    for cpu in requests:
+        pod = [{"requests": {"cpu": cpu}}]
+        if not resource_quota({"cpu": hard, "pods": 5}, used, pod):
+            used |= charged({"cpu": hard, "pods": 5}, used, pod)
+    assert used["cpu"] <= hard
+    assert used["pods"] <= 5

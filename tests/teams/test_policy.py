@@ -1,0 +1,156 @@
+"""Ten mistakes of which schemas see two: our check names each in a sentence, and some more."""
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from scaletoolkit.commands.tenant import PLATFORM, REQUEST
+from scaletoolkit.teams import manifests, policy
+
+
+def broken(name):
+    """The manifests with one mistake in them."""
+    documents = manifests.render(yaml.safe_load(REQUEST), yaml.safe_load(PLATFORM))
+    kind, change, _ = MISTAKES[name]
+    change(next(document for document in documents if document["kind"] == kind))
+    return documents
+
+
+def set_at(*path):
+    """A change that sets the value at the end of a path, or takes it away when that is None."""
+    *places, name, value = path
+
+    def change(document):
+        for place in places:
+            document = document[place]
+        if value is None:
+            del document[name]
+        else:
+            document[name] = value
+
+    return change
+
+
+def renamed(*path):
+    """A change that gives a field another name."""
+    *places, old, new = path
+
+    def change(document):
+        for place in places:
+            document = document[place]
+        document[new] = document.pop(old)
+
+    return change
+
+
+LIMIT = ("spec", "limits", 0)
+GROUP = ("spec", "resourceGroups", 0)
+GPU = (*GROUP, "flavors", 0, "resources", 2)
+PORTS = ("spec", "egress", 1, "ports", 0)
+MISTAKES = {  # name: (kind, change, sentence); the first ten are those of the lab
+    "a misspelt field": (
+        "ResourceQuota",
+        renamed("spec", "hard", "hart"),
+        "ResourceQuota quota: spec.hart: there is no such field: did you mean hard?",
+    ),
+    "the cohort of version 1": (
+        "ClusterQueue",
+        renamed("spec", "cohortName", "cohort"),
+        "ClusterQueue team-vision: spec.cohort: there is no such field: did you mean cohortName?",
+    ),
+    "a quantity in words": (
+        "ResourceQuota",
+        set_at("spec", "hard", "requests.cpu", "12 cores"),
+        'ResourceQuota quota: spec.hard.requests.cpu: "12 cores" is no quantity',
+    ),
+    "a quota of nothing": (
+        "ResourceQuota",
+        renamed("spec", "hard", "requests.cpu", "request.cpu"),
+        "ResourceQuota quota: spec.hard.request.cpu: no such thing is counted: did you mean "
+        "requests.cpu?",
+    ),
+    "a default above its maximum": (
+        "LimitRange",
+        set_at(*LIMIT, "default", "memory", "64Gi"),
+        "LimitRange limits: spec.limits[0].default.memory: 64Gi is above "
+        "spec.limits[0].max.memory, 32Gi.",
+    ),
+    "a quota below zero": (
+        "ClusterQueue",
+        set_at(*GPU, "nominalQuota", "-2"),
+        "ClusterQueue team-vision: spec.resourceGroups[0].flavors[0].resources[nvidia.com/gpu]"
+        '.nominalQuota: "-2" must not be negative.',
+    ),
+    "covered resources without a quota": (
+        "ClusterQueue",
+        set_at(*GROUP, "coveredResources", ["cpu", "memory"]),
+        "ClusterQueue team-vision: spec.resourceGroups[0].flavors[0].resources: cpu, memory, "
+        "nvidia.com/gpu are not the resources covered, in their order: cpu, memory.",
+    ),
+    "a misspelt kind of role": (
+        "RoleBinding",
+        set_at("roleRef", "kind", "Rol"),
+        'RoleBinding owner: roleRef.kind: "Rol" is neither Role nor ClusterRole.',
+    ),
+    "a long name for a port": (
+        "NetworkPolicy",
+        set_at(*PORTS, "port", "domain-name-server"),
+        'NetworkPolicy walls: spec.egress[1].ports[0].port: "domain-name-server" must be at most',
+    ),
+    "a namespace that is no label": (
+        "Namespace",
+        set_at("metadata", "name", "Team_Vision"),
+        'Namespace Team_Vision: metadata.name: "Team_Vision" must be at most 63',
+    ),
+    "a GPU for everybody": (
+        "LimitRange",
+        set_at(*LIMIT, "default", "nvidia.com/gpu", None),
+        "LimitRange limits: spec.limits[0].default.nvidia.com/gpu: without it each container gets "
+        "spec.limits[0].max.nvidia.com/gpu, 2; write 0.",
+    ),
+    "a quota of GPUs that nobody counts": (
+        "ResourceQuota",
+        renamed("spec", "hard", "requests.nvidia.com/gpu", "nvidia.com/gpu"),
+        "ResourceQuota quota: spec.hard.nvidia.com/gpu: no such thing is counted: did you mean "
+        "requests.nvidia.com/gpu?",
+    ),
+    "everybody as owner": (
+        "RoleBinding",
+        set_at("subjects", 0, "name", "system:authenticated"),
+        'RoleBinding owner: subjects[0].name: "system:authenticated" is one of Kubernetes\' own',
+    ),
+    "every right": (
+        "Role",
+        set_at("rules", 0, "resources", ["*"]),
+        "Role owner: rules[0].resources: * also means the walls of the team",
+    ),
+    "nobody to borrow from": (
+        "ClusterQueue",
+        set_at("spec", "cohortName", None),
+        "ClusterQueue team-vision: spec.cohortName: without it there is nobody to borrow from",
+    ),
+}
+TEN = list(MISTAKES)[:10]
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_each_mistake_is_named_in_a_sentence(name):
+    _, _, sentence = MISTAKES[name]
+    said = policy.mistakes(broken(name))
+    assert said
+    assert said[0].startswith(sentence)
+
+
+def schema_accepts(document):
+    try:
+        kubernetes_validate.validate(document, "1.37", strict=True)
+    except kubernetes_validate.ValidationError:
+        return False
+    return True
+
+
+def test_kubernetes_own_schemas_see_one_of_the_seven_that_concern_its_kinds():
+    ours = [name for name in TEN if MISTAKES[name][0] != "ClusterQueue"]
+    seen = [name for name in ours if not all(map(schema_accepts, broken(name)[:6]))]
+    assert len(ours) == 7
+    assert seen == ["a misspelt field"]
