@@ -1,7 +1,7 @@
 # make start   open your copy of a lab           make labs    run and store every lab (or LAB=01)
 # make check   the quick checks, two minutes     make bench   measure; writes data/bench.md
 # make test    run every check                   make docs    pages from the docstrings
-# make clean   remove what was installed and generated
+# make clean   remove what was made              make site    the course as pages, offline
 #
 # Variables: PYTHON=python3.12   the Python to build on, 3.11 or newer
 #            TORCH=cpu           PyTorch's CPU-only wheels instead of the 5 GB with CUDA,
@@ -22,7 +22,7 @@ UV_INSTALL := $(BIN)/uv pip install --python $(BIN)/python --compile-bytecode \
 	--constraint constraints.txt --build-constraints constraints.txt
 $(if $(filter-out cpu,$(TORCH)),$(error TORCH can only be cpu; it is "$(TORCH)"))
 
-.PHONY: start check form test labs bench docs clean
+.PHONY: start check form test labs bench docs site clean
 .DELETE_ON_ERROR:
 
 start: $(READY)
@@ -32,6 +32,7 @@ check: form
 	$(BIN)/python -m pytest -m "not slow" --durations=5
 
 test: form
+	$(BIN)/python -c "import autodoc2, myst_nb" 2>/dev/null || $(UV_INSTALL) --quiet -e ".[site]"
 	$(BIN)/python -m pytest --durations=5
 
 form: $(READY)
@@ -51,6 +52,10 @@ bench: $(READY)
 docs: $(READY)
 	$(UV_INSTALL) --quiet -e ".[docs]"
 	$(BIN)/python docs/build.py
+
+site: $(READY)
+	$(UV_INSTALL) --quiet -e ".[site]"
+	$(BIN)/python docs/site.py
 
 clean:
 	rm -rf .venv build dist docs/_build *.egg-info .ruff_cache .mypy_cache .pytest_cache .hypothesis

@@ -8,6 +8,7 @@ on top      service    the model server, by process: in the notebook, gateway/, 
             planning   what a product costs, and how sure that is (lab 12)
             exercises  one file a lab, named like its notebook
             copies     the labs' notebooks, and a learner's own copy of them, kept up to date
+            classes    what a class hands in: graded as data, answers behind walls
             commands   a file a command; `__main__` finds it
 axes        data       events, partitions, sampling, increments (labs 01, 02)
             training   models, ranks that share one, checkpoints, compression (labs 03 to 06)

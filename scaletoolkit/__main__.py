@@ -5,24 +5,16 @@ Exit status: 0 all is well; 1 a lab or a check failed; 2 it could not start; 130
 """
 
 import argparse
-import ast
 import importlib
 import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from scaletoolkit import __version__, commands, lab
-
-
-def about() -> dict[str, str]:
-    """{command: first line of its docstring}: the files of `commands/`, which are not imported."""
-    paths = [path for folder in commands.__path__ for path in sorted(Path(folder).glob("[!_]*.py"))]
-    says = {path.stem: ast.get_docstring(ast.parse(path.read_bytes())) for path in paths}
-    return {name: (text or name).splitlines()[0].replace("%", "%%") for name, text in says.items()}
+from scaletoolkit.commands._finder import about
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,7 +46,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     """The options; only the command that is called is imported, and says its own."""
     parser = argparse.ArgumentParser(prog="python -m scaletoolkit", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
-    texts = about()
+    texts = about(commands)
     known = parser.add_subparsers(required=True, metavar="|".join(texts))
     for name, text in texts.items():
         subparser = known.add_parser(name, help=text, description=text)

@@ -21,6 +21,8 @@ settings.load_profile("scaletoolkit")
 # What `make check` leaves out, beside the labs and the browser: what takes long, above all ranks
 # and kills under load. The beginnings of names below tests/.
 SLOW = (
+    "classes/test_class.py",
+    "classes/test_grade.py",
     "cluster/test_ray.py",
     "cluster/test_slurm.py",
     "commands/test_main.py::test_interrupting",
@@ -38,6 +40,7 @@ SLOW = (
     "service/test_listeners.py",
     "service/test_soak.py",
     "test_guards.py::test_strict_nbval",
+    "test_site.py::",
     "test_guards.py::test_what_outlives",
     "test_wheel.py::test_it_runs_a_notebook",
     "test_wheel.py::test_the_doctor",

@@ -18,4 +18,7 @@ bill      who pays for machines that teams share, to the cent
 export    a model server and its autoscaler as files for Kubernetes, KEDA, Triton, Ray, Slurm
 serve     your own ONNX model behind the server of lab 07
 plan      what your own product costs, and how sure that is
+class     what a teacher needs: its own commands lie in classes/
+classes/  the commands of `class`
+_finder   which commands there are
 """

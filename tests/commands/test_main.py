@@ -11,8 +11,9 @@ import pytest
 from tools import notebooks
 
 from scaletoolkit import commands
-from scaletoolkit.__main__ import about, main
+from scaletoolkit.__main__ import main
 from scaletoolkit.commands import doctor
+from scaletoolkit.commands._finder import about
 
 
 def notebook(path, *sources):
@@ -66,7 +67,7 @@ def test_a_missing_package_is_a_sentence(monkeypatch, capsys):
 def test_a_command_is_one_file(hello, capsys):
     hello("def run(options):\n    return 42")
     assert main(["hello"]) == 42
-    assert list(about().items())[-1] == ("hello", "Greet.")
+    assert list(about(commands).items())[-1] == ("hello", "Greet.")
     with pytest.raises(SystemExit):
         main(["--help"])
     assert re.search("hello +Greet.\n", capsys.readouterr().out)

@@ -92,7 +92,13 @@ def short(value: object) -> str:
 
 
 def line_of(error: BaseException) -> str:
-    """The line of the answer that raised the error, as code; empty where the call itself did."""
+    """The line of the answer that raised the error, as code; empty where the call itself did.
+
+    An error that was raised in another process says its line itself.
+    """
+    elsewhere = getattr(error, "line_elsewhere", None)
+    if elsewhere is not None:
+        return f" (in `{elsewhere}`)" if 0 < len(elsewhere) <= 80 else ""
     frames = traceback.extract_tb(error.__traceback__)[1:]  # the first one is our call
     lines = [frame.line for frame in frames if frame.filename == frames[0].filename]
     return f" (in `{lines[-1]}`)" if lines and lines[-1] and len(lines[-1]) <= 80 else ""

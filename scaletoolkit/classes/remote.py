@@ -1,0 +1,221 @@
+"""An answer that runs in a process of its own, called like a function."""
+
+import builtins
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Self
+
+import psutil
+
+from scaletoolkit.classes import readable, wire
+from scaletoolkit.lab.exercises import TIME_LIMIT_S
+from scaletoolkit.lab.exercises.answers import TooLong
+from scaletoolkit.machine import processes
+
+START_S = 60  # on the clock: for a process to start on a machine that is busy
+IMPORTS_S = 10  # of CPU: for what stands around an answer, torch's import for example
+PATIENCE_S = 20  # on the clock, for the same
+LOOK_EVERY_S = 0.2
+LONGEST_LINE = 8_000_000  # bytes
+LONGEST_TEXT = 300  # letters of an error
+ROOM = 300 * 2**20  # bytes
+ROOM_FOR_TORCH = 1500 * 2**20  # importing it takes half of that, also by way of this library
+PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from scaletoolkit.classes import box; "
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+KEPT = ("LD_LIBRARY_PATH", "SYSTEMROOT")  # without which Python itself might not start
+
+
+class Ended(Exception):
+    """The process in which an answer ran is no more."""
+
+    line_elsewhere = ""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What an answer may take; trust: it runs although not all walls stand.
+
+    cpu_s: seconds of CPU for all calls together. wall_s: on the clock, for one that sleeps.
+    """
+
+    cpu_s: float = TIME_LIMIT_S
+    wall_s: float = 2 * TIME_LIMIT_S
+    trust: bool = False
+
+
+DEFAULT = Bounds()
+
+
+async def _promise() -> None:
+    """What stands here for what an `async def` hands back there."""
+
+
+class Remote:
+    """The value of an expression after some statements, in a box; close it after use.
+
+    closed: the walls that stood. problem: why there is no function to call, "" where there is one.
+    too_long: whether it was ended because its time was over. notes: statements that failed.
+    """
+
+    def __init__(self, statements: Sequence[str], asked: str, bounds: Bounds = DEFAULT) -> None:
+        self.closed: list[str] = []
+        self.notes: list[str] = []
+        self.problem = ""
+        self.too_long = False
+        self._ended = False
+        self._buffer = b""
+        self._process = _start()
+        self._watched = psutil.Process(self._process.pid)
+        try:
+            self._tell(json.dumps(_order(statements, asked, bounds.trust)))
+            self._give(IMPORTS_S, START_S)
+            self.closed = list(self._reply()["closed"])
+            self._give(max(IMPORTS_S, bounds.cpu_s), max(PATIENCE_S, bounds.wall_s))
+            self._look(self._reply())
+            self._give(bounds.cpu_s, bounds.wall_s)
+        except (Ended, TooLong, KeyError, TypeError) as error:
+            self.problem = str(error) or "it did not come to an end"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __call__(self, *arguments: object) -> object:
+        self._tell(wire.pack(arguments))
+        reply = self._reply()
+        if "value" in reply:
+            try:
+                return wire.unpack(reply["value"])
+            except (ValueError, TypeError, KeyError, RecursionError):
+                return wire.Unknown("a value that is none")
+        if "promise" in reply:
+            return _promise()
+        raise _error(reply.get("error"))
+
+    def close(self) -> None:
+        """End the process, and whatever it has left. May be called again."""
+        if self._ended:
+            return
+        self._ended = True
+        processes.kill_group(self._process.pid)
+        self._process.wait()
+        for pipe in filter(None, (self._process.stdin, self._process.stdout)):
+            with suppress(OSError):
+                pipe.close()
+
+    def _look(self, reply: dict[str, Any]) -> None:
+        self.notes = [str(problem)[:200] for problem in list(reply["problems"])[:3]]
+        if not reply["callable"]:
+            why = self.notes[-1:] or [f"expected a function, got {str(reply['value'])[:80]}"]
+            self.problem = why[0]
+
+    def _give(self, cpu_s: float, wall_s: float) -> None:
+        """From now on the box may take so much."""
+        self._cpu_until_s = self._cpu_s() + cpu_s
+        self._until_s = time.monotonic() + wall_s
+
+    def _cpu_s(self) -> float:
+        try:
+            times = self._watched.cpu_times()
+        except psutil.Error:
+            return 0.0
+        return float(times.user + times.system)
+
+    def _tell(self, line: str) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line.encode("ascii") + b"\n")
+            self._process.stdin.flush()
+        except (OSError, ValueError):
+            raise self._end() from None
+
+    def _reply(self) -> dict[str, Any]:
+        """The next line of the box. Raises Ended where none comes, TooLong where it takes long."""
+        assert self._process.stdout is not None
+        while b"\n" not in self._buffer:
+            pipe = self._process.stdout
+            if pipe.closed:
+                raise self._end()
+            if select.select([pipe], [], [], LOOK_EVERY_S)[0]:
+                self._read(pipe.fileno())
+            elif time.monotonic() > self._until_s or self._cpu_s() > self._cpu_until_s:
+                self.too_long = True
+                raise self._end()
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        try:
+            reply = json.loads(line)
+        except (ValueError, RecursionError):
+            raise self._end() from None
+        return reply if isinstance(reply, dict) else {}
+
+    def _read(self, pipe: int) -> None:
+        more = os.read(pipe, 1 << 16)
+        if not more or len(self._buffer) > LONGEST_LINE:
+            raise self._end()
+        self._buffer += more
+
+    def _end(self) -> BaseException:
+        """What to raise when the box is no more: whether time or something else has ended it."""
+        if self.too_long:
+            self.close()
+            return TooLong()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(1)
+        status = self._process.poll()
+        self.close()
+        return Ended(f"its process ended (exit status {status})")
+
+
+def _start() -> subprocess.Popen[bytes]:
+    """An empty box. Nothing of this process's environment goes in but what Python may need."""
+    program = f"{PROGRAM}box.main()"
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", program, str(readable.PACKAGE.parent)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=dict.fromkeys(THREADS, "1") | {n: os.environ[n] for n in KEPT if n in os.environ},
+        cwd="/",
+        start_new_session=True,
+    )
+
+
+def _order(statements: Sequence[str], asked: str, trust: bool) -> dict[str, object]:
+    torch = any(name in source for source in statements for name in ("torch", "scaletoolkit"))
+    return {
+        "statements": list(statements),
+        "asked": asked,
+        "path": readable.search_path(),
+        "readable": readable.folders(),
+        "memory_bytes": ROOM_FOR_TORCH if torch else ROOM,
+        "torch": torch,
+        "trust": trust,
+    }
+
+
+def _error(told: object) -> BaseException:
+    """The error that the answer has raised, of the same name; the line of it goes along."""
+    known = told if isinstance(told, dict) else {}
+    name = str(known.get("type", "Error"))[:60]
+    text = str(known.get("text", ""))[:LONGEST_TEXT]
+    error: Any = _of_python(name, text) or type(name, (Exception,), {})(text)
+    error.line_elsewhere = str(known.get("line", ""))  # for `line_of`
+    return error
+
+
+def _of_python(name: str, text: str) -> Exception | None:
+    """An error of Python's own with that name, where there is one that takes a text."""
+    kind = getattr(builtins, name, None)
+    if isinstance(kind, type) and issubclass(kind, Exception):
+        with suppress(TypeError):  # the errors of Unicode take more
+            return kind(text)
+    return None
