@@ -13,9 +13,12 @@ ROOT = Path(__file__).parents[1]
 MISSING = [name for name in ("sphinx", "myst_nb", "autodoc2") if not importlib.util.find_spec(name)]
 OUTSIDE = re.compile(r"""<(?:script|img|link|iframe)[^>]*(?:src|href)="(?:https?:)?//[^"]*""")
 
-pytestmark = pytest.mark.skipif(
-    bool(MISSING), reason=f"{', '.join(MISSING)} not installed: `make site` or `make test` does it"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        bool(MISSING), reason=f"{', '.join(MISSING)} not installed: `make site` or `make test` does"
+    ),
+    pytest.mark.filterwarnings("ignore:.* is deprecated"),  # themes and parsers of Sphinx's own
+]
 
 
 @pytest.fixture(scope="module")
