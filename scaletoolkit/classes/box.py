@@ -1,7 +1,8 @@
 """The process in which one answer runs: it closes itself in, and answers until its input ends.
 
 Started by `remote`. Three kinds of line go out: what is closed; what the answer is; and for each
-line of arguments, what the answer says to them. What the answer prints goes nowhere.
+line of arguments, what the answer says to them. A function among the arguments stays outside: its
+place is asked by a line, and a line comes back. What the answer prints goes nowhere.
 """
 
 import ast
@@ -11,10 +12,11 @@ import linecache
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from types import CoroutineType, ModuleType
-from typing import Any
+from typing import Any, BinaryIO
 
 from scaletoolkit.classes import walls, wire
 
@@ -42,8 +44,23 @@ def main() -> None:
         return
     value, problems = _prepare(order["statements"], order["asked"])
     say({"callable": callable(value), "value": _text(value), "problems": problems})
+    _serve(value, requests, say)
+
+
+def _serve(function: Any, requests: BinaryIO, say: Callable[[object], None]) -> None:
+    """Answer each line of arguments until there is none."""
+
+    def ask(place: int, *values: object) -> object:
+        say({"asks": place, "with": wire.pack(values)})
+        told = wire.unpack(requests.readline())
+        if "error" in told:
+            raise ValueError(told["error"])
+        return told["value"]
+
     for line in requests:
-        say(_answer(value, wire.unpack(line)))
+        arguments, functions = wire.unpack(line)
+        asking = {place: partial(ask, place) for place in functions}
+        say(_answer(function, [asking.get(place, one) for place, one in enumerate(arguments)]))
 
 
 def _close(order: Mapping[str, Any]) -> list[str]:
@@ -101,7 +118,7 @@ def _compiled(source: str, number: int, mode: str) -> Any:
     return compile(source, name, mode)
 
 
-def _answer(function: Any, arguments: tuple[object, ...]) -> dict[str, object]:
+def _answer(function: Any, arguments: Sequence[object]) -> dict[str, object]:
     try:
         value = function(*arguments)
         if isinstance(value, CoroutineType):

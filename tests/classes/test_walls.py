@@ -173,3 +173,19 @@ def f():
         assert repr(remote()) == "a value that is none"
         with pytest.raises(Ended):
             remote()
+
+
+def test_a_function_among_the_arguments_is_asked_and_stays_outside():
+    source = "def f(model, x):\n    return model(x) + model.__doc__.count('secret')"
+    with Remote([source], "f") as remote:
+        asked = []
+
+        def secret(x):
+            """A secret."""
+            asked.append(x)
+            return 2 * x
+
+        assert remote(secret, 3) == 6
+        assert asked == [3]
+        with pytest.raises(ValueError, match="unsupported operand"):
+            remote(lambda x: 2 - x, "three")

@@ -90,10 +90,11 @@ def test_unfinished_bodies_are_bounded_together(digits_model):
     with service.start(digits_model, max_queue_size=4096) as patient:
         most_bytes = patient.settings.max_queue_size * 64 * 32
         fit = asgi.HELD_BYTES // most_bytes
-        connections = [connect(patient) for _ in range(fit + 3)]
+        connections = []
         long = HEAD + b"Content-Length: %d\r\n\r\n" % most_bytes
-        for connection in connections:
-            connection.sendall(long + b" " * (most_bytes - 1000))
+        for _ in range(fit + 3):
+            connections.append(connect(patient))  # not before: a head must come within seconds
+            connections[-1].sendall(long + b" " * (most_bytes - 1000))
         for connection in connections[fit + 1 :]:
             assert connection.recv(1 << 16).split()[1] == b"503"
         assert len(patient.predict(ITEM)) == 1
