@@ -26,8 +26,7 @@ def read(path: str | Path, what: str) -> bytes:
         with file.open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
-        why = (getattr(error, "strerror", None) or str(error)).lower()
-        raise lab.LabError(f"{told} cannot be read: {why}.") from None
+        raise lab.LabError(f"{told} cannot be read: {_why(error)}.") from None
     if len(content) > MOST_BYTES:
         raise lab.LabError(f"{told} has more than {MOST_BYTES:,} bytes.")
     return content
@@ -57,8 +56,11 @@ def replace(path: Path, content: bytes) -> None:
         with folders.alone(path, f"waiting for {path.name}"):
             _replace(path, content)
     except (OSError, ValueError) as error:
-        why = (getattr(error, "strerror", None) or str(error)).lower()
-        raise lab.LabError(f"The file {str(path)!r} cannot be written: {why}.") from None
+        raise lab.LabError(f"The file {str(path)!r} cannot be written: {_why(error)}.") from None
+
+
+def _why(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 def _replace(path: Path, content: bytes) -> None:

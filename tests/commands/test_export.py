@@ -1,12 +1,14 @@
 """`export`: files for five engines; all or none, and the same again. Lab 12."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from scaletoolkit.__main__ import main
 from scaletoolkit.cluster import checks, manifests
 from scaletoolkit.commands import export
+from scaletoolkit.serving import autoscaling
 
 
 def run(target, folder, model, *options):
@@ -112,3 +114,8 @@ def test_a_stranger_s_manifest_puts_no_line_into_a_script(digits_model, tmp_path
     manifest.write_text(export.DEFAULT.replace("name: model-server}", 'name: "a\\nid"}'))
     assert run("slurm", tmp_path / "out", digits_model, "--autoscale", str(manifest)) == 2
     assert "a job's name has letters, digits" in capsys.readouterr().err
+
+
+def test_without_an_autoscaler_it_takes_the_one_of_lab_09():
+    file = Path(__file__).parents[2] / "labs" / "model-server-hpa.yaml"
+    assert autoscaling.parse(export.DEFAULT) == autoscaling.parse(file.read_text())

@@ -1,12 +1,12 @@
 """What an instructor takes along: run sheet, rubric, solved notebook, slides, made from a lab."""
 
 import json
-import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
 from scaletoolkit.copies import labs
+from scaletoolkit.machine import files
 
 HEAR = "execute the solved notebook, with its claims, which takes as long as the lab"
 
@@ -33,18 +33,10 @@ def _kit(options: Namespace) -> int:
         "solved.ipynb": notebook + "\n",
     }
     folder = options.to or Path("kits") / path.stem
-    folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        _write(folder / name, text)
+        files.replace(folder / name, text.encode())
         print(folder / name)
     return _execute(folder / "solved.ipynb", options.profile) if options.execute else 0
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
 
 
 def _execute(path: Path, profile: str | None) -> int:
