@@ -48,8 +48,9 @@ def _imported(statement, name):
     """What an import gives a name, as text."""
     if not isinstance(statement, ast.Import | ast.ImportFrom):
         return ""
-    alias = next(a for a in statement.names if name in (a.asname, a.name, a.name.split(".")[0]))
-    return f"import {getattr(statement, 'module', '')} {alias.name}"
+    given = {alias.asname or alias.name.split(".")[0]: alias for alias in statement.names}
+    whole = given[name].name if given[name].asname else name
+    return f"import {getattr(statement, 'module', '')} {whole}"
 
 
 def _handed_back(statement, name):
@@ -69,9 +70,17 @@ def names_of(tree, inside):
         for name in binds:
             names.bound.setdefault(name, []).append(statement)
             names.inside.pop(name, None)
-        if isinstance(statement, DEFINITIONS):
-            names.inside[statement.name] = _names(statement)[0]
+        if isinstance(statement, DEFINITIONS) or _holds_functions(statement):
+            names.inside |= dict.fromkeys(binds, _names(statement)[0])
     return names
+
+
+def _holds_functions(statement):
+    """Whether this gives a name a lambda, or a container with some."""
+    value = getattr(statement, "value", None)
+    if not isinstance(value, ast.Lambda | ast.Dict | ast.List | ast.Tuple):
+        return False
+    return any(isinstance(node, ast.Lambda) for node in ast.walk(value))
 
 
 def _in_order(statements):
