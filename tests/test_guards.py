@@ -92,6 +92,7 @@ FAULTS = {
     ],
     "two assignments in one": lambda nb, cell: cell.update(source="a, b = 1, 2\n" + PRINTS),
     "a conditional as a statement": lambda nb, cell: cell.update(source="a and f()\n" + PRINTS),
+    "a table that nobody sees": lambda nb, cell: cell.update(source="lab.table(rows)\n" + PRINTS),
     "no prose": lambda nb, cell: nb.cells[0].update(
         source="# T\n## Break it\n## Explore\n## Extrapolate\n## Graduate\n## Decide\n## Close"
     ),

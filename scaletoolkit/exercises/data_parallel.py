@@ -74,9 +74,9 @@ LEARNING_RATE = Exercise(
         "base + (base × times_the_batch - base) × min(1, step ÷ warmup_steps)",
     ),
     solution=learning_rate,
-    why="The linear scaling rule with gradual warm-up (Goyal et al., 2017): k times the batch "
-    "means k times fewer steps, so each must go k times as far, once the first, wild steps "
-    "are over.",
+    why="The linear scaling rule with gradual warm-up (Goyal et al., 2017): with k times the batch "
+    "an epoch has a k-th of the steps, so each must go k times as far, once the weights no longer "
+    "change so fast.",
     wrong={
         "there is no warm-up": lambda base, step, warmup, times: base * times,
         "the warm-up starts at 0 instead of at `base`": lambda base, step, warmup, times: (
@@ -122,14 +122,14 @@ def _steps_of_blocks(rows, size, ranks):
 
 STEPS_PER_RANK = Exercise(
     name="3.3",
-    story="How many full batches can every rank take, if row group i goes to rank i mod p?",
+    story="How many full batches can every rank take, if row group i goes to rank i % world_size?",
     hints=(
         "Which row groups does rank r get? A slice with a step finds them.",
-        "A rank can take its rows // batch_size steps.",
+        "A batch may go on in the rank's next row group: it takes sum(rows) // batch_size steps.",
         "Every rank must take the same number: the smallest of them.",
     ),
     solution=steps_per_rank,
-    why="A rank that takes one step more than the others waits in the all-reduce for ever.",
+    why="A rank that takes one step more waits in its all-reduce, and nobody comes.",
     wrong={
         "the rows are shared out evenly, but row groups go whole": lambda rows, size, ranks: (
             sum(rows) // ranks // size
@@ -189,8 +189,8 @@ def _two_machines_are_the_measure(share, world_size):
 
 SPEED_UP = Exercise(
     name="3.4",
-    story="On two machines, `share` of a step is computing. How many times faster than one machine "
-    "are world_size machines, on the same batch?",
+    story="On two machines with one batch, `share` of a step is computing. How many times faster "
+    "than one machine are world_size machines, on the same batch?",
     hints=(
         "Take the step on two machines as 1: it computes for `share` and exchanges for 1 - share. "
         "One machine computes for 2 × share, and exchanges nothing.",

@@ -38,7 +38,7 @@ GROUPS_TO_READ = Exercise(
     ),
     solution=groups_to_read,
     why="Two ranges overlap when each starts before the other ends. A group that overlaps "
-    "only partly must be read as well: its statistics do not say which rows qualify.",
+    "only in part must be read as well: its statistics do not say which rows qualify.",
     wrong={
         "only groups that lie wholly in the range are read": lambda bounds, low, high: [
             i for i, (first, last) in enumerate(bounds) if low <= first and last < high
@@ -139,7 +139,7 @@ def _draw_partials(dice):
 
 MERGED_MEAN = Exercise(
     name="1.3",
-    story="Each file hands back (events, revenue). What is the mean revenue an event over all?",
+    story="Each file hands back (events, revenue). What is the mean revenue of an event, over all?",
     hints=(
         "Files do not hold equally many events.",
         "Counts and sums can be added across files. Means cannot.",
@@ -185,15 +185,17 @@ def _one_schedule(rows, workers):
 
 SPEEDUP_LIMIT = Exercise(
     name="1.4",
-    story="Which speed-up can W workers not exceed, when a partition cannot be split?",
+    story="Which speed-up can no schedule exceed, by the sum and the largest of the rows alone?",
     hints=(
-        "Two things bound the time: the work shared evenly, and the largest single piece.",
+        "Two things bound the time from below. What if all rows were shared out evenly? "
+        "And who takes the largest partition?",
         "No worker finishes before sum(rows) / workers, nor before max(rows).",
         "Divide sum(rows) by the larger of the two.",
     ),
     solution=speedup_limit,
     why="The last worker decides when the job ends. One partition with a quarter of the rows "
-    "caps the speed-up at four, however many workers wait beside it.",
+    "caps the speed-up at four, however many workers there are. It is a ceiling: whether a "
+    "schedule reaches it depends on the other partitions.",
     wrong={
         "the partitions are taken to be divisible": lambda rows, workers: workers,
         "only the largest partition counts, not the workers": lambda rows, workers: (

@@ -13,9 +13,9 @@ def rows_needed(relative_sd, relative_error, z):
 
 ROWS_NEEDED = Exercise(
     name="2.1",
-    story="How many whole rows must be drawn for z standard errors to be a given part of the mean?",
+    story="How many rows, at least, make z standard errors no more than a given part of the mean?",
     hints=(
-        "Write down the relative standard error of n rows, then ask when it is small enough.",
+        "Write down the standard error of n rows as a part of the mean. When is it small enough?",
         "z · relative_sd / √n ≤ relative_error. Bring √n to one side, then square everything.",
         "(z * relative_sd / relative_error) ** 2, rounded up with math.ceil: rows come whole.",
     ),
@@ -103,7 +103,7 @@ def _buckets(relative_error, z):
 
 BUCKET_BITS = Exercise(
     name="2.3",
-    story="How many bits must choose a sketch's bucket for z standard errors to be small enough?",
+    story="How many bits must choose a sketch's bucket for its error to be small enough?",
     hints=(
         "First the buckets: when is z · 1.04 / √buckets as small as the error that is asked for?",
         "At least (z · 1.04 / error)² buckets; b bits choose one of 2 to the power b.",

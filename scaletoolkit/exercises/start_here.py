@@ -100,14 +100,14 @@ SPLIT = Exercise(
     name="0.3",
     story="Split the customers of one file into buckets, so that files agree on the bucket.",
     hints=(
-        "The bucket must follow from the customer alone: every file has other neighbours for it.",
+        "The bucket must follow from the customer alone: what else is in the file must not matter.",
         "Customers are whole numbers: customer % buckets is a number from 0 to buckets - 1.",
         "Make a list of empty dicts, one for each bucket. Put each customer with its cents into "
         "the dict at place customer % buckets.",
     ),
     solution=split,
-    why="Whatever else a file holds, the same customer goes to the same bucket. So who gets all "
-    "parts of a bucket has everything about its customers, and can add up and rank them alone.",
+    why="Whatever else a file holds, the same customer goes to the same bucket. So the worker with "
+    "all parts of a bucket has everything about its customers, and can rank them alone.",
     wrong={
         "customers are dealt out as they stand in the file, which differs from file to file": (
             lambda totals, buckets: _split_by(lambda place, *_: place % buckets, totals, buckets)
@@ -167,8 +167,8 @@ AVERAGE_IN_SYSTEM = Exercise(
         "Add these up, and divide the sum by end - start.",
     ),
     solution=average_in_system,
-    why="It is the area under the number in the system, divided by the time: an average over "
-    "time. Nothing in it knows how many came or how long they stayed in all.",
+    why="It is the area under the curve of the number in the system, divided by the time: an "
+    "average over time. How many came, or how long a whole stay was, is nowhere in it.",
     wrong={
         "whole stays count, and what lies outside the window, too": lambda stays, start, end: (
             sum(left - came for came, left in stays if left > start and came < end) / (end - start)

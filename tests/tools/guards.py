@@ -4,6 +4,7 @@ nbval compares stored outputs, and has holes: a cell without an execution count 
 and text in a comment can silence it. These guards close them; `outputs` and `provenance` have more.
 """
 
+import ast
 import json
 import re
 from statistics import median
@@ -86,6 +87,15 @@ def one_statement_a_line(notebook):
     for cell in code_cells(notebook):
         for guard in (form.packed, form.tricks):
             yield from (f"cell {cell.id}: {sentence}" for sentence in guard(tree(cell)))
+
+
+def nothing_made_and_not_shown(notebook):
+    """Jupyter shows a cell's last value only: a table before it needs `display`."""
+    for cell in code_cells(notebook):
+        for statement in tree(cell).body[:-1]:
+            made = ast.unparse(statement) if isinstance(statement, ast.Expr) else ""
+            if made.startswith("lab.table("):
+                yield f"cell {cell.id}: a table is made, and not shown"
 
 
 def enough_prose(notebook):
@@ -183,6 +193,7 @@ GUARDS = [
     readable_ids,
     small_enough,
     one_statement_a_line,
+    nothing_made_and_not_shown,
     enough_prose,
     outputs.clean_outputs,
     outputs.only_numbers_between_marks,
