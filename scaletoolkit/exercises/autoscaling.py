@@ -35,13 +35,13 @@ DESIRED = Exercise(
     story="How many replicas does one metric ask for?",
     hints=(
         "The ratio average ÷ target says how many times too much each replica has.",
-        "A ratio from 0.9 to 1.1 is close enough: keep the replicas. Else multiply.",
+        "A ratio from 0.9 to 1.1 is close enough: keep the replicas. Otherwise multiply.",
         "math.ceil(replicas * average / target), and replicas where the ratio is near 1",
     ),
     solution=desired,
-    why="The work is replicas × average, and target of it fit on one replica. It is rounded "
-    "up, since a fraction of a replica cannot be had, and a tenth of the target is ignored, "
-    "since else noise would start and stop replicas all day.",
+    why="The work is replicas × average, and as much as `target` fits on one replica. It is "
+    "rounded up, since a fraction of a replica cannot be had, and a tenth of the target is "
+    "ignored, since otherwise noise would start and stop replicas all day.",
     wrong={
         "a ratio near 1 changes the replicas, too": _with_tolerance(1, 1),
         "only a ratio just above 1 is close enough, not one just below": _with_tolerance(1, 1.1),

@@ -105,17 +105,17 @@ def _draw_callers(dice):
 
 SERVED = Exercise(
     name="8.2",
-    story="How do a hundred callers of one key share one call, and none takes the others along?",
+    story="How do a hundred callers of one key share a call, and none takes the others along?",
     hints=(
         "flights[key] can hold a call that is under way; asyncio.ensure_future(work()) starts one.",
         "When it is done it must leave the dict, a failure too: add_done_callback.",
-        "Who awaits a task and is cancelled, cancels it: await asyncio.shield(flights[key]).",
+        "A caller who is cancelled cancels the task it awaits: await asyncio.shield(flights[key]).",
     ),
     solution=served,
     why="The first caller starts the call, all wait for it behind a shield, and whatever comes "
     "out of it, it leaves the dict when it is done. So a failure is told, not kept.",
     wrong={
-        "every caller makes a call of his own": lambda callers: caching.play(
+        "every caller makes a call of its own": lambda callers: caching.play(
             lambda flights, key, work: work(), callers
         ),
         "one lock lets callers in one by one, those of other keys too": _one_lock,
@@ -175,9 +175,9 @@ STALE_SHARE = Exercise(
         "Weigh each key with its share of the requests: rate ÷ sum(rates).",
     ),
     solution=stale_share,
-    why="A key with rate λ is answered from the cache with λT ÷ (1 + λT). Its answer was made at "
-    "some moment of the last T seconds, each as likely; after age_s, what was made before the "
-    "change is left with (T - age) ÷ T.",
+    why="A key with rate λ is answered from the cache with probability λT ÷ (1 + λT). Its answer "
+    "was made at some moment of the last T seconds, each as likely; age_s after the change, a "
+    "share of (T - age) ÷ T of the old answers is left.",
     wrong={
         "rare keys are taken to be in the cache, too": lambda rates, ttl_s, age_s: (
             max(0, ttl_s - age_s) / ttl_s
@@ -212,16 +212,16 @@ def _draw_costs(dice):
 
 GAIN_AHEAD = Exercise(
     name="8.4",
-    story="What does a user's answer save if it is computed ahead, and else kept by a cache?",
+    story="What is saved if a user's answer is computed ahead, not on demand and then cached?",
     hints=(
-        "Ahead, it costs cost_batch for certain. On demand, it costs cost_single, if he comes.",
-        "With a cache he costs at most one cost_single a period, however often he comes.",
-        "He comes at least once with 1 - exp(-rate × period).",
+        "Ahead: cost_batch, for certain. On demand: cost_single, but only if the user comes.",
+        "With a cache it costs at most one cost_single a period, however often the user comes.",
+        "The user comes at least once with the probability 1 - exp(-rate × period).",
     ),
     solution=gain_ahead,
-    why="Requests at random come at least once in a period with 1 - exp(-rate × period). That "
-    "chance × cost_single is what is saved, and cost_batch is what it costs. Below 0 it does not "
-    "pay.",
+    why="A request comes at least once in a period with the probability 1 - exp(-rate × period). "
+    "That chance × cost_single is what is saved, and cost_batch is what it costs. Below 0 it "
+    "does not pay.",
     wrong={
         "it is compared with having no cache": lambda rate, period, cost_batch, cost_single: (
             rate * period * cost_single - cost_batch

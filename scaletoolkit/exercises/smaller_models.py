@@ -130,15 +130,15 @@ def _this_many_exactly(only_old, only_new):
 
 P_VALUE = Exercise(
     name="6.3",
-    story="How likely do two equally good models differ at least so much, by luck alone?",
+    story="How likely is it that two equally good models differ by so much or more, by luck alone?",
     hints=(
         "Images that both label alike say nothing. Of the others, each is a coin: old or new?",
         "Add up the chances of 0, 1, … heads, up to the smaller of the two counts.",
         "k heads in n throws: math.comb(n, k) / 2**n. Twice the sum, and never more than 1.",
     ),
     solution=p_value,
-    why="If neither model is better, an image on which they differ is as likely won by one as by "
-    "the other. So the number that one of them wins is heads in so many throws, and a result "
+    why="If neither model is better, an image on which they differ is as likely to be won by one "
+    "as by the other. So the number that one of them wins is heads in so many throws, and a result "
     "counts as rare when it or a more lopsided one, to either side, is rare.",
     wrong={
         "only one side is counted": lambda *counts: p_value(*counts) / 2,
