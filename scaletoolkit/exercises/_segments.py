@@ -43,7 +43,7 @@ def _draw_stack(dice):
 
 FEWEST_KEPT = Exercise(
     name="4.2",
-    story="Segments of a stack are computed again: how few vectors can be kept at the worst moment?",
+    story="Segments are computed again: how few vectors can be kept at the worst moment?",
     hints=(
         "Take one size first: when segment number j is computed again, j earlier ones wait.",
         "That moment keeps j vectors, one for each block of the segment, and what is inside them.",
