@@ -10,6 +10,7 @@ start_here              lab 00
 partitioning            lab 01
 sampling_and_increments lab 02
 data_parallel           lab 03
+model_parallel          lab 04; _segments and _plan hold two of its exercises
 smaller_models          lab 06
 batching                lab 07
 autoscaling             lab 09

@@ -1,7 +1,9 @@
-"""Exercises of lab 04: bytes of training, a pipeline's order, fair stages, what sharding leaves."""
+"""Exercises of lab 04: bytes of training, segments, a pipeline's order, fair stages, a plan."""
 
 from itertools import combinations, pairwise
 
+from scaletoolkit.exercises._plan import KEPT_AND_LOST
+from scaletoolkit.exercises._segments import FEWEST_KEPT
 from scaletoolkit.lab.exercises import Book, Case, Exercise
 
 
@@ -80,7 +82,7 @@ def _as_text(ahead_of):
 
 
 ORDER_OF = Exercise(
-    name="4.2",
+    name="4.3",
     story="What does a rank do, one after the other, if it remembers as little as it can?",
     hints=(
         "Rank r begins with stages - r forwards: so long until the first gradient is back.",
@@ -144,7 +146,7 @@ def _draw_costs(dice):
 
 
 SLOWEST_STAGE = Exercise(
-    name="4.3",
+    name="4.4",
     story="Layers of unlike cost: how long does the slowest stage take, if cut as well as can be?",
     hints=(
         "Layers stay in their order: a stage is a run of neighbours.",
@@ -170,58 +172,7 @@ SLOWEST_STAGE = Exercise(
 )
 
 
-def bytes_of_rank(parameters, world_size, stage):
-    optimizer = 12 / world_size if stage >= 1 else 12
-    gradients = 2 / world_size if stage >= 2 else 2
-    weights = 2 / world_size if stage >= 3 else 2
-    return parameters * (weights + gradients + optimizer)
-
-
-def _draw_stage(dice):
-    return dice.randint(1, 100) * 10**6, dice.choice([2, 3, 4, 8, 64]), dice.randint(0, 3)
-
-
-BYTES_OF_RANK = Exercise(
-    name="4.4",
-    story="How many bytes of state does a rank keep, when so much of it is sharded?",
-    hints=(
-        "Stage 1 divides the 12, stage 2 the gradients' 2 as well, stage 3 the weights' 2 as well.",
-        "What is not sharded is there whole on every rank.",
-        "12 / world_size if stage >= 1 else 12, and so on; add the three, times parameters.",
-    ),
-    solution=bytes_of_rank,
-    why="Each stage shards one thing more: first the optimizer, which is three quarters of all, "
-    "then the gradients, then the weights.",
-    wrong={
-        "stage 1 is taken to shard everything": lambda parameters, world_size, stage: (
-            parameters * (16 / world_size if stage else 16)
-        ),
-        "a stage is taken to shard its own thing only": lambda parameters, world_size, stage: (
-            parameters * (16 - [0, 12, 2, 2][stage] * (1 - 1 / world_size))
-        ),
-        "the optimizer's own weights (4 of the 12) are left out": (
-            lambda parameters, world_size, stage: (
-                bytes_of_rank(parameters, world_size, stage)
-                - parameters * 4 / (world_size if stage else 1)
-            )
-        ),
-        "gradients stay whole in stage 2": lambda parameters, world_size, stage: (
-            bytes_of_rank(parameters, world_size, min(stage, 1))
-            if stage == 2
-            else bytes_of_rank(parameters, world_size, stage)
-        ),
-    },
-    cases=(
-        Case("nothing sharded", (1000, 4, 0), 16_000),
-        Case("stage 1 on 4 ranks", (1000, 4, 1), 7000),
-        Case("stage 2 on 4 ranks", (1000, 4, 2), 5500),
-        Case("stage 3 on 4 ranks", (1000, 4, 3), 4000),
-    ),
-    draw=_draw_stage,
-)
-
-
-BOOK = Book(TRAINING_BYTES, ORDER_OF, SLOWEST_STAGE, BYTES_OF_RANK)
+BOOK = Book(TRAINING_BYTES, FEWEST_KEPT, ORDER_OF, SLOWEST_STAGE, KEPT_AND_LOST)
 check = BOOK.check
 hint = BOOK.hint
 solution = BOOK.solution

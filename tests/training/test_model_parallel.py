@@ -1,5 +1,9 @@
 """Cut models train as one process does, and send and keep what the formulas say."""
 
+import json
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +14,7 @@ from scaletoolkit.training import counting, models, sharded, tensor_parallel
 WIDTH = 16
 DEPTH = 3
 STEPS = 3
+LAB = Path(__file__).parents[2] / "labs" / "04_model_parallel.ipynb"
 
 
 def batch():
@@ -22,44 +27,68 @@ def build():
 
 
 def deep():
-    """Four blocks, so that four ranks have one each."""
-    return models.seeded(lambda: models.blocks(WIDTH, 4), dtype=torch.float64)
+    """Eight blocks, so that four ranks have two each, or two stages of one."""
+    return models.seeded(lambda: models.blocks(WIDTH, 8), dtype=torch.float64)
 
 
-def steps(model, numbers):
+def steps(model, numbers, optimizer=None):
     """Losses of a few steps, the bytes that are kept, and what the last step has sent."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    optimizer = optimizer or torch.optim.Adam(model.parameters(), lr=1e-2)
     losses = []
     for _ in range(STEPS):
-        optimizer.zero_grad()
+        model.zero_grad()
         with counting.Messages() as messages:
             loss = model(numbers).square().mean()
             loss.backward()
-        optimizer.step()
+            optimizer.step()
         losses.append(loss.item())
     kept = counting.state_bytes(model, optimizer)
     return losses, kept, (messages.counts, messages.whole_bytes)
 
 
-def through_a_pipeline(rank, world_size):
-    """As `steps`, through PyTorch's 1F1B; ranks but the last know no losses (NaN)."""
-    from torch.distributed.pipelining import PipelineStage, Schedule1F1B
+def zero_of_the_lab():
+    """The lab's own function that trains with stage 1 or 2 of ZeRO."""
+    names = {"torch": torch, "nn": torch.nn, "dist": torch.distributed, "partial": partial}
+    names |= {"counting": counting, "train": steps}
+    names["fresh"] = lambda: models.seeded(build, dtype=torch.float64)
+    cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(LAB.read_text())["cells"]}
+    for name in ("inline-zero", "inline-cuts"):
+        exec(cells[name], names)
+    return names["zero"]
 
-    each = 4 // world_size
-    stage = deep()[rank * each : (rank + 1) * each]
-    place = PipelineStage(stage, rank, world_size, torch.device("cpu"))
-    schedule = Schedule1F1B(place, 4, loss_fn=lambda numbers, _: numbers.square().mean())
-    optimizer = torch.optim.Adam(stage.parameters(), lr=1e-2)
+
+def through_a_pipeline(rank, world_size, chunks=1):
+    """As `steps`, through PyTorch's 1F1B; ranks but the last know no losses (NaN).
+
+    chunks: how many stages a rank has; with more than one they are interleaved.
+    """
+    from torch.distributed.pipelining import (
+        PipelineStage,
+        Schedule1F1B,
+        ScheduleInterleaved1F1B,
+    )
+
+    each = 8 // (world_size * chunks)
+    firsts = range(rank * each, 8, world_size * each)
+    parts = torch.nn.ModuleList(deep()[first : first + each] for first in firsts)
+    places = [
+        PipelineStage(part, rank + n * world_size, chunks * world_size, torch.device("cpu"))
+        for n, part in enumerate(parts)
+    ]
+    kind = ScheduleInterleaved1F1B if chunks > 1 else Schedule1F1B
+    loss_fn = lambda numbers, _: numbers.square().mean()  # noqa: E731
+    schedule = kind(places if chunks > 1 else places[0], 4, loss_fn=loss_fn)
+    optimizer = torch.optim.Adam(parts.parameters(), lr=1e-2)
     losses = []
     for _ in range(STEPS):
         optimizer.zero_grad()
-        parts = []
-        last = {"target": batch(), "losses": parts} if rank == world_size - 1 else {}
+        of_microbatches = []
+        last = {"target": batch(), "losses": of_microbatches} if rank == world_size - 1 else {}
         with counting.Messages() as messages:
             schedule.step(*([batch()] if rank == 0 else []), **last)
         optimizer.step()
-        losses.append(torch.stack(parts).mean().item() if parts else np.nan)
-    kept = counting.state_bytes(stage, optimizer)
+        losses.append(torch.stack(of_microbatches).mean().item() if of_microbatches else np.nan)
+    kept = counting.state_bytes(parts, optimizer)
     return losses, kept, (messages.counts, messages.whole_bytes)
 
 
@@ -85,6 +114,9 @@ def cut(rank, world_size):
         "sharded": steps(sharded.shard(fresh(), line), mine),
         "ddp": steps(torch.nn.parallel.DistributedDataParallel(fresh()), mine),
         "pipeline": through_a_pipeline(rank, world_size),
+        "interleaved": through_a_pipeline(rank, world_size, 2) if world_size > 1 else None,
+        "zero 1": zero_of_the_lab()(1, mine, line),
+        "zero 2": zero_of_the_lab()(2, mine, line),
         "gathered": gathered(),
     }
     if world_size == 4:
@@ -102,21 +134,25 @@ def by_rank(request):
 
 def test_every_cut_trains_the_model_of_one_process(by_rank):
     losses, _, _ = steps(models.seeded(build, dtype=torch.float64), batch())
-    for name in by_rank[0].keys() - {"pipeline", "gathered"}:
+    for name in by_rank[0].keys() - {"pipeline", "interleaved", "gathered"}:
         of_all = np.mean([found[name][0] for found in by_rank], axis=0)
         assert of_all.tolist() == pytest.approx(losses, rel=0, abs=1e-12)
 
 
-def test_a_pipeline_trains_the_model_of_one_process_and_sends_a_batch_over_each_border(by_rank):
+@pytest.mark.parametrize(("name", "chunks"), [("pipeline", 1), ("interleaved", 2)])
+def test_a_pipeline_trains_the_model_of_one_process_and_sends_a_batch_over_each_border(
+    by_rank, name, chunks
+):
+    if len(by_rank) < chunks:
+        return  # several stages on one rank alone are no pipeline
     losses, kept, _ = steps(deep(), batch())
-    last = by_rank[-1]["pipeline"][0]
-    assert last == pytest.approx(losses, rel=0, abs=1e-12)
+    assert by_rank[-1][name][0] == pytest.approx(losses, rel=0, abs=1e-12)
     for rank, found in enumerate(by_rank):
-        assert {k: len(by_rank) * v for k, v in found["pipeline"][1].items()} == kept
-        borders = (rank > 0) + (rank < len(by_rank) - 1)
-        sent = {"send": 4 * borders} if borders else {}
-        assert found["pipeline"][2][0] == sent
-        assert sum(found["pipeline"][2][1].values()) == borders * batch().nbytes
+        assert {k: len(by_rank) * v for k, v in found[name][1].items()} == kept
+        stages = range(rank, chunks * len(by_rank), len(by_rank))
+        borders = sum((n > 0) + (n < chunks * len(by_rank) - 1) for n in stages)
+        assert found[name][2][0] == ({"send": 4 * borders} if borders else {})
+        assert sum(found[name][2][1].values()) == borders * batch().nbytes
 
 
 def test_the_whole_of_an_all_gather_is_what_it_ends_with(by_rank):
@@ -167,6 +203,19 @@ def test_activations_are_counted_while_they_are_kept():
         loss.backward()
         assert activations.now_bytes == 0
     assert activations.peak_bytes == kept
+
+
+@pytest.mark.parametrize("stage", [1, 2])
+def test_a_stage_of_zero_keeps_what_the_paper_says_and_sends_what_ddp_does(by_rank, stage):
+    weights = sum(p.nbytes for p in models.seeded(build, dtype=torch.float64).parameters())
+    for found in by_rank:
+        _, kept, (_, size_bytes) = found[f"zero {stage}"]
+        assert kept == {
+            "weights": weights,
+            "gradients": weights / (len(by_rank) if stage == 2 else 1),
+            "optimizer": 2 * weights / len(by_rank),
+        }
+        assert size_bytes == {"reduce-scatter": weights, "all-gather": weights}
 
 
 @pytest.mark.parametrize(("stage", "a_weight"), [(0, 16), (1, 7), (2, 5.5), (3, 4)])

@@ -35,15 +35,29 @@ def order_by_the_library(rank, stages, microbatches):
     return tuple(pipeline.one_forward_one_backward(stages, microbatches)[rank])
 
 
-def rank_bytes_by_the_library(parameters, world_size, stage):
-    from scaletoolkit.training import sharded
+def fewest_by_walking_back(inside):
+    """Backward, as it happens: the last segment first, and what entered a segment goes with it."""
+    results = []
+    for size in range(len(inside), 0, -1):
+        waiting = list(range(0, len(inside), size))
+        worst = 0
+        while waiting:
+            first = waiting.pop()
+            inner = [1 + each for each in inside[first : first + size]]
+            worst = max(worst, len(waiting) + sum(inner))
+        results.append(worst)
+    return float(sorted(results)[0])
 
-    return sharded.rank_bytes(parameters, world_size, stage)
 
+def fewest_with_numpy(inside):
+    import numpy as np
 
-def rank_bytes_by_what_is_saved(parameters, world_size, stage):
-    sharded_bytes = [0, 12, 14, 16][stage]
-    return parameters * 16 - parameters * sharded_bytes * (1 - 1 / world_size)
+    count = len(inside)
+    fewest = np.inf
+    for size in range(1, count + 1):
+        sums = np.add.reduceat(np.asarray(inside) + 1, np.arange(0, count, size))
+        fewest = min(fewest, (sums + np.arange(len(sums))).max())
+    return fewest
 
 
 def slowest_by_recursion(costs, stages):
@@ -72,9 +86,42 @@ def slowest_by_guessing_the_answer(costs, stages):
         limit += 1
 
 
+def plan_by_the_law_of_the_bubble(plan):
+    from scaletoolkit import laws
+
+    ranks = plan["ranks"]
+    m = plan["microbatches"]
+    saved = [0, 12, 14, 16][plan["stage"]] * (1 - 1 / ranks)
+    kept = plan["weights"] * (16 - saved) + plan["activations"]
+    sendings = 2
+    if plan["stage"] == 2:
+        sendings = 1 + m
+    if plan["stage"] == 3:
+        sendings = 3 * m
+    sent = sendings * 2 * plan["weights"] * (1 - 1 / ranks)
+    busy = plan["compute_s"] + plan["cut_s"]
+    step_s = busy / (1 - laws.pipeline_bubble(plan["stages"], m)) + sent / plan["bytes_per_s"]
+    return [kept, (step_s - plan["compute_s"]) / step_s]
+
+
+def plan_with_tables(plan):
+    import numpy as np
+
+    begins = np.array([1, 2, 3])
+    sizes = np.array([12, 2, 2])
+    ways = np.where(plan["stage"] >= begins, plan["ranks"], 1)
+    kept = plan["weights"] * (sizes / ways).sum() + plan["activations"]
+    m = plan["microbatches"]
+    one = 2 * plan["weights"] / plan["bytes_per_s"] * (plan["ranks"] - 1) / plan["ranks"]
+    lost_s = plan["cut_s"] + one * [2, 2, 1 + m, 3 * m][plan["stage"]]
+    lost_s += (plan["compute_s"] + plan["cut_s"]) * (plan["stages"] - 1) / m
+    return kept, np.float64(lost_s / (plan["compute_s"] + lost_s))
+
+
 ANSWERS = {
     "4.1": (bytes_layer_by_layer, bytes_with_numpy),
-    "4.2": (order_by_turns, order_by_the_library),
-    "4.3": (slowest_by_recursion, slowest_by_guessing_the_answer),
-    "4.4": (rank_bytes_by_the_library, rank_bytes_by_what_is_saved),
+    "4.2": (fewest_by_walking_back, fewest_with_numpy),
+    "4.3": (order_by_turns, order_by_the_library),
+    "4.4": (slowest_by_recursion, slowest_by_guessing_the_answer),
+    "4.5": (plan_by_the_law_of_the_bubble, plan_with_tables),
 }
