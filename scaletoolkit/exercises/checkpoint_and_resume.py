@@ -222,8 +222,8 @@ GOODPUT = Exercise(
             lambda *arguments: 1 - _lost_share(*arguments)
         ),
         "what is lost is returned, and not what is left": _lost_share,
-        "the restarts are left out": lambda gpus, save_s, _, gpu_mtbf_s: (
-            goodput(gpus, save_s, 0, gpu_mtbf_s)
+        "the restarts are left out": lambda gpus, save_s, _, gpu_mtbf_s: goodput(
+            gpus, save_s, 0, gpu_mtbf_s
         ),
         "a failure is taken to cost a whole interval": (
             lambda gpus, save_s, restart_s, gpu_mtbf_s: goodput(
