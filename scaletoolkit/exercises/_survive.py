@@ -9,6 +9,8 @@ PARTS = ("model", "optimizer", "schedule", "generator", "place")
 
 
 def survive(seed, steps):
+    from copy import deepcopy
+
     def state_of(job):
         state = {
             "model": job.model.state_dict(),
@@ -17,7 +19,7 @@ def survive(seed, steps):
             "generator": job.generator.get_state(),
             "place": job.place,
         }
-        return copy.deepcopy(state)
+        return deepcopy(state)
 
     def restore(job, state):
         for name in ("model", "optimizer", "schedule"):
