@@ -1,7 +1,5 @@
 """Exercises of lab 05: a state that survives, a file to trust, what to delete, what is lost."""
 
-import math
-
 from scaletoolkit.exercises._survive import SURVIVE
 from scaletoolkit.lab.exercises import Book, Case, Exercise
 
@@ -189,7 +187,7 @@ LOST = Exercise(
 
 def goodput(gpus, save_s, restart_s, gpu_mtbf_s):
     mtbf_s = gpu_mtbf_s / gpus
-    interval_s = math.sqrt(2 * save_s * mtbf_s)
+    interval_s = (2 * save_s * mtbf_s) ** 0.5
     lost_share = save_s / interval_s + (interval_s / 2 + restart_s) / mtbf_s
     return 1 / (1 + lost_share)
 
@@ -227,7 +225,7 @@ GOODPUT = Exercise(
         ),
         "a failure is taken to cost a whole interval": (
             lambda gpus, save_s, restart_s, gpu_mtbf_s: goodput(
-                gpus, save_s, restart_s + math.sqrt(save_s * gpu_mtbf_s / gpus / 2), gpu_mtbf_s
+                gpus, save_s, restart_s + (save_s * gpu_mtbf_s / gpus / 2) ** 0.5, gpu_mtbf_s
             )
         ),
     },
