@@ -1,64 +1,7 @@
-"""Exercises of lab 05: a place in the data, a file to trust, what to delete, what failures cost."""
+"""Exercises of lab 05: a state that survives, a file to trust, what to delete, what is lost."""
 
+from scaletoolkit.exercises._survive import SURVIVE
 from scaletoolkit.lab.exercises import Book, Case, Exercise
-
-
-def place_in_data(steps, world_size, batch_size, examples):
-    steps_in_epoch = examples // (world_size * batch_size)
-    epoch = steps // steps_in_epoch
-    return epoch, steps % steps_in_epoch * world_size * batch_size
-
-
-def _draw_place(dice):
-    world_size = dice.choice([1, 2, 3, 4, 6, 8])
-    batch_size = dice.choice([5, 8, 10, 12])
-    examples = world_size * batch_size * dice.randint(2, 9) + dice.randint(1, world_size)
-    return dice.randint(3, 60), world_size, batch_size, examples
-
-
-PLACE_IN_DATA = Exercise(
-    name="5.1",
-    story="A job was killed. At which example does the next one go on?",
-    hints=(
-        "One step takes world_size × batch_size examples.",
-        "An epoch has only full batches: examples // (world_size × batch_size) steps.",
-        "epoch = steps // steps_in_epoch; the rest of the steps, times examples a step.",
-    ),
-    solution=place_in_data,
-    why="Examples that do not fill a batch are left out in every epoch, so epochs are counted in "
-    "steps. Inside the epoch what counts is examples: the next job may take another number a step.",
-    wrong={
-        "one rank's examples are counted, not those of all": (
-            lambda steps, world_size, batch_size, examples: (
-                place_in_data(steps, world_size, batch_size, examples)[0],
-                place_in_data(steps, world_size, batch_size, examples)[1] // world_size,
-            )
-        ),
-        "the examples that fill no batch are counted as used": (
-            lambda steps, world_size, batch_size, examples: divmod(
-                steps * world_size * batch_size, examples
-            )
-        ),
-        "the place is given in steps": lambda steps, world_size, batch_size, examples: divmod(
-            steps, examples // (world_size * batch_size)
-        ),
-        "an epoch that has just ended is taken to go on": (
-            lambda steps, world_size, batch_size, examples: (
-                (steps - 1) // (examples // (world_size * batch_size)),
-                ((steps - 1) % (examples // (world_size * batch_size)) + 1)
-                * world_size
-                * batch_size,
-            )
-        ),
-    },
-    cases=(
-        Case("nothing done yet", (0, 2, 10, 100), (0, 0)),
-        Case("3 steps of 2 ranks with 10 each, of 100 examples", (3, 2, 10, 100), (0, 60)),
-        Case("7 such steps: 5 are an epoch", (7, 2, 10, 100), (1, 40)),
-        Case("5 steps where 109 examples make 5 full batches", (5, 2, 10, 109), (1, 0)),
-    ),
-    draw=_draw_place,
-)
 
 
 def step_to_trust(checkpoints):
@@ -241,7 +184,61 @@ LOST = Exercise(
     draw=_draw_lost,
 )
 
-BOOK = Book(PLACE_IN_DATA, STEP_TO_TRUST, TO_DELETE, LOST)
+
+def goodput(gpus, save_s, restart_s, gpu_mtbf_s):
+    mtbf_s = gpu_mtbf_s / gpus
+    interval_s = (2 * save_s * mtbf_s) ** 0.5
+    lost_share = save_s / interval_s + (interval_s / 2 + restart_s) / mtbf_s
+    return 1 / (1 + lost_share)
+
+
+def _lost_share(*arguments):
+    return 1 / goodput(*arguments) - 1
+
+
+def _draw_goodput(dice):
+    gpus = dice.choice([64, 256, 1024, 4096, 16_384])
+    return gpus, dice.randint(5, 120), dice.randint(60, 900), dice.randint(100, 300) * 1_000_000
+
+
+GOODPUT = Exercise(
+    name="5.5",
+    story="Of all the hours that so many GPUs are paid for, which share computes?",
+    hints=(
+        "Any of the GPUs stops the job: a failure comes every gpu_mtbf_s / gpus.",
+        "interval_s is the root of 2 × save_s × mtbf_s; what is lost is the law of 5.4.",
+        "One second of computing takes 1 + lost seconds: 1 / (1 + lost)",
+    ),
+    solution=goodput,
+    why="Many GPUs fail as many times more often as they are more, so the best interval shrinks "
+    "with the root of their number, and the share that is lost grows at least with it.",
+    wrong={
+        "the job is taken to fail as seldom as one GPU": (
+            lambda gpus, save_s, restart_s, gpu_mtbf_s: goodput(1, save_s, restart_s, gpu_mtbf_s)
+        ),
+        "what is lost for a second of computing is subtracted from 1": (
+            lambda *arguments: 1 - _lost_share(*arguments)
+        ),
+        "what is lost is returned, and not what is left": _lost_share,
+        "the restarts are left out": lambda gpus, save_s, _, gpu_mtbf_s: goodput(
+            gpus, save_s, 0, gpu_mtbf_s
+        ),
+        "a failure is taken to cost a whole interval": (
+            lambda gpus, save_s, restart_s, gpu_mtbf_s: goodput(
+                gpus, save_s, restart_s + (save_s * gpu_mtbf_s / gpus / 2) ** 0.5, gpu_mtbf_s
+            )
+        ),
+    },
+    cases=(
+        Case("one GPU, restarts that take no time", (1, 50, 0, 1e6), 1 / 1.01),
+        Case("100 of GPUs that fail a hundredth as often", (100, 50, 0, 1e8), 1 / 1.01),
+        Case("400 of them", (400, 50, 0, 1e8), 1 / 1.02),
+        Case("100, and restarts of 10,000 s", (100, 50, 10_000, 1e8), 1 / 1.02),
+    ),
+    draw=_draw_goodput,
+)
+
+BOOK = Book(SURVIVE, STEP_TO_TRUST, TO_DELETE, LOST, GOODPUT)
 check = BOOK.check
 hint = BOOK.hint
 solution = BOOK.solution

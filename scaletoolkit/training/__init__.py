@@ -13,6 +13,7 @@ counting         bytes of state, activations and messages, one tensor after the 
 checkpoint       all that training needs to go on: saved whole, verified, found again
 saves            the folders of checkpoints: names, manifests, which may go
 interruptions    what failures and saving cost a long job, on a virtual clock
+small_job        a job that is begun, ended and begun anew within an answer
 compression      fewer bits, fewer weights, students; how sure a difference is
 int8             8-bit integers and half floats, and how their engines run them
 export           models as ONNX files, for the labs that serve them

@@ -52,12 +52,8 @@ class Cluster:
         folder: one of its own, which all nodes see. SlurmError where the queue refuses.
         """
         place = folder or self._new_folder()
-        command = ranks.command(function, world_size, nodes, "FIRST:1", place, **arguments)
-        line = command.splitlines()[-1]
-        line = line.replace("-addr=FIRST --master-port=1 ", "-addr=$FIRST --master-port=$PORT ")
-        name = getattr(function, "__name__", "job")
-        script = texts.of_ranks(name, nodes, world_size // nodes, place, line)
-        return self._queue(script, place, world_size)
+        text = script(function, world_size, nodes, place, **arguments)
+        return self._queue(text, place, world_size)
 
     def map(
         self,
@@ -109,6 +105,17 @@ class Cluster:
         (folder / "script").write_text(script)
         number = self.ask("sbatch", "--parsable", stdin=script).partition(";")[0]
         return Job(self, int(number), folder, world_size, script)
+
+
+def script(
+    function: Callable[..., object], world_size: int, nodes: int, folder: Path, **arguments: Any
+) -> str:
+    """What `submit` gives to a queue, for sbatch: the job is written to folder, nothing is run."""
+    command = ranks.command(function, world_size, nodes, "FIRST:1", folder, **arguments)
+    line = command.splitlines()[-1]
+    line = line.replace("-addr=FIRST --master-port=1 ", "-addr=$FIRST --master-port=$PORT ")
+    name = getattr(function, "__name__", "job")
+    return texts.of_ranks(name, nodes, world_size // nodes, folder, line)
 
 
 def _share(
