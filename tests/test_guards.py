@@ -141,6 +141,10 @@ FAULTS = {
     "fitted, and called measured": lambda nb, cell: cell.update(
         source="print(lab.measured(laws.fit_usl(n, rates)))"
     ),
+    "a name that means two things": lambda nb, cell: [
+        c.update(source=f"{text}\n{PRINTS}")
+        for c, text in zip(nb.cells[3:6], ["n = 1", "print(n)", "n = 2"], strict=True)
+    ],
     "no machine": lambda nb, cell: nb.cells[2].update(source="print(1)"),
     "no summary at the end": lambda nb, cell: nb.cells[-1].update(source="processes.clean_up()"),
     "one prediction": lambda nb, cell: nb.cells[13].update(source="lab.compare(g, 5)"),

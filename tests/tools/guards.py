@@ -8,7 +8,7 @@ import json
 import re
 from statistics import median
 
-from tools import form, outputs, provenance
+from tools import form, names, outputs, provenance
 from tools.cells import code_cells, ignored, printed, source, tags, tree
 
 TAGS = {"nbval-ignore-output", "exercise", "raises-exception"}
@@ -160,6 +160,11 @@ def numbers_from_where_they_say(notebook):
     return provenance.mislabelled({cell.id: tree(cell) for cell in code_cells(notebook)})
 
 
+def one_meaning_for_each_name(notebook):
+    """Any cell may be run again after the last one: no other cell has bound its names anew."""
+    return names.rebound({cell.id: tree(cell) for cell in code_cells(notebook)})
+
+
 def starters(notebook):
     """Every exercise is stored as a starter that says "not yet"."""
     for cell in code_cells(notebook):
@@ -189,5 +194,6 @@ GUARDS = [
     whole_anatomy,
     room_for_the_reader,
     numbers_from_where_they_say,
+    one_meaning_for_each_name,
     starters,
 ]
