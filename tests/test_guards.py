@@ -125,6 +125,7 @@ FAULTS = {
     "a word in a column of no source": lambda nb, cell: cell.outputs.append(
         shown_table("seconds", "⟨1⟩ measured, ⟨2⟩")
     ),
+    "a table that nobody sees": lambda nb, cell: cell.update(source=f"lab.table(rows)\n{PRINTS}"),
     "a mark left open": lambda nb, cell: set_text(cell, "⟨2.5 ms"),
     "pip": lambda nb, cell: cell.update(source=PRINTS + "\n%pip install ray"),
     "an address": lambda nb, cell: cell.update(source='print("https://example.org/data.csv")'),

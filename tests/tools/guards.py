@@ -186,6 +186,7 @@ GUARDS = [
     enough_prose,
     outputs.clean_outputs,
     outputs.only_numbers_between_marks,
+    outputs.no_table_unseen,
     outputs.a_word_for_each_mark,
     outputs.pictures_in_words,
     outputs.compared,

@@ -67,6 +67,16 @@ def _ends_in_a_name(cell):
     return not body or isinstance(body[-1], NAMING)
 
 
+def no_table_unseen(notebook):
+    """Of a cell's lines only the last shows its value; before it a table needs `display`."""
+    for cell in code_cells(notebook):
+        whole = tree(cell)
+        lines = [node for node in ast.walk(whole) if isinstance(node, ast.Expr)]
+        unseen = [line for line in lines if line is not whole.body[-1]]
+        if any(ast.unparse(line).startswith("lab.table(") for line in unseen):
+            yield f"cell {cell.id}: a table that is not its last line is not shown"
+
+
 def a_word_for_each_mark(notebook):
     """What depends on the run says where it is from: behind the mark, or in its column's heading.
 
