@@ -15,6 +15,8 @@ from typing import Any
 Row = Mapping[str, Any]
 VARYING = ("measured", "fitted", "simulated", "computed")  # from run to run, unless exact
 SOURCES = (*VARYING, "quoted", "assumed")
+# GitHub shows a style to nobody, and JupyterLab's own style overrules the attribute.
+ALIGN = {side: f'align="{side}" style="text-align: {side}"' for side in ("left", "right")}
 INSIDE = 10  # all padding of a marked number goes between its marks, where nothing is compared
 
 
@@ -143,7 +145,7 @@ class Table:
             tag = "td" if number else 'th scope="col"'
             texts = [html.escape(re.sub("⟨ +", "⟨", text)) for text in row]
             cells = zip(sides, texts, strict=True)
-            inside = "".join(f'<{tag} align="{side}">{text}</{tag[:2]}>' for side, text in cells)
+            inside = "".join(f"<{tag} {ALIGN[side]}>{text}</{tag[:2]}>" for side, text in cells)
             table += f"<tr>{inside}</tr>"
         return f"<table>{table}</table>"
 

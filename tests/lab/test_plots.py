@@ -1,6 +1,7 @@
 """What every picture has: units at its axes, a source in its legend, its words, no leak."""
 
 import re
+from itertools import pairwise
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -88,6 +89,31 @@ def test_bars_show_their_values_and_differ_by_more_than_colour(pictures):
     assert axes.get_ylabel() == "MB, measured"
     assert {text.get_text() for text in axes.texts} == {"10 MB", "2 MB", "3 MB"}
     assert len({bar.get_hatch() for bar in axes.patches}) == 2
+
+
+def test_names_below_bars_leave_each_other_room():
+    boxes = []
+
+    def measure(figure, _):
+        figure.canvas.draw()
+        boxes.extend(label.get_window_extent() for label in figure.axes[0].get_xticklabels())
+
+    groups = {f"no label, T = {number}": {"wrong": number} for number in range(11, 17)}
+    plots.bars(groups, "", "%", show=measure)
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+@pytest.mark.parametrize("scales", [{}, {"log_x": True}])
+def test_large_numbers_at_an_axis_have_commas(scales):
+    texts = []
+
+    def read(figure, _):
+        figure.canvas.draw()
+        texts.extend(label.get_text() for label in figure.axes[0].get_xticklabels())
+
+    plots.curves([Series("", [1, 1e6], [1, 2])], "", "rows", "ms", show=read, **scales)
+    assert "1,000,000" in texts
+    assert all(re.fullmatch(r"−?[\d,.]+", text) for text in texts)
 
 
 def test_bars_of_two_sources_say_so_in_their_legend(pictures):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from textwrap import fill
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
 from scaletoolkit.lab.plots.guesses import draw_at_the_frame, readable_with
@@ -18,11 +19,14 @@ from scaletoolkit.lab.speech import in_notebook
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 Show: TypeAlias = "Callable[[Figure, Words], object]"
 Groups = Mapping[str, Mapping[str, float]]
 
+FITTING = 60  # letters that stand side by side below the x axis
+MANY = 10_000  # from here on a number needs its commas
 HATCHES = ["", "//", "..", "xx", "\\\\", "--", "oo"]
 STYLE: dict[Any, Any] = {  # matplotlib types such a dict by the name of every setting
     "figure.dpi": 110,
@@ -75,9 +79,20 @@ def drawn_on(
             rows[0].set_title(words.title)
             rows[-1].set_xlabel(x)
             yield rows
+            for axis in (*(axes.yaxis for axes in rows), rows[-1].xaxis):
+                _commas(axis)
             (show or _below_the_cell)(figure, words)
         finally:
             plt.close(figure)
+
+
+def _commas(axis: Axis) -> None:
+    """Large numbers as the tables have them; where a scale or ticks were set, they stay."""
+    from matplotlib.ticker import ScalarFormatter
+
+    plain = isinstance(axis.get_major_formatter(), ScalarFormatter)
+    if plain and max(axis.get_view_interval()) >= MANY:
+        axis.set_major_formatter("{x:,.0f}")
 
 
 def _below_the_cell(figure: Figure, words: Words) -> None:
@@ -208,7 +223,8 @@ def _draw_bars(
         )
         if show_values:
             axes.bar_label(drawn, [show_values(value) for value in series.y], fontsize=8, padding=2)
-    axes.set_xticks(range(len(lines[0].x)), [str(group) for group in lines[0].x])
+    room = FITTING // len(lines[0].x)
+    axes.set_xticks(range(len(lines[0].x)), [fill(str(group), room) for group in lines[0].x])
     axes.margins(y=0.12)
     if log_y:
         _log_axis(axes, "y")
@@ -224,5 +240,9 @@ def _log_axis(axes: Axes, which: str) -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     low, high = axis.get_view_interval()
     axis.set_major_locator(LogLocator(subs=(1,) if high / low > 200 else (1, 2, 5)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+    axis.set_major_formatter(FuncFormatter(_in_figures))
     axis.minorticks_off()
+
+
+def _in_figures(value: float, _: object = None) -> str:
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
