@@ -70,6 +70,7 @@ class Ours:
     """scaletoolkit: one file, mapped, checked when it is opened."""
 
     most = ENTITIES
+    needs = "numpy"
 
     def __init__(self, folder, ids):
         self.path = folder / "ours"
@@ -91,6 +92,8 @@ class Ours:
 
 class Lmdb(Ours):
     """LMDB, one read transaction a lookup."""
+
+    needs = "lmdb"
 
     def __init__(self, folder, ids):
         lmdb = importlib.import_module("lmdb")
@@ -134,6 +137,8 @@ class Sqlite(Ours):
 class Rocks(Ours):
     """RocksDB (rocksdict), many keys a call."""
 
+    needs = "rocksdict"
+
     def __init__(self, folder, ids):
         rocksdict = importlib.import_module("rocksdict")
         self.path = folder / "rocks"
@@ -159,6 +164,7 @@ class Duck(Ours):
     """DuckDB, a table with an index, 100,000 entities only."""
 
     most = 100_000  # it takes half a millisecond to load one
+    needs = "duckdb"
 
     def __init__(self, folder, ids):
         duckdb = importlib.import_module("duckdb")
@@ -185,6 +191,8 @@ class Duck(Ours):
 
 class ValkeyUnix(Ours):
     """Valkey through a unix socket, MGET."""
+
+    needs = "peers.valkey_server"
 
     def __init__(self, folder, ids):
         server = importlib.import_module("peers.valkey_server")
@@ -227,10 +235,11 @@ def _stores(folder):
         for kind in KINDS:
             name = kind.__doc__.rstrip(".").splitlines()[0]
             try:
-                store, load_s = measure.timed(kind, folder, ids[: kind.most])
+                importlib.import_module(kind.needs)
             except ModuleNotFoundError as error:
                 rows[f"{name}: {error.name} is not installed"] = _columns({}, "-", "-")
                 continue
+            store, load_s = measure.timed(kind, folder, ids[: kind.most])
             opened.callback(store.close)
             stores[name] = store
             rows[name] = {"load s": load_s, "B an entity": store.size_bytes() / kind.most}
