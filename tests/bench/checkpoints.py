@@ -1,12 +1,11 @@
 """Lab 05: how long a save keeps training waiting: ours beside what people save with.
 
 Each way writes the same tensors, weights and Adam's two moments, into one file system, in turns;
-before each, everything that waits for the disk is written. One process saves all; then two fully
-sharded ranks save their shards, each into a file of its own where the way knows of no ranks. Ours
-also notes the sha256 of each file, and reads the checkpoint before it once more.
+what it wrote is removed before the next, so nothing of it waits for the disk. One process saves
+all; then two fully sharded ranks save their shards, each into a file of its own where the way knows
+of no ranks. Ours also notes the sha256 of each file, and reads what it keeps once more.
 """
 
-import os
 import shutil
 import tempfile
 import time
@@ -19,6 +18,7 @@ from scaletoolkit.machine import ranks
 WIDTH = 512
 DEPTH = 8
 TURNS = 9
+TIMEOUT_S = 1200
 
 
 def tables():
@@ -33,7 +33,7 @@ def saves(world_size):
     """A row for each way of saving."""
     sizes = {"width": WIDTH, "depth": DEPTH, "turns": TURNS}
     with tempfile.TemporaryDirectory(prefix="scaletoolkit-bench-") as folder:
-        seconds, size_bytes = ranks.launch(saving, world_size, folder=folder, **sizes)[0]
+        seconds, size_bytes = ranks.launch(saving, world_size, TIMEOUT_S, folder=folder, **sizes)[0]
     ours = seconds[jobs.OURS]
     rows = []
     for name, (_, forced) in WAYS.items():
@@ -55,7 +55,8 @@ def saving(rank, world_size, folder, width, depth, turns):
     for turn in range(turns):
         for name, (way, _) in WAYS.items():
             place = Path(folder) / name.replace(" ", "-")
-            _begin(rank, place, keep=name == jobs.OURS)
+            place.mkdir(exist_ok=True)
+            dist.barrier()
             begun_s = time.perf_counter()
             unfinished = way(place, turn + 1, state, rank)
             dist.barrier()
@@ -65,6 +66,10 @@ def saving(rank, world_size, folder, width, depth, turns):
                 dist.barrier()
                 seconds["finished"].append(time.perf_counter() - begun_s)
             size_bytes[name] = _size_bytes(place)
+            dist.barrier()
+            if rank == 0 and name != jobs.OURS:
+                shutil.rmtree(place)
+            dist.barrier()
     return seconds, size_bytes
 
 
@@ -83,19 +88,6 @@ def trained(device, world_size, width, depth):
     models.train_step(model, optimizer, *batch)
     schedule = torch.optim.lr_scheduler.ConstantLR(optimizer)
     return checkpoint.collect(model, optimizer, schedule)
-
-
-def _begin(rank, place, keep):
-    """An empty folder, but for ours, which keeps what it has; and a disk with nothing to do."""
-    import torch.distributed as dist
-
-    dist.barrier()
-    if rank == 0:
-        if not keep:
-            shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(exist_ok=True)
-        os.sync()
-    dist.barrier()
 
 
 def _size_bytes(place):
