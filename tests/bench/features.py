@@ -275,10 +275,10 @@ def _feast(folder):
     wanted = {size: dice.choice(ids, (FEAST_LOOKUPS, size)).tolist() for size in SIZES}
     (folder / "wanted.json").write_text(json.dumps(wanted))
     try:
-        python = processes.environment(script)
-    except RuntimeError as error:
-        return {"store": f"{name}: could not be installed: {error}"} | _columns({}, "-", "-")
-    run = subprocess.run([python, script, folder], capture_output=True, text=True, check=True)
+        command = [processes.environment(script), "-E", script, folder]
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (RuntimeError, subprocess.CalledProcessError) as error:
+        return {"store": f"{name}: cannot be measured: {error}"} | _columns({}, "-", "-")
     found = json.loads(run.stdout.splitlines()[-1])
     calls_ms = {int(size): calls for size, calls in found["calls_ms"].items()}
     return {"store": name} | _columns(calls_ms, found["load_s"], found["bytes"] / len(ids))
