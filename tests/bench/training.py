@@ -1,19 +1,13 @@
 """Lab 03: a training step against other libraries' steps, the loader against other loaders."""
 
-import json
-import os
-import subprocess
-import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from scripts import jobs
 
 from scaletoolkit.data import events
 from scaletoolkit.machine import measure, ranks
 
-HERE = Path(__file__).parent
-OURS = "scaletoolkit"
-SCRIPT = "hand-written torchrun script"
 ROWS = 1_000_000
 BATCH = 1024
 REPEATS = 5
@@ -28,51 +22,12 @@ def tables():
 
 
 def steps():
-    """The median step of each library over many turns, and of its ratio to ours in the same turn.
-
-    Every library has two ranks of its own, as in real use: models that share processes push each
-    other out of the caches. All jobs run at once and take turns of a few steps.
-    """
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor() as pool:
-        jobs = [*MAKERS, SCRIPT]
-        running = {}
-        for place, name in enumerate(jobs):
-            run = by_script if name == SCRIPT else by_library
-            running[name] = pool.submit(run, name, folder, place)
-        seconds = {name: job.result() for name, job in running.items()}
-    return [_row(name, seconds[name], seconds[OURS]) for name in jobs]
+    """The step of each library and of a script written by hand, see `jobs.in_turns`."""
+    libraries = {name: jobs.by_library(library_steps, name=name) for name in MAKERS}
+    return jobs.in_turns(libraries | {jobs.SCRIPT: jobs.by_script("ddp.py")})
 
 
-def _row(name, seconds, ours):
-    ratios = [its_s / our_s for its_s, our_s in zip(seconds, ours, strict=True)]
-    low = measure.percentile(ratios, 25)
-    high = measure.percentile(ratios, 75)
-    return {
-        "step": name,
-        "ms": 1e3 * measure.median(seconds),
-        "its time ÷ ours": measure.median(ratios),
-        "in half of the turns": f"{low:.2f} to {high:.2f}",
-    }
-
-
-def by_library(name, folder, place):
-    """Seconds of a library's step in each of its turns."""
-    return ranks.launch(library_steps, 2, name=name, folder=folder, place=place)[0]
-
-
-def by_script(_, folder, place):
-    """The same of the hand-written script."""
-    with tempfile.TemporaryDirectory() as logs:
-        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-        options = ["--nproc-per-node=2", f"--log-dir={logs}"]
-        script = [str(HERE / "scripts" / "ddp.py"), folder, str(place), str(len(MAKERS) + 1)]
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        command = [*launcher, *options, *script]
-        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return json.loads(run.stdout.splitlines()[-1])
-
-
-def library_steps(rank, world_size, name, folder, place):
+def library_steps(rank, world_size, name, folder, place, jobs):
     """What each rank of a library's job runs."""
     import torch
     from scripts.turns import take_turns
@@ -85,7 +40,7 @@ def library_steps(rank, world_size, name, folder, place):
     model = models.seeded(lambda: models.mlp(1024, 3))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     step = MAKERS[name](model, optimizer, device, images, labels)
-    return take_turns(step, folder, place, len(MAKERS) + 1)
+    return take_turns(step, folder, place, jobs)
 
 
 def _ours(model, optimizer, device, images, labels):
@@ -122,7 +77,7 @@ def _step(ddp, optimizer, backward, images, labels):
     return loss.item()
 
 
-MAKERS = {OURS: _ours, "Accelerate": _accelerate, "Lightning Fabric": _fabric}
+MAKERS = {jobs.OURS: _ours, "Accelerate": _accelerate, "Lightning Fabric": _fabric}
 
 
 def loaders():

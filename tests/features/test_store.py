@@ -46,6 +46,17 @@ def test_strangers_get_nothing_and_never_a_neighbours_row(path):
     assert np.isnan(rows).all()
 
 
+def test_a_mixed_call_answers_as_a_dict_of_rows_would(path):
+    dice = np.random.default_rng(1)
+    wanted = dice.permutation(np.concatenate([IDS[:500], IDS[:50], IDS[:300] + 1, [2**63 - 1]]))
+    there = dict(zip(IDS.tolist(), rows_of(IDS), strict=True))
+    nobody = np.full(len(NAMES), np.nan)
+    rows, known = features.Store(path).get(wanted)
+    assert known.tolist() == [number in there for number in wanted.tolist()]
+    expected = np.stack([there.get(number, nobody) for number in wanted.tolist()])
+    assert np.array_equal(rows, expected, equal_nan=True)
+
+
 def test_an_id_that_is_given_twice_is_stored_once(tmp_path):
     features.materialise(tmp_path / "v1", np.repeat(IDS, 2), rows_of, NAMES)
     store = features.Store(tmp_path / "v1")

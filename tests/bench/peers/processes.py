@@ -1,4 +1,4 @@
-"""Environments of other servers, and their processes: started, metered, ended without a trace."""
+"""Environments of peers, and their processes: started, metered, ended without a trace."""
 
 import contextlib
 import hashlib
@@ -36,7 +36,7 @@ def environment(script):
     """The Python of an environment that holds what the script asks for, made on first use."""
     wanted = requirements(script)
     digest = hashlib.sha256("\n".join(wanted).encode()).hexdigest()[:8]
-    folder = profile.data_folder() / "bench-servers" / f"{script.stem}-{digest}"
+    folder = profile.data_folder() / "bench-peers" / f"{script.stem}-{digest}"
     python = folder / "bin" / "python"
     ready = folder / "ready"
     if not ready.exists():
