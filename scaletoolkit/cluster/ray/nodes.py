@@ -29,6 +29,8 @@ STORE_BYTES = 80_000_000
 # jsonschema imports it where it is there, and Ray that: it computes a grammar for seconds. Without
 # the second an agent leaves out what only a dashboard needs, more than half of what it imports.
 LEFT_OUT = ("rfc3987_syntax", "aiohttp_cors")
+# The autoscaler of machines and what forwards logs: they would start beside the agents.
+FEWER = {"no_monitor": True, "include_log_monitor": False}
 HEALTH = {"health_check_period_ms": 1000, "health_check_failure_threshold": 3}
 
 
@@ -54,7 +56,7 @@ def _leave_out(modules: Iterable[str], folder: Path) -> None:
     """Let no process from here on import a module, as if it were not installed."""
     folder.mkdir()
     for module in modules:
-        (folder / f"{module}.py").write_text("raise ImportError\n")
+        (folder / f"{module}.py").write_text("raise ModuleNotFoundError\n")
     sys.path.insert(0, str(folder))
     os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), os.environ["PYTHONPATH"]])
 
@@ -66,7 +68,7 @@ def _started(folder: Path, nodes: int) -> list[Any]:
 
     common = {"node_ip_address": work.ADDRESS, "object_store_memory": STORE_BYTES}
     head = {"num_cpus": 0, "include_dashboard": False, "temp_dir": str(folder)}
-    head |= {"_system_config": HEALTH}
+    head |= {"_system_config": HEALTH, **FEWER}
     cluster = Cluster(initialize_head=True, head_node_args=common | head)
     workers = [cluster.add_node(num_cpus=1, **common) for _ in range(nodes)]
     ray.init(address=cluster.address, log_to_driver=False)
