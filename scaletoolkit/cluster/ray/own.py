@@ -23,8 +23,11 @@ LOOK_EVERY_S = 0.1
 START_S = 180
 ANSWER_S = 90
 STARTS = 3
-# No report of its use to anybody.
-QUIET = {"RAY_USAGE_STATS_ENABLED": "0"}
+# No report of its use to anybody; and Ray Train gives ranks, which import torch, a minute to start.
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(START_S),
+}
 
 
 class RayError(lab.LabError):
@@ -32,19 +35,21 @@ class RayError(lab.LabError):
 
 
 class Errand:
-    """What the cluster was asked to do."""
+    """What the cluster was asked to do; name: who does it, in a sentence."""
 
-    def __init__(self, cluster: "OwnCluster", path: Path) -> None:
+    def __init__(self, cluster: "OwnCluster", name: str, path: Path) -> None:
         self._cluster = cluster
+        self._name = name
         self._path = path
 
-    def result(self, timeout_s: float, complaint: str) -> Any:
-        """What came of it; RayError says what was raised, or begins with the complaint."""
+    def result(self, timeout_s: float = START_S) -> Any:
+        """What came of it; RayError says what was raised, or that it has not ended in time."""
         path = self._path.with_suffix(".result")
-        self._cluster.wait_for(path, timeout_s, complaint)
+        late = f"{self._name} has not ended in {timeout_s:g} s"
+        self._cluster.wait_for(path, timeout_s, late)
         result, raised = pickle.loads(path.read_bytes())
         if raised:
-            raise RayError(raised)
+            raise RayError(f"{self._name} raised {raised}")
         return result
 
 
@@ -58,7 +63,7 @@ class Tasks(Errand):
 
     def results(self, timeout_s: float = 300) -> list[Any]:
         """What each task returned, in the order of the items; RayError says what one raised."""
-        listed: list[Any] = self.result(timeout_s, "Ray's tasks have not ended")
+        listed: list[Any] = self.result(timeout_s)
         return listed
 
 
@@ -70,7 +75,7 @@ class OwnCluster:
         self._nodes = nodes
         self._errands = 0
         system = {"PATH": SYSTEM}
-        self._enclosure = Enclosure("ray", command, environment() | QUIET | system)
+        self._enclosure = Enclosure("ray", command, environment() | SETTINGS | system)
         self.folder = self._enclosure.folder
 
     def start(self) -> None:
@@ -80,7 +85,7 @@ class OwnCluster:
 
     def map(self, function: Callable[[Any], Any], items: Iterable[Any]) -> Tasks:
         """Hand function(item) for each item to the nodes; what a lost node had runs elsewhere."""
-        return Tasks(self, self.ask("map", function, list(items)))
+        return Tasks(self, "A task", self.ask("map", function, list(items)))
 
     def train(
         self,
@@ -98,9 +103,9 @@ class OwnCluster:
         _need("Train", "pandas")
         job = Folder(self.folder / f"job-{self._errands + 1}")
         write(job, function, arguments)
-        errand = Errand(self, self.ask("train", job.path, world_size, self._nodes))
+        errand = Errand(self, "Ray Train", self.ask("train", job.path, world_size, self._nodes))
         try:
-            errand.result(timeout_s, "Ray's training has not ended")
+            errand.result(timeout_s)
         except RayError:
             if not job.failures(0):
                 raise
@@ -121,12 +126,14 @@ class OwnCluster:
         _need("Serve", "fastapi")
         scaling = autoscaling or {"min_replicas": 1, "max_replicas": 1}
         where = str(Path(folder).resolve())
-        begun = Errand(self, self.ask("serve", where, max_batch_size, scaling, self._nodes))
+        begun = Errand(
+            self, "Ray Serve", self.ask("serve", where, max_batch_size, scaling, self._nodes)
+        )
         try:
-            begun.result(START_S, "Ray Serve did not start")
+            begun.result()
             yield Deployment(self)
         finally:
-            Errand(self, self.ask("stop")).result(START_S, "Ray Serve did not end")
+            Errand(self, "Ray Serve", self.ask("stop")).result()
 
     def ask(self, action: str, *needed: object) -> Path:
         """Let the cluster begin an action (see `nodes`): the path of what asks for it."""
@@ -171,8 +178,8 @@ class Deployment:
         RayError where it answers anything else.
         """
         body = json.dumps(items).encode()
-        asked = Errand(self._cluster, self._cluster.ask("predict", body))
-        status, answer = asked.result(ANSWER_S, "Ray Serve has not answered")
+        asked = Errand(self._cluster, "Ray Serve", self._cluster.ask("predict", body))
+        status, answer = asked.result(ANSWER_S)
         if status != 200:
             raise RayError(f"Ray Serve answered {status}: {answer.decode()}")
         rows: list[Any] = json.loads(answer)
@@ -180,8 +187,8 @@ class Deployment:
 
     def replicas(self) -> int:
         """How many replicas are ready."""
-        asked = Errand(self._cluster, self._cluster.ask("replicas"))
-        count: int = asked.result(ANSWER_S, "Ray Serve has not answered")
+        asked = Errand(self._cluster, "Ray Serve", self._cluster.ask("replicas"))
+        count: int = asked.result(ANSWER_S)
         return count
 
 
