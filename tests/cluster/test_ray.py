@@ -1,4 +1,4 @@
-"""Ray for real: tasks over three nodes, one of which is killed.
+"""Ray for real: tasks over three nodes, one of which is killed; a training, a model server.
 
 Its start fails now and then on a busy machine; `ray.local` says so and tries again.
 """
@@ -7,11 +7,16 @@ import importlib.util
 import subprocess
 import time
 
+import numpy as np
 import pytest
-from tools import under_load
+import torch
+from tools import lab_03, under_load
 
+from scaletoolkit import service
 from scaletoolkit.cluster import enclosure, ray
 from scaletoolkit.data import events, partitions
+from scaletoolkit.machine import ranks
+from scaletoolkit.training import export, models
 
 installed = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None,
@@ -42,6 +47,35 @@ def test_nobody_outside_can_reach_the_cluster(rays):
     links = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     assert len(links.splitlines()) == 1
     assert "LOOPBACK" in links
+
+
+@installed
+def test_lab_03_s_training_inside_torch_trainer_equals_one_process(rays):
+    arguments = lab_03.arguments()
+    returned = rays.train(lab_03.train(), 2, **arguments)
+    both = [results["ddp"][1] for results in returned]
+    assert torch.equal(*both)
+    assert models.distance(both[0], lab_03.alone(arguments["schedule"])) < 1e-12
+
+
+@installed
+def test_a_rank_that_raises_is_the_sentence_of_launch(rays):
+    def fails(rank, world_size):
+        return 1 / (1 - rank)
+
+    with pytest.raises(ranks.RankError, match="rank 1 raised ZeroDivisionError"):
+        rays.train(fails, 2)
+
+
+@installed
+def test_ray_serve_answers_what_our_server_answers(rays, tmp_path):
+    folder = export.untrained(tmp_path / "model", hidden=64)
+    items = np.random.default_rng(0).random((40, 64)).tolist()
+    with rays.serve(folder, max_batch_size=8) as theirs, service.start(folder) as ours:
+        assert theirs.replicas() == 1
+        assert under_load.close(theirs.predict(items), ours.predict(items))
+        with pytest.raises(ray.RayError, match="Ray Serve answered 400"):
+            theirs.predict([[0.5]])
 
 
 @installed

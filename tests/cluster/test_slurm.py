@@ -12,20 +12,16 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 import torch
-from tools import listeners, notebooks, under_load
+from tools import lab_03, listeners, under_load
 
-import scaletoolkit
 from scaletoolkit import lab
 from scaletoolkit.cluster import enclosure, slurm
-from scaletoolkit.exercises.data_parallel import weight
 from scaletoolkit.machine import ranks
-from scaletoolkit.training import checkpoint, models, normalization
+from scaletoolkit.training import checkpoint, models
 
-LABS = Path(scaletoolkit.__file__).parent.parent / "labs"
 CUTS = int(os.environ.get("SCALETOOLKIT_POWER_CUTS", "1"))
 STEPS = 12
 EVERY = 3
@@ -85,30 +81,12 @@ def alone():
     return models.flat(model)
 
 
-def lab_03():
-    """The names that lab 03's own cells define: `train`, and its recipes."""
-    names = {"__name__": "__main__", "np": np, "torch": torch, "dist": torch.distributed}
-    names |= {"models": models, "normalization": normalization, "ranks": ranks, "weight": weight}
-    names |= {"cross_entropy": torch.nn.functional.cross_entropy}
-    cells = {cell.id: cell.source for cell in notebooks.read(*LABS.glob("03_*.ipynb")).cells}
-    for cell in ("inline-train", "inline-recipes"):
-        exec(cells[cell], names)
-    return names
-
-
 def test_lab_03_s_training_over_two_nodes_equals_one_process(cluster):
-    names = lab_03()
-    data = models.digits(dtype=torch.float64)
-    schedule = models.batches(1438, 130)
-    recipes = {"ddp": names["recipes"]["ddp"]}
-    job = cluster.submit(names["train"], 2, data=data, schedule=schedule, recipes=recipes)
+    arguments = lab_03.arguments()
+    job = cluster.submit(lab_03.train(), 2, **arguments)
     both = [results["ddp"][1] for results in job.results()]
-    model = models.seeded(models.mlp, dtype=torch.float64)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9)
-    for batch in schedule:
-        models.train_step(model, optimizer, data.images[batch], data.labels[batch])
     assert torch.equal(*both)
-    assert models.distance(both[0], models.flat(model)) < 1e-12
+    assert models.distance(both[0], lab_03.alone(arguments["schedule"])) < 1e-12
 
 
 @pytest.mark.parametrize("moment", range(CUTS))

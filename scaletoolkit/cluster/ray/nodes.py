@@ -1,7 +1,8 @@
 """What runs in a Ray cluster's enclosure: `python -m scaletoolkit.cluster.ray.nodes FOLDER NODES`.
 
-Reads lines from stdin: `map PATH` runs the tasks that lie there as a pickle, `cut NUMBER` kills a
-node. With the end of stdin this ends, and with this first process of its namespace every other.
+Reads lines from stdin: `cut NUMBER` kills a node, every other is an action and the path of a pickle
+with what it needs. With the end of stdin this ends, and with this first process of its namespace
+every other.
 """
 
 import os
@@ -9,14 +10,27 @@ import pickle
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-ADDRESS = "127.0.0.1"
+from scaletoolkit.cluster.ray import work
+
+ACTIONS = {
+    "map": work.run_tasks,
+    "train": work.run_training,
+    "serve": work.start_serving,
+    "predict": work.ask,
+    "replicas": work.replicas,
+    "stop": work.stop_serving,
+}
 STORE_BYTES = 80_000_000
-# JupyterLab brings it, jsonschema imports it where it is there, and Ray that: it computes
-# a grammar for seconds, and a raylet gives its agents fifteen.
-GRAMMAR = "rfc3987_syntax"
+# A raylet gives its agents fifteen seconds, so these are left out. JupyterLab brings the first,
+# jsonschema imports it where it is there, and Ray that: it computes a grammar for seconds. Without
+# the second an agent leaves out what only a dashboard needs, more than half of what it imports.
+LEFT_OUT = ("rfc3987_syntax", "aiohttp_cors")
+# The autoscaler of machines and what forwards logs: they would start beside the agents.
+FEWER = {"no_monitor": True, "include_log_monitor": False}
 HEALTH = {"health_check_period_ms": 1000, "health_check_failure_threshold": 3}
 
 
@@ -24,23 +38,25 @@ def main(folder: Path, nodes: int) -> None:
     """Start the nodes, then do what stdin says until it ends."""
     os.environ["RAY_TMPDIR"] = str(folder)
     (folder / "ray").mkdir(exist_ok=True)
-    _leave_out(GRAMMAR, folder / "without")
+    _leave_out(LEFT_OUT, folder / "without")
     workers = _started(folder, nodes)
     (folder / "ready").touch()
     for line in sys.stdin:
         action, what = line.split()
-        if action == "map":
-            threading.Thread(target=_run, args=[Path(what)], daemon=True).start()
-        elif action == "cut":
+        if action == "cut":
             _kill(workers[int(what)])
             (folder / f"cut-{what}").touch()
+        else:
+            asked = [ACTIONS[action], Path(what)]
+            threading.Thread(target=_run, args=asked, daemon=True).start()
     os._exit(0)  # at once: the system ends the nodes, which have nothing to save
 
 
-def _leave_out(module: str, folder: Path) -> None:
+def _leave_out(modules: Iterable[str], folder: Path) -> None:
     """Let no process from here on import a module, as if it were not installed."""
     folder.mkdir()
-    (folder / f"{module}.py").write_text("raise ImportError\n")
+    for module in modules:
+        (folder / f"{module}.py").write_text("raise ModuleNotFoundError\n")
     sys.path.insert(0, str(folder))
     os.environ["PYTHONPATH"] = os.pathsep.join([str(folder), os.environ["PYTHONPATH"]])
 
@@ -50,9 +66,9 @@ def _started(folder: Path, nodes: int) -> list[Any]:
     import ray
     from ray.cluster_utils import Cluster
 
-    common = {"node_ip_address": ADDRESS, "object_store_memory": STORE_BYTES}
+    common = {"node_ip_address": work.ADDRESS, "object_store_memory": STORE_BYTES}
     head = {"num_cpus": 0, "include_dashboard": False, "temp_dir": str(folder)}
-    head |= {"_system_config": HEALTH}
+    head |= {"_system_config": HEALTH, **FEWER}
     cluster = Cluster(initialize_head=True, head_node_args=common | head)
     workers = [cluster.add_node(num_cpus=1, **common) for _ in range(nodes)]
     ray.init(address=cluster.address, log_to_driver=False)
@@ -65,23 +81,13 @@ def _kill(node: Any) -> None:
         started.process.send_signal(signal.SIGKILL)
 
 
-def _run(path: Path) -> None:
-    """Run the tasks at a path; beside it a byte for each that has ended, then all results."""
-    import ray
-
-    function, items = pickle.loads(path.read_bytes())
-    remote = ray.remote(max_retries=-1, scheduling_strategy="SPREAD")(function)
-    references = [remote.remote(item) for item in items]
-    waiting = references
-    outcome: tuple[list[Any], str] = ([], "")
+def _run(action: Callable[..., Any], path: Path) -> None:
+    """Do what a file asks for, and put beside it what came out, or what was raised."""
+    outcome: tuple[Any, str] = (None, "")
     try:
-        with path.with_suffix(".done").open("ab", buffering=0) as done:
-            while waiting:
-                ended, waiting = ray.wait(waiting)
-                done.write(b"." * len(ended))
-        outcome = (ray.get(references), "")
+        outcome = (action(path, *pickle.loads(path.read_bytes())), "")
     except Exception as error:
-        outcome = ([], f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}")
+        outcome = (None, f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}")
     partial = path.with_suffix(".partial")
     partial.write_bytes(pickle.dumps(outcome))
     partial.rename(path.with_suffix(".result"))
