@@ -76,10 +76,12 @@ def replace(path: Path, content: bytes) -> None:
     try:
         path = path.resolve()  # where it is a link, what it points to
         with folders.alone(path, f"waiting for {path.name}"), replaced(path) as partial:
+            old = path.exists()
+            partial.touch(0o600 if old else 0o666)  # what others may not read they never could
             partial.write_bytes(content)
-            if path.exists():
+            if old:
                 shutil.copymode(path, partial)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # the last: a link to itself
         raise lab.LabError(f"The file {str(path)!r} cannot be written: {why(error)}.") from None
 
 
