@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scaletoolkit import lab
+from scaletoolkit.machine.files import why
 
 LARGEST_BYTES = 500_000_000
 LARGEST_CODE_BYTES = 5_000_000
@@ -54,7 +55,7 @@ def read(path: Path, name: str) -> Submission:
     try:
         cells, of_lab = _cells(_content(path))
     except OSError as error:
-        return Submission(name, [], "", f"The file cannot be read: {error.strerror}.")
+        return Submission(name, [], "", f"The file cannot be read: {why(error)}.")
     except _NotRead as reason:
         return Submission(name, [], "", str(reason))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, MemoryError):

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 from scaletoolkit.lab import profile
-from scaletoolkit.machine import hardware
+from scaletoolkit.machine import files, hardware
 
 DISK_BYTES = 3 * 10**9
 MEMORY_BYTES = 4 * 10**9
@@ -180,9 +180,8 @@ def shared_memory() -> list[Finding]:
     try:
         multiprocessing.get_context("spawn").Lock()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
         remedy = "Mount /dev/shm so that it can be written; containers have an option for its size."
-        return [Finding(f"Worker processes cannot share locks here: {reason}.", remedy)]
+        return [Finding(f"Worker processes cannot share locks here: {files.why(error)}.", remedy)]
     return []
 
 

@@ -3,9 +3,9 @@
 Nothing is written unless every file is right; what does not translate is in LOSSES.md.
 """
 
-import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from scaletoolkit import lab, service
@@ -13,7 +13,7 @@ from scaletoolkit.cluster import checks, manifests
 from scaletoolkit.cluster.manifests.targets import IMAGE
 from scaletoolkit.commands import serve
 from scaletoolkit.lab import profile
-from scaletoolkit.machine import folders
+from scaletoolkit.machine import files, folders
 from scaletoolkit.service import signature
 from scaletoolkit.serving import autoscaling
 from scaletoolkit.training import export
@@ -65,15 +65,15 @@ def _export(options: Namespace) -> int:
         spec = serve.autoscaler_of(options.autoscale) or autoscaling.parse(DEFAULT)
         told = serve.settings(options, None) | {"cpu_milli": options.cpu_milli}
         settings = service.Settings(folder, **told)
-        files, losses = manifests.TARGETS[options.to](settings, spec, image=options.image)
+        texts, losses = manifests.TARGETS[options.to](settings, spec, image=options.image)
     except ValueError as error:
         raise lab.LabError(f"{str(error).removesuffix('.')}.") from None
-    wrong = [f"{name}: {sentence}" for name in files for sentence in _problems(name, files[name])]
+    wrong = [f"{name}: {sentence}" for name in texts for sentence in _problems(name, texts[name])]
     if wrong:
         raise lab.LabError("Nothing is written. " + " ".join(wrong))
     told_losses = "".join(f"- {loss}\n" for loss in losses)
-    files[LOSSES] = f"# What does not translate to {options.to}\n\n{told_losses}"
-    for name in write(options.out, files, options.replace):
+    texts[LOSSES] = f"# What does not translate to {options.to}\n\n{told_losses}"
+    for name in write(options.out, texts, options.replace):
         print(options.out / name)
     print("What does not translate:", *losses, sep="\n- ")
     facts = {"out": options.out, "model": signature.file(folder), "name": settings.model["name"]}
@@ -95,23 +95,21 @@ def _problems(name: str, text: str) -> list[str]:
     return checks.problems(text) if name.endswith(".yaml") else []
 
 
-def write(folder: Path, files: Mapping[str, str], replace: bool = False) -> list[str]:
+def write(folder: Path, texts: Mapping[str, str], replace: bool = False) -> list[str]:
     """Write the files into the folder, all or none: the names of those that were not there yet.
 
     Raises LabError where a file is there that differs, unless `replace`.
     """
-    changed = [name for name, text in files.items() if _there(folder / name) != text]
+    changed = [name for name, text in texts.items() if _there(folder / name) != text]
     others = [name for name in changed if (folder / name).exists()]
     if others and not replace:
         differ = ", ".join(others)
         raise lab.LabError(f"In {folder} these differ: {differ}. --replace writes over them.")
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as beside:
-        for number, name in enumerate(changed):
-            (Path(beside) / str(number)).write_text(files[name], encoding="utf-8")
-        for number, name in enumerate(changed):
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (Path(beside) / str(number)).replace(folder / name)
+    with ExitStack() as stack:
+        for path in [folder / name for name in changed]:
+            stack.enter_context(folders.alone(path, f"waiting for {path.name}"))
+            partial = stack.enter_context(files.replaced(path))
+            partial.write_text(texts[path.relative_to(folder).as_posix()], encoding="utf-8")
     return changed
 
 

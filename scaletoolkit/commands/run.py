@@ -12,16 +12,15 @@ import threading
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scaletoolkit import lab
 from scaletoolkit.copies.labs import LABS, Cell, find, headings, read
-from scaletoolkit.copies.saving import Target
 from scaletoolkit.lab.profile import PROFILES
 from scaletoolkit.lab.records import REFERENCE
+from scaletoolkit.machine import files
 
 if TYPE_CHECKING:
     from nbclient import NotebookClient
@@ -65,17 +64,17 @@ def run(
     """
     notebook = _read(path)
     start_s = time.monotonic()
-    with Target(Path(save)) if save is not None else nullcontext() as target:
-        in_place = target is not None and target.real == path.resolve()
-        own_records = target is None and not _is_the_courses(path)
-        try:
-            _execute(_client(notebook, path, say), _environment(profile), own_records)
-        except BaseException:
-            if target and not in_place:
-                target.write(_text(notebook))
-            raise
-        if target:
-            target.write(_text(notebook))
+    target = None if save is None else files.place(Path(save))
+    in_place = target == path.resolve()
+    own_records = target is None and not _is_the_courses(path)
+    try:
+        _execute(_client(notebook, path, say), _environment(profile), own_records)
+    except BaseException:
+        if target and not in_place:
+            files.replace(target, _bytes(notebook))
+        raise
+    if target:
+        files.replace(target, _bytes(notebook))
     if in_place and _is_the_courses(path):
         update_reference(notebook, REFERENCE)
     say(f"{time.monotonic() - start_s:7.1f} s  done: {path.name}")
@@ -112,7 +111,7 @@ def _read(path: Path) -> NotebookNode:
         nbformat.validate(notebook, relax_add_props=True)
         "".join(cell.source for cell in notebook.cells).encode()  # half characters cannot travel
     except OSError as error:
-        raise lab.LabError(f"{path} cannot be read: {error.strerror}.") from None
+        raise lab.LabError(f"{path} cannot be read: {files.why(error)}.") from None
     except Exception:  # nbformat meets what it does not know in many ways
         raise lab.LabError(f"{path} cannot be read as a notebook.") from None
     return notebook
@@ -221,9 +220,10 @@ def _called(cell: Cell) -> str:
     return str(cell.get("id") or cell["source"].strip().partition("\n")[0])
 
 
-def _text(notebook: NotebookNode) -> str:
+def _bytes(notebook: NotebookNode) -> bytes:
     """An executed notebook as a file holds it."""
     import nbformat
 
     notebook.metadata["language_info"] = {"name": "python"}
-    return nbformat.writes(notebook) + "\n"
+    text = nbformat.writes(notebook) + "\n"
+    return text.encode("utf-8", "backslashreplace")  # half characters

@@ -9,5 +9,4 @@ matching  the same cell in two notebooks
 merge     a copy, the edition that it came from and the newest one: one notebook
 progress  how far a copy has come
 client    what executes a notebook, with bounds
-saving    where an executed notebook goes
 """

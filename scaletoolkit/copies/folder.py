@@ -3,10 +3,8 @@
 Every file in it appears whole or not at all.
 """
 
-import contextlib
 import itertools
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +14,7 @@ from scaletoolkit.copies import labs
 from scaletoolkit.copies.edition import Edition, edition_of
 from scaletoolkit.copies.labs import Notebook
 from scaletoolkit.copies.matching import known
+from scaletoolkit.machine import files
 
 NOTEBOOK = "lab.ipynb"
 NUMBERED = "[0-9][0-9]_*.ipynb"
@@ -89,21 +88,11 @@ def load(copy: Path, course: Notebook) -> tuple[Notebook, int]:
 
 def save(path: Path, content: bytes | Notebook) -> None:
     """Write a file of this folder, a notebook as JupyterLab would; LabError where that fails."""
-    real = path.resolve() if path.is_symlink() else path
-    partial = real.with_name(f".{path.name}.partial")
-    try:
-        real.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content if isinstance(content, bytes) else _json(content))
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(real)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink()
-        files = [folder for folder in path.parents if folder.is_file()]
-        why = f"{files[0].name} is a file; move it away" if files else error.strerror
-        raise lab.LabError(f"{path} cannot be written: {why}.") from None
+    in_the_way = [folder.name for folder in path.parents if folder.is_file()]
+    if in_the_way:
+        why = f"{in_the_way[0]} is a file; move it away"
+        raise lab.LabError(f"{path} cannot be written: {why}.")
+    files.replace(path, content if isinstance(content, bytes) else _json(content))
 
 
 def _json(notebook: Notebook) -> bytes:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from scaletoolkit import lab
+from scaletoolkit.machine import files
 
 LABS = Path(__file__).parents[2] / "labs"
 Cell = dict[str, Any]
@@ -60,7 +61,7 @@ def read(path: Path) -> Notebook:
         cells = [cell | {"cell_type": kind, "source": text} for cell, kind, text in parts]
         return notebook | {"cells": cells, "metadata": {**notebook["metadata"]}}
     except OSError as error:
-        raise lab.LabError(f"{path} cannot be read: {error.strerror}.") from None
+        raise lab.LabError(f"{path} cannot be read: {files.why(error)}.") from None
     except (ValueError, TypeError, KeyError, RecursionError):
         raise Damaged(f"{path} cannot be read as a notebook; it is damaged, or none.") from None
 

@@ -22,7 +22,7 @@ from pyarrow import fs
 
 from scaletoolkit import lab
 from scaletoolkit.data import sampling, sketches
-from scaletoolkit.machine import folders
+from scaletoolkit.machine import files, folders
 
 COLUMNS = ["event_time", "country", "user_id", "price_cents"]
 BATCH_ROWS = 500_000
@@ -157,12 +157,8 @@ def commit(state: State, path: str | Path) -> None:
 
     The bytes are on disk before the file gets its name, and the name is on disk at the end.
     """
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(json.dumps(state, sort_keys=True))
-    folders.sync(partial)
-    partial.replace(path)
-    folders.sync(path.parent)
+    with files.replaced(Path(path)) as partial:
+        partial.write_text(json.dumps(state, sort_keys=True))
 
 
 def _landed(landing: str | Path) -> list[Path]:
@@ -214,12 +210,12 @@ def recompute(
 ) -> Update:
     """Build the state at `path` from every landed file, as if there were none yet."""
     with folders.alone(Path(path), WAITING):
-        files = _landed(landing)
-        counted = lab.progress(files, len(files), "reading every file")
+        landed = _landed(landing)
+        counted = lab.progress(landed, len(landed), "reading every file")
         parts = (summarize(file, filesystem) for file in counted)
         whole = functools.reduce(merge, parts, empty())
-        commit({"ledger": [file.name for file in files], "aggregate": whole}, path)
-    return Update(len(files), 0)
+        commit({"ledger": [file.name for file in landed], "aggregate": whole}, path)
+    return Update(len(landed), 0)
 
 
 if __name__ == "__main__":

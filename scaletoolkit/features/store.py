@@ -4,10 +4,8 @@ A file is a line that says what it holds (JSON), the ids in rising order, the ro
 Everything lies in one file, so whoever has opened it sees one version, whole, until it is closed.
 """
 
-import glob
 import json
 import os
-import secrets
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scaletoolkit import lab
 from scaletoolkit.features import packing
 from scaletoolkit.features.integers import Integers, integers
-from scaletoolkit.machine import folders
+from scaletoolkit.machine import files, folders
 
 Floats = NDArray[np.float32]
 Make = Callable[[Integers], ArrayLike]
@@ -49,23 +47,9 @@ def materialise(
     ordered = _rising(integers("ids", ids))
     if not len(ordered) or not names or isinstance(names, str) or len(set(names)) < len(names):
         raise ValueError(f"a store needs ids and different names, got {len(ordered)} and {names}")
-    with folders.alone(path, f"Another process writes {path.name}"):
-        new = _beside(path, "new")
-        try:
-            with new.open("xb") as file:
-                _write(file, path.name, ordered, names, scales, _batches(ordered, make, batch_rows))
-            folders.sync(new)
-            os.replace(new, path)  # noqa: PTH105 - the one step that names it
-            folders.sync(path.parent)
-        finally:
-            new.unlink(missing_ok=True)
-
-
-def _beside(path: Path, ending: str) -> Path:
-    """A name of its own beside a path; what killed writers left under such names is removed."""
-    for left in path.parent.glob(f"{glob.escape(path.name)}.????????.{ending}"):
-        left.unlink(missing_ok=True)
-    return path.with_name(f"{path.name}.{secrets.token_hex(4)}.{ending}")
+    label = f"Another process writes {path.name}"
+    with folders.alone(path, label), files.replaced(path) as new, new.open("xb") as file:
+        _write(file, path.name, ordered, names, scales, _batches(ordered, make, batch_rows))
 
 
 def _rising(ids: Integers) -> Integers:
@@ -144,14 +128,9 @@ def publish(version: str | Path, current: str | Path) -> None:
     version = Path(version).resolve()
     current = Path(current)
     Store(version)  # refuses what is no store before anybody sees it
-    with folders.alone(current, f"Another process publishes {current.name}"):
-        link = _beside(current, "link")
-        try:
-            link.hardlink_to(version)
-            os.replace(link, current)  # noqa: PTH105 - the one step that publishes
-            folders.sync(current.parent)
-        finally:
-            link.unlink(missing_ok=True)
+    label = f"Another process publishes {current.name}"
+    with folders.alone(current, label), files.replaced(current) as link:
+        link.hardlink_to(version)
 
 
 class Store:

@@ -1,16 +1,18 @@
-"""Files of other people: read within bounds, and written whole or not at all."""
+"""Files: other people's read within bounds, every one written whole or not at all."""
 
 import contextlib
+import glob
 import os
 import secrets
+import shutil
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from scaletoolkit import lab
 from scaletoolkit.machine import folders
 
 MOST_BYTES = 200_000_000
-PARTIAL = ".partial"
 
 
 def read(path: str | Path, what: str) -> bytes:
@@ -26,7 +28,7 @@ def read(path: str | Path, what: str) -> bytes:
         with file.open("rb") as stream:
             content = stream.read(MOST_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise lab.LabError(f"{told} cannot be read: {_why(error)}.") from None
+        raise lab.LabError(f"{told} cannot be read: {why(error)}.") from None
     if len(content) > MOST_BYTES:
         raise lab.LabError(f"{told} has more than {MOST_BYTES:,} bytes.")
     return content
@@ -46,35 +48,64 @@ def picture(name: str) -> Path:
     return path if path.suffix else path.with_suffix(".png")
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Write a file, and its folder where there is none: at every moment all of the old or the new.
+def place(path: Path) -> Path:
+    """Where a file that is to be written later will lie, links followed. LabError if it cannot."""
+    told = f"{str(path)!r} cannot be written:"
+    try:
+        real = path.resolve()
+        mode = real.stat().st_mode if real.exists() else None
+    except (OSError, RuntimeError) as error:
+        raise lab.LabError(f"{told} {why(error)}.") from None
+    if real.is_symlink():
+        raise lab.LabError(f"{told} it is a link to itself.")
+    if mode is not None and not stat.S_ISREG(mode):
+        raise lab.LabError(f"{told} it is a folder, a device or a pipe.")
+    if not real.parent.is_dir():
+        raise lab.LabError(f"{told} there is no folder {real.parent}.")
+    for needed in (real, real.parent):
+        if needed.exists() and not os.access(needed, os.W_OK):
+            raise lab.LabError(f"{told} {needed} is read-only.")
+    return real
 
-    When it returns, the new one would survive a power cut. LabError for what cannot be written.
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file, and its folder where there is none; an old one's rights are kept.
+
+    As `replaced`, after a wait for other writers. LabError for what cannot be written.
     """
     try:
         path = path.resolve()  # where it is a link, what it points to
-        with folders.alone(path, f"waiting for {path.name}"):
-            _replace(path, content)
-    except (OSError, ValueError) as error:
-        raise lab.LabError(f"The file {str(path)!r} cannot be written: {_why(error)}.") from None
+        with folders.alone(path, f"waiting for {path.name}"), replaced(path) as partial:
+            old = path.exists()
+            partial.touch(0o600 if old else 0o666)  # what others may not read they never could
+            partial.write_bytes(content)
+            if old:
+                shutil.copymode(path, partial)
+    except (OSError, ValueError, RuntimeError) as error:  # the last: a link to itself
+        raise lab.LabError(f"The file {str(path)!r} cannot be written: {why(error)}.") from None
 
 
-def _why(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A name beside a file for a new one; when the block ends well, that takes the file's place.
 
-
-def _replace(path: Path, content: bytes) -> None:
-    for old in path.parent.glob(f".*{PARTIAL}"):  # of writers that were killed
-        if old.name.startswith(f".{path.name}."):
-            old.unlink(missing_ok=True)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}{PARTIAL}")
+    At every moment there is all of the old or the new, and afterwards the new would survive a power
+    cut. What killed writers left is removed. Use it under the lock of `folders.alone`.
+    """
+    for left in path.parent.glob(f".{glob.escape(path.name)}.????????.partial"):
+        left.unlink(missing_ok=True)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
-        with partial.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
+        yield partial
+        folders.sync(partial)
         partial.replace(path)
         folders.sync(path.parent)
     finally:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it was replaced, or never written
+            partial.unlink()
+
+
+def why(error: Exception) -> str:
+    """Why the system refuses, in its words: "no space left on device"."""
+    number = getattr(error, "errno", None)
+    return os.strerror(number).lower() if number else str(error)

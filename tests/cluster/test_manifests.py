@@ -10,6 +10,7 @@ import conformance
 import kubernetes_validate
 import pytest
 import yaml
+from tools import commands
 
 from scaletoolkit import service
 from scaletoolkit.cluster import checks, manifests
@@ -64,15 +65,11 @@ def test_the_parts_of_kubernetes_fit_together(settings):
 
 
 def test_the_containers_arguments_are_those_of_serve(settings):
-    import argparse
-
     from scaletoolkit.commands import serve
 
     documents, _ = exported("kubernetes", settings)
     (container,) = documents["deployment.yaml"]["spec"]["template"]["spec"]["containers"]
-    parser = argparse.ArgumentParser()
-    serve.command(parser)
-    told = serve.settings(parser.parse_args(container["args"]), None)
+    told = serve.settings(commands.options(serve, *container["args"]), None)
     assert (told["max_batch_size"], told["cache_items"], told["replicas"]) == (16, 5, 1)
 
 

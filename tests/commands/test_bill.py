@@ -1,11 +1,11 @@
 """`scaletoolkit bill`: what teams pay adds up to what the machines cost, to the cent."""
 
-import argparse
 from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tools import commands
 
 from scaletoolkit import lab
 from scaletoolkit.commands import bill
@@ -18,9 +18,7 @@ def options(folder, *more, usage=USAGE, prices=PRICES):
     (folder / "prices.yaml").write_text(prices)
     files = ["--usage", folder / "usage.csv", "--prices", folder / "prices.yaml"]
     files += ["--plot", folder / "bill.png"]
-    parser = argparse.ArgumentParser()
-    parser.set_defaults(run=bill.command(parser))
-    return parser.parse_args([str(each) for each in [*files, *more]])
+    return commands.options(bill, *files, *more)
 
 
 def run_command(*arguments, **files):

@@ -1,8 +1,7 @@
 """`scaletoolkit capacity`: a plan whose lines name their laws, and a sentence for each mistake."""
 
-import argparse
-
 import pytest
+from tools.commands import run
 
 from scaletoolkit import lab
 from scaletoolkit.commands import capacity
@@ -11,9 +10,7 @@ SIZE = "--entities 50000000 --features 400 --bytes 1 --qps 5000 --calls-per-requ
 
 
 def run_command(*arguments):
-    parser = argparse.ArgumentParser()
-    run = capacity.command(parser)
-    return run(parser.parse_args([*SIZE, *arguments]))
+    return run(capacity, *SIZE, *arguments)
 
 
 def test_every_line_of_the_plan_names_its_law(capsys):

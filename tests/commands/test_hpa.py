@@ -1,9 +1,9 @@
 """`scaletoolkit hpa`: a learner's own files, and a sentence for each mistake in them. Lab 09."""
 
-import argparse
 import re
 
 import pytest
+from tools.commands import run
 
 from scaletoolkit import lab
 from scaletoolkit.commands import hpa
@@ -22,9 +22,7 @@ spec:
 
 
 def run_command(*arguments):
-    parser = argparse.ArgumentParser()
-    run = hpa.command(parser)
-    return run(parser.parse_args([str(argument) for argument in arguments]))
+    return run(hpa, *arguments)
 
 
 def files(folder, manifest=MANIFEST, traffic="seconds,rate\n0,20\n300,400\n900,20\n"):

@@ -3,11 +3,11 @@
 Shapes of public files, with other names: each gives a right result, or one sentence that helps.
 """
 
-import argparse
 import json
 import re
 
 import pytest
+from tools import commands
 
 from scaletoolkit import lab
 from scaletoolkit.commands import hpa
@@ -197,11 +197,9 @@ def say(folder, text, traffic, options, capsys):
         (folder / "traffic").write_bytes(traffic)
     else:
         (folder / "traffic").write_text(traffic, newline="")
-    parser = argparse.ArgumentParser()
-    hpa.command(parser)
-    files = ["--manifest", str(folder / "hpa.yaml"), "--traffic", str(folder / "traffic")]
+    files = ["--manifest", folder / "hpa.yaml", "--traffic", folder / "traffic"]
     try:
-        plan, replay = hpa.replayed(parser.parse_args([*files, *options]))
+        plan, replay = hpa.replayed(commands.options(hpa, *files, *options))
     except lab.LabError as error:
         return f"✘ {error}"
     hpa.say(plan)
@@ -313,9 +311,7 @@ def test_what_is_no_regular_file_is_not_read(tmp_path):
     import os
 
     os.mkfifo(tmp_path / "pipe")
-    parser = argparse.ArgumentParser()
-    hpa.command(parser)
-    for path in ("/dev/zero", str(tmp_path / "pipe")):
-        options = parser.parse_args(["--manifest", path, "--traffic", path])
+    for path in ("/dev/zero", tmp_path / "pipe"):
+        options = commands.options(hpa, "--manifest", path, "--traffic", path)
         with pytest.raises(lab.LabError, match="it is no regular file"):
             hpa.replayed(options)

@@ -1,6 +1,5 @@
 """`scaletoolkit plan`: a reader's own product, and a sentence for whatever is wrong with it."""
 
-import argparse
 import re
 
 import pytest
@@ -8,6 +7,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from planning import examples
+from tools.commands import run
 
 from scaletoolkit import lab
 from scaletoolkit.commands import plan
@@ -17,9 +17,7 @@ RECOMMENDER = examples.FOLDER / "recommender.yaml"
 
 
 def run_command(*arguments):
-    parser = argparse.ArgumentParser()
-    run = plan.command(parser)
-    return run(parser.parse_args([str(argument) for argument in arguments]))
+    return run(plan, *arguments)
 
 
 def test_the_command_says_bill_doubt_and_weakest_assumption(tmp_path, capsys):

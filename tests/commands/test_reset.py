@@ -27,7 +27,7 @@ def test_a_folder_in_the_place_of_a_file_is_a_sentence_and_stays(answered):
         status, _, complaint = call("reset", "00")
         assert (status, complaint) == (2, f"my/{path.name} is a folder; move it away.\n")
         assert path.is_dir()
-    assert call("start", "00")[2].endswith("00_small.ipynb cannot be read: Is a directory.\n")
+    assert call("start", "00")[2].endswith("00_small.ipynb cannot be read: is a directory.\n")
 
 
 @pytest.mark.parametrize("name", ["exercise-1", "0.1"])

@@ -1,9 +1,8 @@
 """`scaletoolkit tenant`: everything is written, or nothing and a sentence for each problem."""
 
-import argparse
-
 import pytest
 import yaml
+from tools.commands import run
 
 from scaletoolkit import lab
 from scaletoolkit.commands import tenant
@@ -12,9 +11,7 @@ from scaletoolkit.teams import manifests
 
 
 def run_command(*arguments):
-    parser = argparse.ArgumentParser()
-    run = tenant.command(parser)
-    return run(parser.parse_args([str(argument) for argument in arguments]))
+    return run(tenant, *arguments)
 
 
 @pytest.fixture

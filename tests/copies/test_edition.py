@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tools import notebooks
@@ -50,17 +51,24 @@ def test_no_answer_stands_in_a_copy(path):
         assert given <= FRAME
 
 
-@each_lab
-def test_run_all_in_a_fresh_copy_stops_at_the_first_guess_with_one_sentence(path, tmp_path):
+def stopped(path, place):
+    """What a fresh copy says that is run in a folder, and the cells that it leaves."""
     given = edition.newest(path)
-    folder.save(tmp_path / path.name, given.notebook)
+    folder.save(place / path.name, given.notebook)
     for name, content in given.beside.items():
-        folder.save(tmp_path / name, content)
-    with pytest.raises(LabFailed, match="LabError: Your turn: put a number where the three dots"):
-        run(tmp_path / path.name, save=tmp_path / "run.ipynb", say=lambda _: None)
-    cells = labs.read(tmp_path / "run.ipynb")["cells"]
-    (error,) = [o for cell in cells for o in cell.get("outputs", []) if "ename" in o]
-    assert error["traceback"] == [error["evalue"]]
+        folder.save(place / name, content)
+    with pytest.raises(LabFailed) as caught:
+        run(place / path.name, save=place / "run.ipynb", say=lambda _: None)
+    return str(caught.value), labs.read(place / "run.ipynb")["cells"]
+
+
+def test_run_all_in_a_fresh_copy_stops_at_the_first_guess_with_one_sentence(tmp_path):
+    with ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(lambda path: stopped(path, tmp_path / path.stem), LABS))
+    for path, (sentence, cells) in zip(LABS, told, strict=True):
+        assert "LabError: Your turn: put a number where the three dots" in sentence, path.stem
+        (error,) = [o for cell in cells for o in cell.get("outputs", []) if "ename" in o]
+        assert error["traceback"] == [error["evalue"]], path.stem
 
 
 def test_files_beside_a_lab_come_with_it():

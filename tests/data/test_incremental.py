@@ -163,7 +163,7 @@ def test_a_half_written_state_is_never_read(landing, tmp_path):
     state = tmp_path / "state.json"
     incremental.update(landing, state)
     good = state.read_bytes()
-    (tmp_path / "state.json.partial").write_bytes(good[: len(good) // 2])
+    (tmp_path / ".state.json.01234567.partial").write_bytes(good[: len(good) // 2])
     assert incremental.update(landing, state).new_files == 0
     assert state.read_bytes() == good
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -72,17 +73,25 @@ def adopted(tmp_path_factory):
     )
 
 
+@pytest.fixture(scope="module")
+def runs(adopted, tmp_path_factory):
+    """{lab: what came of it}; both run at once."""
+    records = tmp_path_factory.mktemp("records")
+    own_data = {"SCALETOOLKIT_EVENTS": str(adopted), "SCALETOOLKIT_RECORDS": str(records)}
+
+    def run(name):
+        command = [sys.executable, "-m", "scaletoolkit", "run", f"labs/{name}.ipynb"]
+        environment = os.environ | own_data
+        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(TRUE_ON_ALL_DATA, pool.map(run, TRUE_ON_ALL_DATA), strict=True))
+
+
 @pytest.mark.labs
 @pytest.mark.parametrize("name", TRUE_ON_ALL_DATA)
-def test_a_lab_runs_to_its_end_on_them(adopted, name, tmp_path):
-    own_data = {"SCALETOOLKIT_EVENTS": str(adopted), "SCALETOOLKIT_RECORDS": str(tmp_path)}
-    run = subprocess.run(
-        [sys.executable, "-m", "scaletoolkit", "run", f"labs/{name}.ipynb"],
-        cwd=ROOT,
-        env=os.environ | own_data,
-        capture_output=True,
-        text=True,
-    )
+def test_a_lab_runs_to_its_end_on_them(runs, name):
+    run = runs[name]
     assert run.returncode == 0, run.stdout + run.stderr
     assert f"done: {name}.ipynb" in run.stdout
     for claim in TRUE_ON_ALL_DATA[name]:

@@ -39,30 +39,37 @@ def answers(place):
         yield "wrong", lambda function=function: function
 
 
-ANSWERS = [
-    pytest.param(place.exercise, kind, make, id=f"{place.exercise.name} {kind} {number}")
-    for place in PLACES
-    for number, (kind, make) in enumerate(answers(place))
-]
+VERDICTS = {}
 
 
-@pytest.mark.parametrize(("exercise", "kind", "make"), ANSWERS)
-def test_right_answers_pass_and_no_others(exercise, kind, make):
-    verdict = judge(exercise, make())
-    assert verdict.passed == (kind in ("solution", "other")), verdict.sentence
-    assert verdict.sentence.startswith(f"{'●' if verdict.passed else '○'} {exercise.name} ")
-    assert ("this is still the starter" in verdict.sentence) == (kind == "starter")
-    assert ("A rule is wanted" in verdict.sentence) >= (kind == "table")
+def verdicts(place):
+    """(kind, what the judge says) for every answer that is tried: each is judged once."""
+    name = place.exercise.name
+    if name not in VERDICTS:
+        VERDICTS[name] = [(kind, judge(place.exercise, make())) for kind, make in answers(place)]
+    return VERDICTS[name]
+
+
+@each_place
+def test_right_answers_pass_and_no_others(place):
+    for kind, verdict in verdicts(place):
+        sentence = verdict.sentence
+        assert verdict.passed == (kind in ("solution", "other")), (kind, sentence)
+        mark = "●" if verdict.passed else "○"
+        assert sentence.startswith(f"{mark} {place.exercise.name} ")
+        assert ("this is still the starter" in sentence) == (kind == "starter")
+        assert ("A rule is wanted" in sentence) >= (kind == "table")
 
 
 @each_place
 def test_every_wrong_answer_is_named_and_no_other(place):
     exercise = place.exercise
-    for clause, function in exercise.wrong.items():
-        named = judge(exercise, function).sentence.partition("This is what comes out when ")[2]
-        assert named == f"{clause}."
-    for kind, make in answers(place):
-        assert ("what comes out" in judge(exercise, make()).sentence) == (kind == "wrong")
+    told = [(kind, verdict.sentence) for kind, verdict in verdicts(place)]
+    of_wrong = [sentence for kind, sentence in told if kind == "wrong"]
+    for clause, sentence in zip(exercise.wrong, of_wrong, strict=True):
+        assert sentence.partition("This is what comes out when ")[2] == f"{clause}."
+    for kind, sentence in told:
+        assert ("what comes out" in sentence) == (kind == "wrong")
 
 
 @each_place
@@ -118,11 +125,11 @@ def test_later_cells_get_the_types_of_the_solution(exercise, capsys):
 
 def test_the_whole_in_one_table():
     rows = {}
-    for case in ANSWERS:
-        exercise, kind, make = case.values
-        row = rows.setdefault(exercise.name, Counter())
-        row[kind] += 1
-        row[f"{kind} passed"] += judge(exercise, make()).passed
+    for place in PLACES:
+        row = rows[place.exercise.name] = Counter()
+        for kind, verdict in verdicts(place):
+            row[kind] += 1
+            row[f"{kind} passed"] += verdict.passed
     lines = [f"{'exercise':10}" + "".join(f"{kind:>10}" for kind in KINDS)]
     for name, row in [*rows.items(), ("all", sum(rows.values(), Counter()))]:
         cells = [f"{row[f'{kind} passed']} of {row[kind]}" for kind in KINDS]

@@ -110,7 +110,7 @@ def test_a_link_to_a_version_is_published_as_the_version(path):
 
 @pytest.mark.parametrize("name", ["v1.2", "v[1]"])
 def test_a_version_has_its_whole_name_and_what_was_killed_is_removed(tmp_path, name):
-    left = [tmp_path / f"{name}.01234567.new", tmp_path / "current.01234567.link"]
+    left = [tmp_path / f".{it}.01234567.partial" for it in (name, "current")]
     for file in left:
         file.touch()
     features.materialise(tmp_path / name, IDS, rows_of, NAMES)

@@ -28,6 +28,11 @@ def test_it_is_replaced_and_nothing_lies_about(tmp_path):
     files.replace(path, b"new")
     assert path.read_bytes() == b"new"
     assert list(path.parent.iterdir()) == [path]
+    path.chmod(0o640)
+    path.with_name("link").symlink_to(path)
+    files.replace(path.with_name("link"), b"newer")
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"newer", 0o640)
+    assert path.with_name("link").is_symlink()
 
 
 def test_a_killed_writer_leaves_the_old_one_and_the_next_tidies_up(tmp_path):
@@ -48,6 +53,25 @@ def test_what_cannot_be_written_is_said(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(lab.LabError, match="cannot be written: "):
         files.replace(tmp_path / "file" / "inside", b"")
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("/dev/null", "it is a folder, a device or a pipe"),
+        (".", "it is a folder, a device or a pipe"),
+        ("none/x", "there is no folder"),
+        ("x" * 300, "file name too long"),
+        ("loop", "(?i)symlink loop|link to itself"),
+        ("pipe", "it is a folder, a device or a pipe"),
+    ],
+)
+def test_what_could_not_be_written_later_is_said_before(tmp_path, place, why):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(lab.LabError, match=why):
+        files.place(tmp_path / place)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["loop", "pipe"]
 
 
 def test_what_cannot_be_read_is_said(tmp_path):

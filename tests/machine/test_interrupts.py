@@ -29,18 +29,25 @@ print(pool.map(endless, {items}))
 """
 
 
-@pytest.fixture
-def kernel(tmp_path):
-    kernel = Kernel(tmp_path)
+@pytest.fixture(scope="module")
+def only_kernel(tmp_path_factory):
+    """One for all tests: what an interrupt breaks in it, the next test meets."""
+    kernel = Kernel(tmp_path_factory.mktemp("kernel"))
     assert not kernel.run("from scaletoolkit.machine import processes").error
     yield kernel
     assert kernel.close() == []
 
 
+@pytest.fixture
+def kernel(only_kernel):
+    yield only_kernel
+    assert not only_kernel.run("processes.clean_up()").error
+
+
 def running(kernel, name):
     """Whether the child of that name runs, once it has had time to end."""
     end_s = time.monotonic() + 2
-    while there := any(f"{name} = 0" in command for command in kernel.running()):
+    while there := any(f"{name} = 0" in command for command in kernel.running(patience_s=0)):
         if time.monotonic() > end_s:
             break
         time.sleep(0.1)
@@ -76,7 +83,7 @@ def test_a_cell_that_runs_again_ends_what_it_had_started(kernel):
     cell = START.format(name="child") + "print(child.pid)"
     pids = [kernel.run(cell).printed for _ in range(2)]
     assert pids[0] != pids[1]
-    assert len(kernel.running()) == 1
+    assert len(kernel.running(patience_s=1)) == 1
     assert not kernel.run("assert child.status is None").error
 
 
@@ -94,6 +101,7 @@ def test_workers_that_start_or_work_say_nothing_about_an_interrupt(kernel):
 
 def test_an_interrupt_waits_until_an_import_is_whole(kernel, tmp_path):
     (tmp_path / "slow.py").write_text("import time\ntime.sleep(1.5)\nwhole = True")
+    assert not kernel.run(f"import sys\nsys.path.append({str(tmp_path)!r})").error
     assert kernel.run("import slow", 0.5).error == "KeyboardInterrupt"
     ran = kernel.run("import sys\nprint(sys.modules['slow'].whole)\nfrom slow import whole, part")
     assert ran.printed == "True\n"

@@ -29,9 +29,10 @@ plots.live(draw, run.ticks())
 """
 
 
-@pytest.fixture
-def kernel(tmp_path):
-    kernel = Kernel(tmp_path)
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory):
+    """One for all tests: what an interrupt breaks in it, the next test meets."""
+    kernel = Kernel(tmp_path_factory.mktemp("kernel"))
     assert not kernel.run(SETUP).error
     yield kernel
     assert kernel.close() == []
@@ -48,6 +49,7 @@ def test_a_server_that_starts(moment_s, kernel, digits_model):
     assert ran.error == "KeyboardInterrupt"
     assert kernel.running() == []
     assert kernel.run(SERVE.format(model=str(digits_model))).printed == "True\n"
+    assert not kernel.run("processes.clean_up()").error
 
 
 @pytest.mark.parametrize("loop", ["open_loop", "closed_loop"])

@@ -302,7 +302,7 @@ def test_a_kill_in_the_middle_leaves_the_old_table_whole(tmp_path):
     table = caching.Table(path)
     assert all(table.get(key)[0] == key for key in range(1000))
 
-    assert len(list(tmp_path.glob("table.*.new"))) == 1
+    assert len(list(tmp_path.glob(".table.*.partial"))) == 1
     caching.precompute(path, range(10), rows)
     assert [path.name for path in tmp_path.iterdir()] == ["table"]
 

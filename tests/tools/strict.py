@@ -33,12 +33,12 @@ class Run:
     left: list
 
 
-def strict_run(notebook, time_limit_s=600, grace_s=10):
-    """Execute every cell of a notebook and compare its stored outputs, in the `ci` profile."""
+def strict_run(*paths, time_limit_s=600, grace_s=10):
+    """Execute every cell of notebooks and compare the stored outputs, in the `ci` profile."""
     token = uuid.uuid4().hex
     folder = Path(tempfile.mkdtemp(prefix="strict-"))
     try:
-        process = _start(notebook, folder, token)
+        process = _start(paths, folder, token)
         seconds, peak_bytes = _watch(process, time_limit_s)
         still_there = left(token, folder, grace_s)
         output = (folder / "output").read_text()
@@ -49,11 +49,11 @@ def strict_run(notebook, time_limit_s=600, grace_s=10):
     return Run(process.returncode == 0, output, seconds, peak_bytes, still_there)
 
 
-def _start(notebook, folder, token):
+def _start(paths, folder, token):
     command = [sys.executable, "-m", "pytest", "-c", "tests/nbval.toml", "--rootdir=."]
     with (folder / "output").open("w") as output:
         return subprocess.Popen(
-            [*command, str(notebook)],
+            [*command, *map(str, paths)],
             cwd=ROOT,
             env=environment(folder, token),
             stdin=subprocess.DEVNULL,

@@ -41,8 +41,18 @@ def watched(rank, world_size):
     return results
 
 
-def test_hooks_change_what_travels_and_not_what_is_computed():
-    first, second = ranks.launch(watched, 2)
+def both(rank, world_size):
+    return watched(rank, world_size), timed(rank, world_size)
+
+
+@pytest.fixture(scope="module")
+def by_rank():
+    """What `watched` and `timed` return on each of two ranks, from one start of them."""
+    return ranks.launch(both, 2)
+
+
+def test_hooks_change_what_travels_and_not_what_is_computed(by_rank):
+    (first, _), (second, _) = by_rank
     size = models.gradient_bytes(models.mlp())
     weights = {name: torch.tensor(values) for name, (values, *_) in first.items()}
     assert all(first[name][0] == second[name][0] for name in first)
@@ -83,8 +93,8 @@ def gradient_of(model):
     return torch.cat([weights.grad.flatten() for weights in model.parameters()])
 
 
-def test_steps_and_exchanges_are_timed_on_every_rank():
-    first, second = ranks.launch(timed, 2)
+def test_steps_and_exchanges_are_timed_on_every_rank(by_rank):
+    (_, first), (_, second) = by_rank
     assert first["parts"] == second["parts"]
     assert set(first["parts"]) == {"one rank", "nothing sent", "averaged"}
     for result in (first, second):

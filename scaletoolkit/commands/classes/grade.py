@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from scaletoolkit import lab
 from scaletoolkit.classes.walls import ALL
 from scaletoolkit.copies import labs
+from scaletoolkit.machine import files
 
 if TYPE_CHECKING:
     from scaletoolkit.classes.grading import Grade
@@ -85,11 +86,10 @@ def _write(target: Path, grades: Iterable[Grade]) -> None:
     from scaletoolkit.classes import sheets
 
     pages = target / "pages"
-    pages.mkdir(parents=True, exist_ok=True)
     done = []
     for one in grades:
         done.append(one)
-        (pages / sheets.page_name(one.path)).write_text(sheets.page(one), encoding="utf-8")
+        files.replace(pages / sheets.page_name(one.path), sheets.page(one).encode())
     table = target / "grades.csv"
-    table.write_text(sheets.table(done), encoding="utf-8-sig")  # Excel needs the mark
+    files.replace(table, sheets.table(done).encode("utf-8-sig"))  # Excel needs the mark
     print(f"{len(done)} files. The table is {table}; the pages lie in {pages}.")

@@ -1,7 +1,6 @@
 """The events on disk: written once, whole, and landed by day of arrival. Labs 01, 02 and 03."""
 
 import json
-import os
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from scaletoolkit import lab
 from scaletoolkit.data.events.generator import CHUNK_ROWS, KEYS, SCHEMA, chunk
 from scaletoolkit.lab import profile
 from scaletoolkit.machine import folders, ranks
+from scaletoolkit.machine.files import why
 
 FILES = 10
 NAMES = [f"events-{number:05}.parquet" for number in range(FILES)]
@@ -88,9 +88,8 @@ def ensure(folder: str | Path, rows: int, seed: int = 0, workers: int = 1) -> Pa
                     print(f"{folder.name} is not whole or of another version; it is written again.")
                 _write(folder, rows, seed, workers)
     except OSError as error:  # read-only, full, no folder, somebody else's
-        why = os.strerror(error.errno).lower() if error.errno else error
         raise lab.LabError(
-            f"The events cannot be read or written at {error.filename or folder}: {why}; "
+            f"The events cannot be read or written at {error.filename or folder}: {why(error)}; "
             "name another folder in SCALETOOLKIT_DATA."
         ) from None
     return folder

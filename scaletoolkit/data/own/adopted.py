@@ -1,7 +1,6 @@
 """The folder of a learner's own rows that the labs read: written whole, or not at all."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from scaletoolkit.data.events.generator import CHUNK_ROWS
 from scaletoolkit.data.own.form import Roles, in_form, kept_columns
 from scaletoolkit.data.own.sources import Files, open_files, readable
 from scaletoolkit.machine import folders
+from scaletoolkit.machine.files import why
 
 MOST_FOLDERS = 1024  # pyarrow's limit for a layout with a folder for each value
 
@@ -45,8 +45,7 @@ def adopt(
         with folders.alone(folder, label), folders.replaced(folder) as partial:
             said = _write(files, partial, roles)
     except OSError as error:  # full, read-only, somebody else's
-        why = os.strerror(error.errno).lower() if error.errno else error
-        raise lab.LabError(f"{folder} cannot be written: {why}.") from None
+        raise lab.LabError(f"{folder} cannot be written: {why(error)}.") from None
     print(f"{folder.name}: {said}")
     return folder
 

@@ -1,13 +1,12 @@
 """Answers made in batches before anyone asks, in one file that is replaced whole. Lab 08."""
 
-import contextlib
-import glob
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from scaletoolkit.machine import files, folders
 
 Integers = NDArray[np.int64]
 Make = Callable[[Integers], NDArray[np.int32]]
@@ -21,22 +20,9 @@ def precompute(path: str | Path, keys: ArrayLike, make: Make, batch_size: int = 
     """
     path = Path(path)
     ordered = np.unique(np.asarray(keys, np.int64))
-    _tidy(path)
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    try:
+    label = f"Another process writes {path.name}"
+    with folders.alone(path, label), files.replaced(path) as new:
         _write(new, ordered, make, batch_size)
-        os.replace(new, path)  # noqa: PTH105 - the one step that publishes; its name is known
-    finally:
-        new.unlink(missing_ok=True)
-
-
-def _tidy(path: Path) -> None:
-    for left in path.parent.glob(f"{glob.escape(path.name)}.*.new"):
-        with contextlib.suppress(ValueError, PermissionError):  # no writer's, or another user's
-            try:
-                os.kill(int(left.name.split(".")[-2]), 0)
-            except ProcessLookupError:
-                left.unlink(missing_ok=True)
 
 
 def _write(new: Path, ordered: Integers, make: Make, batch_size: int) -> None:

@@ -9,7 +9,6 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from tools import listeners
 
 from scaletoolkit.machine import ranks
@@ -19,12 +18,12 @@ NOBODY = 65534
 SILENCE_S = 7  # torchrun's agent reads its store every five seconds
 
 
-def joins(rank, world_size, join):
-    """Meet twice, fail once: a restart meets anew. `join` is how a cell may join the group."""
+def joins(rank, world_size):
+    """Meet twice in each way that a cell may join the group, fail once: a restart meets anew."""
     import torch
     import torch.distributed as dist
 
-    for _ in range(2):
+    for join in [ranks.setup_distributed, by_hand, by_environment] * 2:
         join(rank, world_size)
         total = torch.ones(1)
         dist.all_reduce(total)
@@ -51,10 +50,9 @@ def by_environment(rank, world_size):
     dist.init_process_group("gloo")
 
 
-@pytest.mark.parametrize("join", [ranks.setup_distributed, by_hand, by_environment])
-def test_ranks_listen_on_loopback_only_also_after_a_restart(join):
+def test_ranks_listen_on_loopback_only_also_after_a_restart():
     with listeners.watched(os.getpid()) as places:
-        assert ranks.launch(joins, 2, restarts=1, join=join) == [2.0, 2.0]
+        assert ranks.launch(joins, 2, restarts=1) == [2.0, 2.0]
     assert len(places) >= 2, "gloo itself listens, so the test has not looked"
     assert listeners.beyond_loopback(places) == []
 
