@@ -62,8 +62,8 @@ def order_of(rank, stages, microbatches):
 
 
 def _draw_place(dice):
-    stages = dice.randint(2, 6)
-    return dice.randrange(stages), stages, dice.randint(1, 8)
+    stages = dice.randint(2, 9)
+    return dice.randrange(stages), stages, dice.randint(1, 12)
 
 
 def _as_text(ahead_of):

@@ -1,13 +1,12 @@
 """What runs in each replica of Ray Serve: the model of our own replicas, behind `@serve.batch`.
 
-This imports Ray; only what runs on its nodes imports this.
+Only what runs on Ray's nodes makes one.
 """
 
 import asyncio
 from collections.abc import Sequence
 
 import orjson
-from ray import serve
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,6 +23,8 @@ class Replica:
     """Answers the requests of our own server: a JSON list of items in, a list of results out."""
 
     def __init__(self, folder: str, max_batch_size: int) -> None:
+        from ray import serve
+
         facts = signature.facts(folder)
         self._format = Format(facts, MOST_ITEMS)
         self._model = Model(folder, facts)
