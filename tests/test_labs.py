@@ -8,7 +8,7 @@ from tools import guards, notebooks
 from tools.strict import ROOT, strict_run
 
 LABS = sorted((ROOT / "labs").glob("*.ipynb"))
-SECONDS = {"03": 150, "06": 120, "09": 120, "11": 120}
+SECONDS = {"03": 150, "04": 150, "05": 150, "06": 120, "09": 120, "11": 120}
 GIGABYTES = {"03": 4.0, "04": 4.0, "05": 4.0, "06": 2.0, "11": 2.0}
 
 each_lab = pytest.mark.parametrize("path", LABS, ids=lambda path: path.stem)
