@@ -18,7 +18,7 @@ LAB = next(iter(sorted(driver.LABS.glob("01_*.ipynb"))), None)
 SCREENSHOTS = os.environ.get("SCALETOOLKIT_SCREENSHOTS")
 # Labs that are run whole, one that starts ranks and one that starts servers; SCALETOOLKIT_BROWSER
 # names others, for example "03 07 11", or "all".
-WHOLE = os.environ.get("SCALETOOLKIT_BROWSER", "05 08").split()
+WHOLE = os.environ.get("SCALETOOLKIT_BROWSER", "04 08").split()
 RUN_WHOLE = [
     path.stem
     for path in sorted(driver.LABS.glob("*.ipynb"))

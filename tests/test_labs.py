@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tools import guards, notebooks
-from tools.strict import ROOT, strict_run
+from tools.strict import ROOT, slowness, strict_run
 
 LABS = sorted((ROOT / "labs").glob("*.ipynb"))
 SECONDS = {"03": 150, "04": 150, "05": 150, "06": 120, "09": 120, "11": 120}
@@ -33,7 +33,7 @@ def test_outputs_are_the_stored_ones_within_budget_and_nothing_is_left(path):
     run = strict_run(path)
     assert run.passed, run.output
     assert run.left == []
-    assert run.seconds <= SECONDS.get(path.stem[:2], 90)
+    assert run.seconds <= SECONDS.get(path.stem[:2], 90) * slowness()
     assert run.peak_bytes <= GIGABYTES.get(path.stem[:2], 1.5) * 1e9
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import timeit
 import uuid
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ import psutil
 ROOT = Path(__file__).parents[2]
 MARK = "SCALETOOLKIT_TEST_RUN"
 SAMPLE_S = 0.2
+STEPS = 2_000_000
+REFERENCE_S = 0.04  # for so many steps: a core of the machine for which budgets of time are meant
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,12 @@ class Run:
     seconds: float
     peak_bytes: int
     left: list
+
+
+def slowness():
+    """How many times as long as that machine this one takes for a loop in Python; at least 1."""
+    fewest_s = min(timeit.repeat("x = x * x % 7", "x = 3", number=STEPS, repeat=5))
+    return max(1.0, fewest_s / REFERENCE_S)
 
 
 def strict_run(*paths, time_limit_s=600, grace_s=10):
