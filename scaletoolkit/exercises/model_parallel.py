@@ -62,7 +62,7 @@ def order_of(rank, stages, microbatches):
 
 
 def _draw_place(dice):
-    stages = dice.randint(2, 9)
+    stages = dice.randint(2, 8)
     return dice.randrange(stages), stages, dice.randint(1, 12)
 
 

@@ -34,11 +34,13 @@ def quantize(folder: Path | str, target: Path | str) -> Path:
     """The model with 8-bit weights; each call finds the range of its own activations: the folder.
 
     This is ONNX Runtime's dynamic quantization: nothing to calibrate, some work at every call.
+    Weights use seven of their bits: x86 processors without VNNI add two products in 16 bits, which
+    eight would overflow. Source: onnxruntime.ai, "Quantize ONNX Models", on reduce_range.
     """
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     with _prepared(folder, target) as (prepared, path):
-        quantize_dynamic(prepared, path, weight_type=QuantType.QInt8)
+        quantize_dynamic(prepared, path, reduce_range=True, weight_type=QuantType.QInt8)
     return path.parent
 
 
@@ -49,6 +51,7 @@ def calibrate(
 
     This is ONNX Runtime's static quantization, in its QDQ format. method: one of METHODS, how a
     range comes from the values that were seen. Raises ValueError for another, and for no images.
+    Weights use seven bits, as in `quantize`.
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
@@ -63,6 +66,7 @@ def calibrate(
             _reader(images),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
+            reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod[method],

@@ -26,12 +26,28 @@ def _solved(cell: Cell, lesson: Lesson) -> Cell:
 
 
 def _with_solution(source: str, exercise: Exercise) -> str:
-    """The code of a cell with the solution in place of the function that it checks."""
+    """The code of a cell with the solution in place of the function that it checks.
+
+    Other functions that a learner is to write beside it go: the solution holds its own.
+    """
     asked = asked_function(source)
-    tree = ast.parse(source)
-    starter = next(node for node in tree.body if getattr(node, "name", "") == asked)
-    lines = source.splitlines()
+    starter, *others = _starters(ast.parse(source).body, asked)
     solution = textwrap.dedent(inspect.getsource(exercise.solution)).rstrip()
     own = solution.replace(f"def {exercise.solution.__name__}(", f"def {asked}(", 1)
-    before = lines[: starter.lineno - 1]
-    return "\n".join([*before, own, *lines[starter.end_lineno :]])
+    lines = dict(enumerate(source.splitlines(), 1))
+    for function in (starter, *others):
+        for number in range(function.lineno, (function.end_lineno or function.lineno) + 1):
+            del lines[number]
+    lines[starter.lineno] = own
+    return "\n".join(lines[number] for number in sorted(lines))
+
+
+def _starters(body: list[ast.stmt], asked: str) -> list[ast.FunctionDef]:
+    """The function that a cell checks, and others beside it that are not written yet."""
+    functions = [node for node in body if isinstance(node, ast.FunctionDef)]
+    others = [node for node in functions if node.name != asked and _is_empty(node)]
+    return [node for node in functions if node.name == asked] + others
+
+
+def _is_empty(function: ast.FunctionDef) -> bool:
+    return ast.unparse(function.body[-1]) == "raise NotImplementedError"
