@@ -44,8 +44,11 @@ SLOW = (
     "test_guards.py::test_what_outlives",
     "test_wheel.py::test_it_runs_a_notebook",
     "test_wheel.py::test_the_doctor",
+    "training/test_checkpoint.py",
     "training/test_gradients.py",
+    "training/test_model_parallel.py",
     "training/test_models.py::test_every_number_of_ranks",
+    "training/test_script.py",
 )
 
 # A shell starts its background jobs deaf to interrupts, and their children inherit it.
