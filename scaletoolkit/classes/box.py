@@ -69,8 +69,14 @@ def _close(order: Mapping[str, Any]) -> list[str]:
     sys.modules["scaletoolkit.exercises"] = None  # type: ignore[assignment]  # importing it fails
     walls.die_with_parent()
     walls.limit(order["memory_bytes"])
-    if order["torch"]:  # its import looks for a library, for which a compiler would be started
+    if order["torch"]:
+        # Its import looks for a library, for which a compiler would be started; its optimizers
+        # import a compiler, which makes folders, only to be told to leave them alone.
         importlib.import_module("ctypes.util").find_library = _not_found  # type: ignore[attr-defined]
+        compiler = ModuleType("torch._dynamo")
+        compiler.disable = lambda function, *_, **__: function  # type: ignore[attr-defined]
+        compiler.graph_break = lambda *_, **__: None  # type: ignore[attr-defined]
+        sys.modules["torch._dynamo"] = compiler
     return walls.close(order["readable"])
 
 
