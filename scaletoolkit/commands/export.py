@@ -106,10 +106,11 @@ def write(folder: Path, texts: Mapping[str, str], replace: bool = False) -> list
         differ = ", ".join(others)
         raise lab.LabError(f"In {folder} these differ: {differ}. --replace writes over them.")
     with ExitStack() as stack:
-        for path in [folder / name for name in changed]:
+        for name in changed:
+            path = folder / name
             stack.enter_context(folders.alone(path, f"waiting for {path.name}"))
             partial = stack.enter_context(files.replaced(path))
-            partial.write_text(texts[path.relative_to(folder).as_posix()], encoding="utf-8")
+            partial.write_text(texts[name], encoding="utf-8")
     return changed
 
 

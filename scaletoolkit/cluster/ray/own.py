@@ -100,7 +100,7 @@ class OwnCluster:
         the group before; the ranks are spread over the nodes. RankError says which rank failed, and
         how, RayError what else did; Absent where Ray Train is not installed.
         """
-        _need("Train", "pandas")
+        _need("Ray Train", "pandas")
         job = Folder(self.folder / f"job-{self._errands + 1}")
         write(job, function, arguments)
         errand = Errand(self, "Ray Train", self.ask("train", job.path, world_size, self._nodes))
@@ -123,7 +123,7 @@ class OwnCluster:
         folder: as `service.start` takes it. autoscaling: as `autoscaling_config` makes it; without
         it there is one replica. One deployment at a time; Absent where Ray Serve is not installed.
         """
-        _need("Serve", "fastapi")
+        _need("Ray Serve", "fastapi")
         scaling = autoscaling or {"min_replicas": 1, "max_replicas": 1}
         where = str(Path(folder).resolve())
         begun = Errand(
@@ -193,9 +193,9 @@ class Deployment:
 
 
 def _need(part: str, package: str) -> None:
-    """Raise Absent where the package is missing that this part of Ray cannot do without."""
+    """Raise Absent where the package is missing that Ray, or a part of it, cannot do without."""
     if importlib.util.find_spec(package) is None:
-        raise Absent(f"Ray {part} is not installed here (pip install -e '.[ray]').")
+        raise Absent(f"{part} is not installed here (pip install -e '.[ray]').")
 
 
 @contextmanager
@@ -208,8 +208,7 @@ def local(nodes: int = 2) -> Iterator[OwnCluster]:
     """
     if nodes < 1:
         raise ValueError(f"a cluster has at least one node, got {nodes}")
-    if importlib.util.find_spec("ray") is None:
-        raise Absent("Ray is not installed here (pip install -e '.[ray]').")
+    _need("Ray", "ray")
     cluster = _started(nodes)
     try:
         yield cluster

@@ -3,15 +3,11 @@
 torchrun --nproc-per-node=2 fsdp.py FOLDER PLACE JOBS: prints the seconds of a step in each turn.
 """
 
-import json
-import os
-import sys
-
 import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.fsdp import fully_shard
-from turns import take_turns
+from turns import joined, report
 
 WIDTH = 512
 
@@ -26,12 +22,7 @@ class Block(nn.Module):
         return numbers + self.down(torch.relu(self.up(numbers)))
 
 
-local_rank = int(os.environ["LOCAL_RANK"])
-gpu = torch.cuda.device_count() >= int(os.environ["LOCAL_WORLD_SIZE"])
-device = torch.device("cuda", local_rank) if gpu else torch.device("cpu")
-if gpu:
-    torch.cuda.set_device(device)
-dist.init_process_group("nccl" if gpu else "gloo")
+device = joined()
 mesh = dist.init_device_mesh(device.type, (dist.get_world_size(),))
 torch.manual_seed(0)
 model = nn.Sequential(*(Block() for _ in range(4))).to(device)
@@ -51,7 +42,4 @@ def step():
     loss.item()
 
 
-seconds = take_turns(step, sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
-if dist.get_rank() == 0:
-    print(json.dumps(seconds))
-dist.destroy_process_group()
+report(step)

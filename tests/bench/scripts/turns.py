@@ -1,13 +1,37 @@
 """Jobs of several ranks that take turns, so that only one of them computes at a time."""
 
+import json
+import os
+import sys
 import time
 from pathlib import Path
 
+import torch
 import torch.distributed as dist
 
 TURNS = 40
 STEPS = 6
 LOOK_EVERY_S = 0.002
+
+
+def joined():
+    """The device of a rank that torchrun has started, which is in its group then."""
+    local_rank = int(os.environ["LOCAL_RANK"])
+    gpu = torch.cuda.device_count() >= int(os.environ["LOCAL_WORLD_SIZE"])
+    device = torch.device("cuda", local_rank) if gpu else torch.device("cpu")
+    if gpu:
+        torch.cuda.set_device(device)
+    dist.init_process_group("nccl" if gpu else "gloo")
+    return device
+
+
+def report(step):
+    """Take turns as a script that is given FOLDER PLACE JOBS; rank 0 prints the seconds as JSON."""
+    folder, place, jobs = sys.argv[1:]
+    seconds = take_turns(step, folder, int(place), int(jobs))
+    if dist.get_rank() == 0:
+        print(json.dumps(seconds))
+    dist.destroy_process_group()
 
 
 def take_turns(step, folder, place, jobs):
