@@ -17,4 +17,5 @@ def test_ipython_asks_an_error_how_it_wants_to_be_shown():
 def test_torch_asks_its_compiler_to_leave_an_optimizer_alone():
     wrapped = inspect.getsource(torch._disable_dynamo)
     assert "torch._dynamo.disable(" in wrapped
-    assert "torch._dynamo.graph_break()" in inspect.getsource(inspect.getmodule(torch.optim.Optimizer))
+    optimizers = inspect.getmodule(torch.optim.Optimizer)
+    assert "torch._dynamo.graph_break()" in inspect.getsource(optimizers)
