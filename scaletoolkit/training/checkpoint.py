@@ -134,6 +134,8 @@ def _in_a_sentence(done: str) -> Iterator[None]:
         yield
     except CheckpointException as error:
         rank, (cause, _) = next(iter(error.failures.items()))
+        if isinstance(cause, KeyboardInterrupt):  # which torch wraps as well
+            raise cause from error
         sentence = f"a checkpoint could not be {done}: rank {rank}: {cause}"
         raise CheckpointError(sentence) from error
 

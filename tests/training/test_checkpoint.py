@@ -18,6 +18,7 @@ KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "2"))
 RESTARTS = 4
 STEPS = 12
 EVERY = 3
+DISK = "torch.distributed.checkpoint.filesystem"
 
 
 def parts(wrap=lambda model: model, dropout=0.2):
@@ -263,6 +264,19 @@ def test_a_save_that_fails_is_a_sentence_and_what_was_there_stays(tmp_path, monk
         assert refused == []
     checkpoint.save(tmp_path, 1, checkpoint.collect(*mine))
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+
+
+def test_an_interrupt_while_a_checkpoint_is_read_or_written_is_an_interrupt(tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    state = checkpoint.collect(*saved(tmp_path, count=1))
+    monkeypatch.setattr(f"{DISK}.FileSystemReader.read_data", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.load(tmp_path, state)
+    monkeypatch.setattr(f"{DISK}.FileSystemWriter.write_data", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.save(tmp_path, 2, state)
 
 
 def test_a_kill_while_a_checkpoint_is_replaced_leaves_the_old_one(tmp_path):
