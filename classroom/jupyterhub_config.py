@@ -1,8 +1,9 @@
 """A JupyterHub for a class on one machine: `jupyterhub -f classroom/jupyterhub_config.py`.
 
-Each learner is a user of the machine and works in `scaletoolkit/` in their home, with their own
-`my/`. Limits are what the sizes in classroom/README.md ask for. Who may log in, and how, is yours
-to say: the two lines at the end are the ones to look at first.
+Each learner is a user of the machine who has cloned the course into `scaletoolkit/` in their home,
+and has `my/` there. Nothing here limits memory or cores: classroom/sizes.md says what a class
+needs. Who may log in, and how, is yours to say: the two lines at the end are the ones to look at
+first.
 """
 
 import os
@@ -25,6 +26,8 @@ c.Spawner.start_timeout = 180  # 30 s, the default, was not enough when all star
 c.Spawner.http_timeout = 120
 c.Spawner.environment = {
     "SCALETOOLKIT_DATA": f"{CLASS}/data",  # made once by `python -m scaletoolkit prepare`
+    # the package is the teacher's, the records are not
+    "SCALETOOLKIT_RECORDS": "~/scaletoolkit/my/records",
     "SCALETOOLKIT_TURNS": f"{CLASS}/turns",  # one measures at a time: mkdir -m 1777
     "OMP_NUM_THREADS": "2",
 }

@@ -1,6 +1,6 @@
 """A part of this machine with processes and a network of its own, for engines. Lab 12.
 
-Engines ask nobody who connects for a password, and run what they are sent. In here, their ports are
+Engines often ask nobody for a password, and run what they are sent. In here, their ports are
 on a loopback that only this enclosure has: no other user of this machine sees it, nor does any
 other machine. And the system ends every process in here with the first one.
 """

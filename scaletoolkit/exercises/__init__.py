@@ -11,8 +11,12 @@ partitioning            lab 01
 sampling_and_increments lab 02
 data_parallel           lab 03
 model_parallel          lab 04; _segments and _plan hold two of its exercises
+checkpoint_and_resume   lab 05; _survive holds one of its exercises
 smaller_models          lab 06
 batching                lab 07
+caching                 lab 08
 autoscaling             lab 09
+feature_store           lab 10
 many_teams              lab 11; _fair_order and _quotas hold three of its exercises
+capstone                lab 12
 """

@@ -41,6 +41,12 @@ def _others_within_theirs(quotas, used, team):
     return available(quotas, counted, team)
 
 
+def _own_whole(quotas, used, team):
+    guaranteed, _, most_lent = quotas[team]
+    own = 0 if most_lent is None else max(0, guaranteed - most_lent)
+    return max(own - used[team], available(quotas, used, team))
+
+
 def _negative(quotas, used, team):
     spare = 1000
     more = {
@@ -95,6 +101,7 @@ AVAILABLE = Exercise(
         "what others have borrowed is not counted": _others_within_theirs,
         "nothing is borrowed": lambda quotas, used, team: max(0, quotas[team][0] - used[team]),
         "less than nothing is available where too much is used": _negative,
+        "a team's own part is taken for out of everybody's reach": _own_whole,
     },
     cases=(
         Case(
@@ -121,6 +128,11 @@ AVAILABLE = Exercise(
             "ads, where the machine has become smaller than what is used",
             (THREE, {"ads": 7, "speech": 4, "vision": 2}, "ads"),
             0,
+        ),
+        Case(
+            "speech, which keeps 3 and uses 1, while ads uses more than the pool has",
+            (THREE | {"speech": (4, None, 1)}, {"ads": 6, "speech": 1, "vision": 2}, "speech"),
+            1,
         ),
     ),
     draw=_draw_quotas,

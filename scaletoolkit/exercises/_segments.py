@@ -51,7 +51,8 @@ FEWEST_KEPT = Exercise(
     ),
     solution=fewest_kept,
     why="Short segments are many, and each keeps what enters it; long ones keep much while they "
-    "are computed again. Between them lies the best: near the root, if all blocks are alike.",
+    "are computed again. Between them lies the best: near the root of their number if blocks are "
+    "alike and keep nothing inside; shorter the more they keep.",
     wrong={
         "each block is taken as a segment of its own": lambda inside: _at_worst(inside, 1),
         "as many blocks as the root of their number make a segment, whatever they keep": (

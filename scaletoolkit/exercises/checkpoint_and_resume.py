@@ -210,8 +210,9 @@ GOODPUT = Exercise(
         "One second of computing takes 1 + lost seconds: 1 / (1 + lost)",
     ),
     solution=goodput,
-    why="Many GPUs fail as many times more often as they are more, so the best interval shrinks "
-    "with the root of their number, and the share that is lost grows at least with it.",
+    why="With n times as many GPUs, failures come n times as often. So the best interval shrinks "
+    "with the root of their number, and what is lost for each second of computing grows at least "
+    "with that root.",
     wrong={
         "the job is taken to fail as seldom as one GPU": (
             lambda gpus, save_s, restart_s, gpu_mtbf_s: goodput(1, save_s, restart_s, gpu_mtbf_s)

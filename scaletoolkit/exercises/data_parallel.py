@@ -176,6 +176,11 @@ def speed_up(share, world_size):
 
 def _a_batch_each(share, world_size):
     exchange = (1 - share) * 2 * (world_size - 1) / world_size
+    return world_size * 2 * share / (2 * share + exchange)
+
+
+def _half_a_batch_each(share, world_size):
+    exchange = (1 - share) * 2 * (world_size - 1) / world_size
     return world_size * share / (share + exchange)
 
 
@@ -203,6 +208,9 @@ SPEED_UP = Exercise(
     "even grows by half. So the share that is computing falls from both sides.",
     wrong={
         "every machine keeps a full batch, so it is another batch": _a_batch_each,
+        "every machine keeps the half batch that it had on two, so it is another batch": (
+            _half_a_batch_each
+        ),
         "the exchange is taken to stay as it is on two machines": _exchange_as_on_two,
         "the exchange shrinks like the computing": lambda share, ranks: ranks * share,
         "it is measured against two machines, not against one": _two_machines_are_the_measure,

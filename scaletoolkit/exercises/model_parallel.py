@@ -155,7 +155,8 @@ SLOWEST_STAGE = Exercise(
     ),
     solution=slowest_stage,
     why="Neither the same number of layers nor filling up to the average is best in general. "
-    "There are few ways to cut a model, so all of them can be tried.",
+    "Nine layers can be cut in few ways, so all of them can be tried. For many layers there are "
+    "far too many; dynamic programming finds the best without trying all.",
     wrong={
         "each stage gets the same number of layers": _equal_counts,
         "the average of the stages is taken": lambda costs, stages: sum(costs) / stages,

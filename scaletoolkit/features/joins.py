@@ -1,6 +1,6 @@
 """What was known about whom, and when: point-in-time joins, and training sets. Lab 10.
 
-Keys are arrays of integers of any size and in any order; times are integers of one clock, or dates
+Keys are arrays of 64-bit integers, in any order; times are integers of one clock, or dates
 of numpy in any unit. "Before" is strictly before: what came at the very moment of a label may be
 the label itself.
 """

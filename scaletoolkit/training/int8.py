@@ -2,8 +2,8 @@
 
 An ONNX model is a folder as `export` leaves it: `model.onnx` and `model.json`. Activations have one
 scale a tensor, and a zero point; weights one scale a tensor from `quantize`, one a channel from
-`calibrate`. Processors without instructions for 8-bit integers may cut sums of two products at 16
-bits, so that answers differ between machines.
+`calibrate`. Weights use seven of their eight bits, so that processors which add two products in 16
+bits cut no sum.
 """
 
 import contextlib

@@ -37,9 +37,9 @@ def gpipe(stages: int, microbatches: int) -> list[Order]:
 
 
 def one_forward_one_backward(stages: int, microbatches: int) -> list[Order]:
-    """Backward as soon as it can; an order for each rank. Source: PipeDream, SOSP 2019.
+    """Backward as soon as it can; an order for each rank.
 
-    Rank r of p has at most p - r microbatches in flight.
+    Rank r of p has at most p - r microbatches in flight. Source: PipeDream-Flush, arXiv 2006.09503.
     """
     numbers = list(range(microbatches))
     return [_in_turns(numbers, numbers, stages - rank) for rank in range(stages)]

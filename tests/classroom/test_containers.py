@@ -17,7 +17,7 @@ DEVCONTAINER = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_te
 PYTHONS = SpecifierSet(
     tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
 )
-KNOWN = {"FROM", "RUN", "USER", "WORKDIR", "COPY", "EXPOSE", "CMD"}
+KNOWN = {"FROM", "RUN", "USER", "WORKDIR", "COPY", "ENV", "EXPOSE", "CMD"}
 
 
 def instructions():
@@ -45,6 +45,16 @@ def test_both_install_as_the_makefile_does():
     for text in (DOCKERFILE, DEVCONTAINER["postCreateCommand"]):
         assert "make .venv/ready-cpu TORCH=cpu" in text
         assert ".venv/bin/python -m scaletoolkit prepare" in text
+
+
+def test_the_container_gets_what_its_installation_reads():
+    # docker takes the ignore file that is named like the Dockerfile, where there is one
+    ignored = (ROOT / "classroom" / "Dockerfile.dockerignore").read_text().splitlines()
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", "README.md"):
+        assert name not in ignored
+    for folder in ("labs", "scaletoolkit", "data"):
+        assert folder not in ignored
+    assert not {"*", "**"} & set(ignored)
 
 
 def test_the_dockerfile_ends_as_somebody_without_rights():

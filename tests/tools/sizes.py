@@ -33,8 +33,10 @@ lab once, in the `ci` profile (a million events; `laptop`, the default, has ten)
 had together, what they share counted once.
 **Computed** from that, for {learners} learners on one machine: their memory at most, each with a
 JupyterLab server of {server} MB (measured with two) and nothing shared between learners; and the
-cores that they need when they take turns at measuring (`SCALETOOLKIT_TURNS`), {cores} at a time, so
-that those cores measure for at most {busy} % of the minutes on the lab's title card.
+cores that they need when they take turns at measuring (`SCALETOOLKIT_TURNS`). One folder of turns
+is one line, in which one learner at a time measures, on {cores} cores; these measure for at most
+{busy} % of the minutes on the lab's title card. Where the table says 4, that takes two folders,
+half of the class in each.
 Turns save cores and no memory: a lab keeps what it has started until its last cell.
 Without turns each learner needs {cores} cores, {all_cores} in all.
 A lab that is not in the table has not been measured yet.

@@ -16,7 +16,8 @@ def drf(
     The next task is for who has the smallest dominant share, the largest of the user's shares of a
     resource, over the weight (1 where not given); of several, for who comes first in `demands`. A
     user whose task no longer fits gets no more. capacity: {resource: amount}; demands: {user:
-    {resource: amount of one task}}. Exact. Source: A. Ghodsi and others, NSDI 2011, algorithm 1.
+    {resource: amount of one task}}. Exact. Source: A. Ghodsi and others, NSDI 2011, algorithm 1,
+    which ends where ours goes on with those who still fit.
     """
     free = {resource: _exact(amount) for resource, amount in capacity.items()}
     needs = {user: _needs(user, demand, free) for user, demand in demands.items()}
