@@ -1,8 +1,9 @@
 """Whether a namespace takes a pod: Kubernetes' LimitRange and ResourceQuota, in sentences. Lab 11.
 
-Source: kubernetes/kubernetes, plugin/pkg/admission/limitranger/admission.go and
-pkg/quota/v1/evaluator/core/pods.go. Amounts are written as in manifests ("500m", "2Gi", 3). Init
-containers, scopes and resources of whole pods are not counted.
+Amounts are written as in manifests ("500m", "2Gi", 3). A limit without a request is the request,
+too, as SetDefaults_Pod has it before anything else. Init containers, scopes and resources of whole
+pods are not counted. Source: kubernetes/kubernetes, plugin/pkg/admission/limitranger/admission.go,
+.../resourcequota/controller.go and pkg/quota/v1/evaluator/core/pods.go.
 """
 
 import math
@@ -20,6 +21,7 @@ Exact = dict[str, Fraction]
 COMPUTE = ("cpu", "memory")  # a quota of these makes every container name them
 NATIVE = (*COMPUTE, "ephemeral-storage")
 PER_POD = ("pods", "count/pods")
+OF_PODS = (*PER_POD, *(f"{side}{name}" for side in ("", "requests.", "limits.") for name in NATIVE))
 BOUNDS = (("min", "request", "at least", operator.lt), ("max", "limit", "at most", operator.gt))
 UNITS = {"Gi": 2**30, "Mi": 2**20, "Ki": 2**10}
 
@@ -30,8 +32,8 @@ def limit_range(rules: Sequence[Mapping[str, Any]], containers: Sequence[Contain
     rules: its `spec.limits`, dicts with type ("Container" or "Pod"), min, max and
     maxLimitRequestRatio, default and defaultRequest. containers: dicts with requests and limits.
     Defaults fill in what a container leaves out, before anything is compared. A pod's amount is the
-    sum of its containers', where each of them has one. (A real API server has, before that, filled
-    in a Container rule's missing defaults from its max and min.)
+    sum of those that its containers have; it has none where none of them has. (A real API server
+    has, before that, filled in a Container rule's missing defaults from its max and min.)
     """
     for number, rule in enumerate(rules, 1):
         if "type" not in rule:
@@ -55,18 +57,20 @@ def resource_quota(hard: Amounts, used: Amounts, containers: Sequence[Container]
     """What a ResourceQuota has against a pod: a sentence each, [] where it is admitted.
 
     hard, used: the quota's `status`, {"requests.cpu": amount, ...}; a name without a prefix means
-    requests. Every container must name the cpu and memory that the quota names. What no pod is
-    charged for, such as services, refuses none.
+    requests. Every container must name the cpu and memory that the quota names, and of all that it
+    counts of pods it must be known how much is used. What the pod asks nothing of refuses no pod,
+    nor does what none is charged for, such as services.
     """
-    problems = [*_unnamed(hard, containers)]
+    problems = [*_unnamed(hard, containers)] or [
+        f"{name}: how much of it is used is not known yet."
+        for name in hard
+        if _is_of_pods(name) and name not in used
+    ]
     if problems:
         return problems
     after = charged(hard, used, containers)
     for name, amount in after.items():
-        limit = quantity.exact(hard[name])
-        if name not in used:
-            problems.append(f"{name}: how much of it is used is not known yet.")
-        elif amount > limit:
+        if amount > quantity.exact(hard[name]):
             before = quantity.exact(used[name])
             problems.append(
                 f"{name}: {_text(name, before)} are used and the pod asks for "
@@ -78,8 +82,8 @@ def resource_quota(hard: Amounts, used: Amounts, containers: Sequence[Container]
 def charged(hard: Amounts, used: Amounts, containers: Sequence[Container]) -> Exact:
     """What would be used of a quota with this pod, of what the pod is charged for: {name: amount}.
 
-    A pod is charged for itself, its requests and its limits; resources that Kubernetes does not
-    know itself, such as GPUs, by their requests only.
+    A pod is charged for itself, its requests and its limits, not for 0 of anything; resources that
+    Kubernetes does not know itself, such as GPUs, by their requests only.
     """
     kinds = [_exact(container) for container in containers]
     asked = dict.fromkeys(PER_POD, Fraction(1))
@@ -94,7 +98,7 @@ def charged(hard: Amounts, used: Amounts, containers: Sequence[Container]) -> Ex
     return {
         name: quantity.exact(used.get(name, 0)) + amount
         for name, amount in asked.items()
-        if name in hard
+        if name in hard and amount
     }
 
 
@@ -105,6 +109,13 @@ def _request_names(resource: str) -> tuple[str, ...]:
     return (f"requests.{resource}",)
 
 
+def _is_of_pods(name: str) -> bool:
+    """Whether what a quota counts by this name is of pods."""
+    resource = name.removeprefix("requests.")
+    theirs = resource != name and "/" in resource and "kubernetes.io/" not in resource
+    return name in OF_PODS or resource.startswith("hugepages-") or theirs
+
+
 def _unnamed(hard: Amounts, containers: Sequence[Container]) -> Iterator[str]:
     """Containers that do not say how much they take of cpu or memory that the quota names."""
     for number, container in enumerate(containers, 1):
@@ -113,7 +124,7 @@ def _unnamed(hard: Amounts, containers: Sequence[Container]) -> Iterator[str]:
             kind = "limits" if prefix == "limits" else "requests"
             if resource not in COMPUTE or prefix not in ("", "limits", "requests"):
                 continue
-            if resource not in container.get(kind, {}):
+            if all(resource not in container.get(side, {}) for side in {kind, "limits"}):
                 yield (
                     f"{_name(container, number)}: {kind}.{resource} is missing; "
                     f"a namespace with a quota of {name} takes only pods that say it."
@@ -121,7 +132,7 @@ def _unnamed(hard: Amounts, containers: Sequence[Container]) -> Iterator[str]:
 
 
 def _exact(container: Container) -> tuple[Exact, Exact]:
-    """A container's requests and limits. Raises ValueError for a negative one."""
+    """A container's requests, of limits where it has none, and limits; ValueError below 0."""
     both = []
     for kind in ("requests", "limits"):
         amounts = {name: quantity.exact(text) for name, text in container.get(kind, {}).items()}
@@ -129,7 +140,10 @@ def _exact(container: Container) -> tuple[Exact, Exact]:
             if amount < 0:
                 raise ValueError(f"{kind}.{name} must be at least 0, got {container[kind][name]}")
         both.append(amounts)
-    return both[0], both[1]
+    requests, limits = both
+    for name, amount in limits.items():
+        requests.setdefault(name, amount)
+    return requests, limits
 
 
 def _filled(rules: Sequence[Mapping[str, Any]], container: Container) -> tuple[Exact, Exact]:
@@ -144,9 +158,12 @@ def _filled(rules: Sequence[Mapping[str, Any]], container: Container) -> tuple[E
 
 
 def _sum(each: Sequence[Exact]) -> Exact:
-    """The sum of amounts that all of them have."""
-    names = [name for name in (each[0] if each else {}) if all(name in one for one in each)]
-    return {name: sum((one[name] for one in each), Fraction(0)) for name in names}
+    """The sum of amounts, each over those who have it."""
+    result: Exact = {}
+    for amounts in each:
+        for name, amount in amounts.items():
+            result[name] = result.get(name, Fraction(0)) + amount
+    return result
 
 
 def _against(rule: Mapping[str, Any], whose: str, requests: Exact, limits: Exact) -> Iterator[str]:

@@ -26,7 +26,8 @@ def test_a_bounded_ratio_needs_both_sides():
     assert limit_range([rule], half) == [
         "container 1: the limit of cpu is 2.01 times the request; at most 2 times is allowed."
     ]
-    for container in ({}, {"limits": {"cpu": 1}}, {"requests": {"cpu": 0}, "limits": {"cpu": 1}}):
+    nothing = {"requests": {"cpu": 0}, "limits": {"cpu": 1}}
+    for container in ({}, {"requests": {"cpu": 1}}, nothing):
         assert limit_range([rule], [container]) == [
             "container 1: cpu needs a request and a limit; at most 2 times is allowed."
         ]
@@ -38,15 +39,29 @@ def test_every_problem_is_named_with_its_container():
     assert limit_range([rule], pod) == [
         "container 1: the request of memory is 1Gi; at least 2Gi.",
         "container 1: no limit of gpu; it must be at most 1.",
+        "container side: the request of gpu is 2; at most 1.",
         "container side: the limit of gpu is 2; at most 1.",
     ]
 
 
-def test_a_pod_has_an_amount_only_where_each_container_has_one():
+def test_a_pod_has_the_sum_of_what_its_containers_have():
     rule = {"type": "Pod", "max": {"cpu": 4}}
     assert limit_range([rule], POD * 4) == []
     assert limit_range([rule], POD * 5) == ["the pod: the limit of cpu is 5; at most 4."]
-    assert limit_range([rule], [*POD, {}]) == ["the pod: no limit of cpu; it must be at most 4."]
+    assert limit_range([rule], [*POD, {}]) == []
+    assert limit_range([rule], [{}, *POD * 5]) == ["the pod: the limit of cpu is 5; at most 4."]
+    assert limit_range([rule], [{}, {}]) == ["the pod: no limit of cpu; it must be at most 4."]
+
+
+def test_a_limit_without_a_request_is_the_request():
+    pod = [{"limits": {"cpu": 2, "nvidia.com/gpu": 1}}]
+    hard = {"requests.cpu": 3, "requests.nvidia.com/gpu": 1}
+    used = dict.fromkeys(hard, 0)
+    assert charged(hard, used, pod) == {"requests.cpu": 2, "requests.nvidia.com/gpu": 1}
+    assert resource_quota(hard, used, pod) == []
+    assert len(resource_quota(hard, used | charged(hard, used, pod), pod)) == 2
+    rule = {"type": "Container", "min": {"cpu": 1}, "maxLimitRequestRatio": {"cpu": 1}}
+    assert limit_range([rule | {"defaultRequest": {"cpu": "100m"}}], pod) == []
 
 
 def test_a_quota_says_what_is_used_what_is_asked_for_and_what_there_is():
@@ -80,9 +95,19 @@ def test_a_quota_of_cpu_takes_no_container_that_does_not_say_it():
 
 
 def test_a_quota_whose_usage_is_not_known_takes_nothing():
-    assert resource_quota({"pods": 9}, {}, POD) == [
-        "pods: how much of it is used is not known yet."
-    ]
+    for name in ("pods", "requests.nvidia.com/gpu", "hugepages-2Mi", "limits.ephemeral-storage"):
+        sentence = f"{name}: how much of it is used is not known yet."
+        assert resource_quota({name: 9}, {}, POD) == [sentence]
+    for name in ("services", "count/jobs.batch", "requests.storage"):
+        assert resource_quota({name: 9}, {}, POD) == []
+
+
+def test_who_asks_for_nothing_is_not_refused_for_what_is_used_beyond_the_quota():
+    pod = [{"requests": {"nvidia.com/gpu": 0}}]
+    gpu = "requests.nvidia.com/gpu"
+    assert resource_quota({gpu: 2}, {gpu: 4}, pod) == []
+    assert charged({gpu: 2}, {gpu: 4}, pod) == {}
+    assert len(resource_quota({gpu: 2}, {gpu: 4}, [{"requests": {"nvidia.com/gpu": 1}}])) == 1
 
 
 def test_a_negative_amount_is_one_sentence():

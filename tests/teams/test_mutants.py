@@ -159,18 +159,24 @@ MUTANTS = {
     "ratio of what is missing ignored": ("admission", "if not request or not limit:", "if False:"),
     "a pod's containers not summed": (
         "admission",
-        "sum((one[name] for one in each), Fraction(0))",
-        "max(one[name] for one in each)",
+        "result[name] = result.get(name, Fraction(0)) + amount",
+        "result[name] = max(result.get(name, amount), amount)",
     ),
-    "a pod without some amounts summed": (
+    "a limit without a request is no request": (
         "admission",
-        "if all(name in one for one in each)]",
-        "if each]",
+        "requests.setdefault(name, amount)",
+        "pass",
+    ),
+    "nothing is charged, too": ("admission", "if name in hard and amount", "if name in hard"),
+    "usage unknown only of what is asked for": (
+        "admission",
+        "if _is_of_pods(name) and name not in used",
+        "if name in charged(hard, used, containers) and name not in used",
     ),
     "a quota that is reached refuses": (
         "admission",
-        "elif amount > limit:",
-        "elif amount >= limit:",
+        "if amount > quantity.exact(hard[name]):",
+        "if amount >= quantity.exact(hard[name]):",
     ),
     "a quota without what is used": (
         "admission",
@@ -179,7 +185,7 @@ MUTANTS = {
     ),
     "a missing amount is no problem": (
         "admission",
-        "if resource not in container.get(kind, {}):",
+        'if all(resource not in container.get(side, {}) for side in {kind, "limits"}):',
         "if False:",
     ),
     "defaults forgotten": ("admission", "amounts.setdefault(name, quantity.exact(text))", "pass"),
