@@ -4,6 +4,7 @@ A changed row comes as two signed ones: what it was (−1) and what it is (+1). 
 which the totals count is in the same Delta commit: exactly once, whenever the job dies.
 """
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
+from scaletoolkit.machine import folders
+
 APPLICATION = "daily-totals"
+WAITING = "another job is at work on these totals"
 SIGN = {"insert": 1, "update_postimage": 1, "update_preimage": -1, "delete": -1}
 KEYS = ["day", "country"]
 COLUMNS = ["event_time", "country", "price_cents"]
@@ -78,9 +82,15 @@ def _grouped(parts: Iterable[pa.Table]) -> pa.Table:
 
 def done_version(totals: str | Path) -> int:
     """The version of the events up to which the Delta table `totals` counts; -1 where none is."""
-    if not DeltaTable.is_deltatable(str(totals)):
-        return -1
-    version = DeltaTable(totals).transaction_version(APPLICATION)
+    return _version(_opened(totals))
+
+
+def _opened(totals: str | Path) -> DeltaTable | None:
+    return DeltaTable(totals) if DeltaTable.is_deltatable(str(totals)) else None
+
+
+def _version(totals: DeltaTable | None) -> int:
+    version = totals.transaction_version(APPLICATION) if totals else None
     return -1 if version is None else version
 
 
@@ -98,28 +108,42 @@ class Followed:
 def follow(events: str | Path, totals: str | Path) -> Followed:
     """Bring the Delta table `totals` up to the newest version of `events`.
 
-    Reads the changed rows only. The totals and the version they count to are one commit.
+    Reads the changed rows only. The totals and the version they count to are one commit. A second
+    job on this machine waits; of two elsewhere the slower one ends in deltalake's
+    CommitFailedError, and has changed nothing.
     """
-    done = done_version(totals)
-    newest = DeltaTable(events).version()
+    local = "://" not in str(totals)
+    with folders.alone(Path(totals), WAITING) if local else contextlib.nullcontext():
+        return _follow(DeltaTable(events), totals)
+
+
+def _follow(events: DeltaTable, totals: str | Path) -> Followed:
+    """What is read, counted and replaced is one state of the totals, else the commit fails."""
+    table = _opened(totals)
+    done = _version(table)
+    newest = events.version()
     if done == newest:
         return Followed(0, 0)
-    changes = DeltaTable(events).load_cdf(
+    changes = events.load_cdf(
         starting_version=done + 1, ending_version=newest, columns=[*COLUMNS, "_change_type"]
     )
-    parts = [read(totals)] if done >= 0 else []
+    parts = [_rows(table)] if table and done >= 0 else []
     changed_rows = 0
     for batch in pa.RecordBatchReader.from_stream(changes):
         parts.append(_batch_totals(batch, signs(batch["_change_type"])))
         changed_rows += batch.num_rows
     mark = CommitProperties(app_transactions=[Transaction(APPLICATION, newest)])
-    write_deltalake(totals, _grouped(parts), mode="overwrite", commit_properties=mark)
+    write_deltalake(table or totals, _grouped(parts), mode="overwrite", commit_properties=mark)
     return Followed(newest - done, changed_rows)
 
 
 def read(totals: str | Path) -> pa.Table:
     """The Delta table `totals`, sorted by day and country."""
-    return _grouped([DeltaTable(totals).to_pyarrow_table().cast(TOTALS)])
+    return _rows(DeltaTable(totals))
+
+
+def _rows(totals: DeltaTable) -> pa.Table:
+    return _grouped([totals.to_pyarrow_table().cast(TOTALS)])
 
 
 def sums(totals: str | Path) -> list[int]:

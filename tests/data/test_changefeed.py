@@ -1,9 +1,12 @@
 """Totals that follow a Delta table equal totals of the whole table, whatever happened to it."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -109,6 +112,29 @@ def test_a_job_that_dies_before_its_commit_starts_over(tables, monkeypatch):
     changefeed.follow(source, totals)
     assert_same(source, totals)
     assert changefeed.done_version(totals) == DeltaTable(source).version()
+
+
+def test_two_jobs_at_once_count_once(tables, tmp_path):
+    source, totals = tables
+    changefeed.follow(source, totals)
+    changefeed.append(land(tmp_path, 200, 400), source)
+    with ThreadPoolExecutor() as jobs:
+        runs = [jobs.submit(changefeed.follow, source, totals) for _ in range(4)]
+    assert sorted(run.result().versions for run in runs) == [0, 0, 0, 1]
+    assert_same(source, totals)
+    assert {path.name for path in tmp_path.glob(".*")} == set()
+
+
+def test_two_jobs_that_know_nothing_of_each_other_count_once(tables, tmp_path, monkeypatch):
+    source, totals = tables
+    changefeed.follow(source, totals)
+    changefeed.append(land(tmp_path, 200), source)
+    opened = changefeed._opened(totals)
+    changefeed.follow(source, totals)
+    monkeypatch.setattr(changefeed, "_opened", lambda _: opened)  # as it was before the other
+    with pytest.raises(CommitFailedError):
+        changefeed.follow(source, f"file://{totals}")
+    assert_same(source, totals)
 
 
 def test_unknown_changes_are_refused():
