@@ -21,7 +21,6 @@ from typing import Any, BinaryIO
 from scaletoolkit.classes import walls, wire
 
 LONGEST_REPLY = 4_000_000  # letters
-LONGEST_TEXT = 300  # letters of an error
 
 
 def main() -> None:
@@ -142,7 +141,7 @@ def _raised(error: BaseException) -> dict[str, str]:
     frames = [one for one in traceback.extract_tb(error.__traceback__) if "<answer" in one.filename]
     line = frames[-1].line if frames else ""
     try:
-        text = str(error)[:LONGEST_TEXT]
+        text = str(error)[: wire.LONGEST_TEXT]
     except BaseException:
         text = ""
     return {"type": type(error).__name__, "text": text, "line": line or ""}

@@ -1,6 +1,5 @@
 """An answer that runs in a process of its own, called like a function."""
 
-import builtins
 import json
 import os
 import select
@@ -23,8 +22,8 @@ START_S = 60  # on the clock: for a process to start on a machine that is busy
 IMPORTS_S = 10  # of CPU: for what stands around an answer, torch's import for example
 PATIENCE_S = 20  # on the clock, for the same
 LOOK_EVERY_S = 0.2
+PIECE_BYTES = 4096  # a pipe that can be written takes as much at once
 LONGEST_LINE = 8_000_000  # bytes
-LONGEST_TEXT = 300  # letters of an error
 ROOM = 300 * 2**20  # bytes
 ROOM_FOR_TORCH = 1500 * 2**20  # importing it takes half of that, also by way of this library
 PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from scaletoolkit.classes import box; "
@@ -72,16 +71,19 @@ class Remote:
         self._ended = False
         self._buffer = b""
         self._process = _start()
-        self._watched = psutil.Process(self._process.pid)
         try:
-            self._tell(json.dumps(_order(statements, asked, bounds.trust)))
+            self._watched = psutil.Process(self._process.pid)
             self._give(IMPORTS_S, START_S)
+            self._tell(json.dumps(_order(statements, asked, bounds.trust)))
             self.closed = list(self._reply()["closed"])
             self._give(max(IMPORTS_S, bounds.cpu_s), max(PATIENCE_S, bounds.wall_s))
             self._look(self._reply())
             self._give(bounds.cpu_s, bounds.wall_s)
         except (Ended, TooLong, KeyError, TypeError) as error:
             self.problem = str(error) or "it did not come to an end"
+        except BaseException:  # an interrupt: nobody else would close it
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -103,7 +105,7 @@ class Remote:
                 return wire.Unknown("a value that is none")
         if "promise" in reply:
             return _promise()
-        raise _error(reply.get("error"))
+        raise wire.error(reply.get("error"))
 
     def close(self) -> None:
         """End the process, and whatever it has left. May be called again."""
@@ -136,30 +138,39 @@ class Remote:
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin is not None
+        left = memoryview(line.encode("ascii") + b"\n")
         try:
-            self._process.stdin.write(line.encode("ascii") + b"\n")
-            self._process.stdin.flush()
+            pipe = self._process.stdin.fileno()
+            while left:
+                self._in_time()
+                if select.select([], [pipe], [], LOOK_EVERY_S)[1]:
+                    left = left[os.write(pipe, left[:PIECE_BYTES]) :]
         except (OSError, ValueError):
             raise self._end() from None
 
     def _reply(self) -> dict[str, Any]:
         """The next line of the box. Raises Ended where none comes, TooLong where it takes long."""
         assert self._process.stdout is not None
+        self._in_time()
         while b"\n" not in self._buffer:
             pipe = self._process.stdout
             if pipe.closed:
                 raise self._end()
             if select.select([pipe], [], [], LOOK_EVERY_S)[0]:
                 self._read(pipe.fileno())
-            elif time.monotonic() > self._until_s or self._cpu_s() > self._cpu_until_s:
-                self.too_long = True
-                raise self._end()
+            self._in_time()
         line, _, self._buffer = self._buffer.partition(b"\n")
         try:
             reply = json.loads(line)
         except (ValueError, RecursionError):
             raise self._end() from None
         return reply if isinstance(reply, dict) else {}
+
+    def _in_time(self) -> None:
+        """Raises TooLong once the box has taken more than it may, whatever it does meanwhile."""
+        if time.monotonic() > self._until_s or self._cpu_s() > self._cpu_until_s:
+            self.too_long = True
+            raise self._end()
 
     def _read(self, pipe: int) -> None:
         more = os.read(pipe, 1 << 16)
@@ -184,9 +195,18 @@ def _told(arguments: Sequence[Any], functions: Sequence[int], reply: dict[str, A
     try:
         if reply["asks"] not in functions:
             raise ValueError("there is no such function")
-        return wire.pack({"value": arguments[reply["asks"]](*wire.unpack(reply["with"]))})
+        values = wire.unpack(reply["with"])
+        if not all(map(_is_numbers, values)):
+            raise ValueError("it takes numbers")
+        return wire.pack({"value": arguments[reply["asks"]](*values)})
     except Exception as error:  # of the exercise's own function, given whatever the answer gives it
-        return wire.pack({"error": f"{type(error).__name__}: {error}"[:LONGEST_TEXT]})
+        return wire.pack({"error": f"{type(error).__name__}: {error}"[: wire.LONGEST_TEXT]})
+
+
+def _is_numbers(value: object) -> bool:
+    """Whether a value is a number or a dict of numbers: computing with it out here is soon done."""
+    values = value.values() if isinstance(value, dict) else [value]
+    return all(isinstance(one, int | float) for one in values)
 
 
 def _start() -> subprocess.Popen[bytes]:
@@ -214,22 +234,3 @@ def _order(statements: Sequence[str], asked: str, trust: bool) -> dict[str, obje
         "torch": torch,
         "trust": trust,
     }
-
-
-def _error(told: object) -> BaseException:
-    """The error that the answer has raised, of the same name; the line of it goes along."""
-    known = told if isinstance(told, dict) else {}
-    name = str(known.get("type", "Error"))[:60]
-    text = str(known.get("text", ""))[:LONGEST_TEXT]
-    error: Any = _of_python(name, text) or type(name, (Exception,), {})(text)
-    error.line_elsewhere = str(known.get("line", ""))  # for `line_of`
-    return error
-
-
-def _of_python(name: str, text: str) -> Exception | None:
-    """An error of Python's own with that name, where there is one that takes a text."""
-    kind = getattr(builtins, name, None)
-    if isinstance(kind, type) and issubclass(kind, Exception):
-        with suppress(TypeError):  # the errors of Unicode take more
-            return kind(text)
-    return None

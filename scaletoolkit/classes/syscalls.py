@@ -2,7 +2,8 @@
 
 Enough for Python, its imports, threads, numpy, and an asyncio loop that talks to itself. There is
 no call among them that changes a file's rights, starts or signals a process, or names an address;
-those that could do so with some arguments (`clone`, `fcntl`, `ioctl`, `sendto`) are in `walls`.
+those that could do so with some arguments (`clone`, `fcntl`, `ioctl`, `sendto`), or take memory
+that no limit counts (`mmap`), are in `walls`.
 """
 
 # name: number on x86_64, number on aarch64 (asm/unistd_64.h and asm-generic/unistd.h of Linux)
@@ -12,7 +13,6 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "close": (3, 57),
     "fstat": (5, 80),
     "lseek": (8, 62),
-    "mmap": (9, 222),
     "mprotect": (10, 226),
     "munmap": (11, 215),
     "brk": (12, 214),
@@ -89,6 +89,7 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "rseq": (334, 293),
     "faccessat2": (439, 439),
 }
+MMAP = (9, 222)
 CLONE = (56, 220)
 CLONE3 = (435, 435)
 FCNTL = (72, 25)

@@ -35,6 +35,9 @@ LOAD = 0x20  # linux/filter.h: a 32-bit word of the call; then jumps, and a verd
 EQUAL = 0x15
 ANY_BIT = 0x45
 VERDICT = 0x06
+MAP_SHARED = 0x01  # asm-generic/mman-common.h
+MAP_ANONYMOUS = 0x20
+MAP_GROWSDOWN = 0x100
 CLONE_THREAD = 0x00010000
 HARMLESS_FCNTL = (0, 1, 2, 3, 1030)  # F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC
 HARMLESS_IOCTL = (0x5421, 0x5450, 0x5451)  # FIONBIO, FIONCLEX, FIOCLEX
@@ -130,6 +133,7 @@ def _program() -> list[Instruction]:
     refuse = (VERDICT, 0, 0, REFUSE + errno.EPERM)
     thread = [(LOAD, 0, 0, 16), (ANY_BIT, 0, 1, CLONE_THREAD), (VERDICT, 0, 0, ALLOW), refuse]
     program += _when(syscalls.CLONE[column], thread)
+    program += _when(syscalls.MMAP[column], [*_counted_memory(), refuse])
     program += _when(syscalls.CLONE3[column], [(VERDICT, 0, 0, REFUSE + errno.ENOSYS)])
     program += _when(syscalls.FCNTL[column], [*_one_of(HARMLESS_FCNTL), refuse])
     not_a_terminal = (VERDICT, 0, 0, REFUSE + errno.ENOTTY)
@@ -149,6 +153,20 @@ def _one_of(values: tuple[int, ...]) -> list[Instruction]:
     for value in values:
         steps += _when(value, [(VERDICT, 0, 0, ALLOW)])
     return steps
+
+
+def _counted_memory() -> list[Instruction]:
+    """Allow the call unless RLIMIT_DATA would not count what it takes: its fourth argument says so.
+
+    That is what grows like a stack, and what is shared but no file.
+    """
+    return [
+        (LOAD, 0, 0, 40),
+        (ANY_BIT, 3, 0, MAP_GROWSDOWN),
+        (ANY_BIT, 0, 1, MAP_ANONYMOUS),
+        (ANY_BIT, 1, 0, MAP_SHARED),
+        (VERDICT, 0, 0, ALLOW),
+    ]
 
 
 def _without_address() -> list[Instruction]:

@@ -4,12 +4,16 @@ JSON with a name for each container, so that a tuple stays one and keys may be n
 through is a number, a text, None, or made of these: reading it runs nothing.
 """
 
+import builtins
 import itertools
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 LONGEST = 100_000  # items of one container; the judge cuts there, too
+LONGEST_TEXT = 300  # letters of an error
+MOST_KEYS = 1000  # of a dict that comes in: finding keys that collide takes their number squared
 SCALARS = (bool, int, float, str, type(None))
 
 
@@ -31,6 +35,25 @@ def pack(value: object) -> str:
 def unpack(text: str | bytes) -> Any:
     """The value of a line. Raises ValueError, TypeError, KeyError or RecursionError."""
     return _unpacked(json.loads(text))
+
+
+def error(told: object) -> BaseException:
+    """The error that the answer has raised, of the same name; the line of it goes along."""
+    known = told if isinstance(told, dict) else {}
+    name = str(known.get("type", "Error"))[:60]
+    text = str(known.get("text", ""))[:LONGEST_TEXT]
+    error: Any = _of_python(name, text) or type(name, (Exception,), {})(text)
+    error.line_elsewhere = str(known.get("line", ""))  # for `line_of`
+    return error
+
+
+def _of_python(name: str, text: str) -> Exception | None:
+    """An error of Python's own with that name, where there is one that takes a text."""
+    kind = getattr(builtins, name, None)
+    if isinstance(kind, type) and issubclass(kind, Exception):
+        with suppress(TypeError):  # the errors of Unicode take more
+            return kind(text)
+    return None
 
 
 def _packed(value: Any) -> object:
@@ -68,5 +91,7 @@ def _unpacked(value: Any) -> Any:
     if kind == "bytes":
         return bytes.fromhex(inside)
     if kind == "dict":
+        if len(inside) > MOST_KEYS:
+            raise ValueError("a dict with too many keys")
         return {_unpacked(key): _unpacked(item) for key, item in inside}
     return {"list": list, "tuple": tuple}[kind](map(_unpacked, inside))

@@ -147,7 +147,16 @@ def test_what_equals_everything_equals_nothing():
 
 
 @pytest.mark.parametrize(
-    "text", ["[", '{"a": 1}', "{}", '{"dict": [[{"list": []}, 1]]}', '{"tuple": 5}', "[" * 10**5]
+    "text",
+    [
+        "[",
+        '{"a": 1}',
+        "{}",
+        '{"dict": [[{"list": []}, 1]]}',
+        '{"tuple": 5}',
+        "[" * 10**5,
+        wire.pack(dict.fromkeys(range(wire.MOST_KEYS + 1))),
+    ],
 )
 def test_what_is_no_value_is_an_error_of_four_kinds(text):
     with pytest.raises((ValueError, TypeError, KeyError, RecursionError)):

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import psutil
@@ -11,7 +12,7 @@ import pytest
 
 from scaletoolkit.classes import readable, walls
 from scaletoolkit.classes.remote import KEPT, THREADS, Bounds, Ended, Remote
-from scaletoolkit.lab.exercises.answers import TooLong
+from scaletoolkit.lab.exercises.answers import TooLong, time_limit
 
 pytestmark = pytest.mark.skipif(walls.landlock() < 1, reason="no Landlock or seccomp here")
 ELSEWHERE = str(Path(os.__file__).with_name("x.py"))
@@ -59,12 +60,14 @@ REFUSED = {
     "keep a message queue": "call(68, 1234, 0o1666)",
     "make a name space": "call(272, 0x10000000)",
     "read through io_uring": "call(425, 8, ctypes.create_string_buffer(120))",
+    "take shared memory": "mmap.mmap(-1, 1 << 29)",
+    "take memory as a stack": "mmap.mmap(-1, 1 << 29, flags=0x100 | mmap.MAP_PRIVATE | 0x20)",
     "make a file in memory": "os.memfd_create('x')",
     "put a program into the kernel": "call(321, 0, 0, 0)",
     "take its walls down": "call(157, 22, 0, 0)",
 }
 SOURCE = """
-import ctypes, fcntl, os, resource, socket, subprocess, time
+import ctypes, fcntl, mmap, os, resource, socket, subprocess, time
 libc = ctypes.CDLL(None, use_errno=True)
 
 def call(*numbers):
@@ -101,6 +104,7 @@ def test_it_can_compute(inside):
     )
     assert inside(threads) == "1"
     assert inside("__import__('numpy').ones(3).sum()") == "3.0"
+    assert inside("len(mmap.mmap(-1, 1 << 20, flags=mmap.MAP_PRIVATE | 0x20))") == "1048576"
 
 
 OPEN = """
@@ -141,6 +145,35 @@ def test_an_answer_that_sleeps_or_loops_is_ended():
             with pytest.raises(TooLong):
                 remote()
             assert remote.too_long
+
+
+ANSWERS_THAT_GO_ON = {
+    "asks again and again": "    while True:\n        x(1)",
+    "drips": "    while not time.sleep(0.05):\n        os.write(4, b'x')",
+    "asks and never reads": "    while True:\n        os.write(4, LINE)",
+}
+LINE = """
+import json, os, time
+LINE = json.dumps({"asks": 0, "with": json.dumps({"tuple": [1]})}).encode() + b"\\n"
+"""
+
+
+@pytest.mark.parametrize("how", ANSWERS_THAT_GO_ON)
+def test_an_answer_that_goes_on_is_ended_although_it_is_never_silent(how):
+    source = f"def f(x):\n{ANSWERS_THAT_GO_ON[how]}"
+    with Remote([LINE, source], "f", Bounds(0.3, 0.6)) as remote, time_limit(10):
+        with pytest.raises(TooLong):
+            remote(abs)
+        assert remote.too_long
+
+
+def test_an_interrupt_while_a_box_starts_leaves_no_process():
+    before = psutil.Process().children()
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        Remote(["import time", "time.sleep(100)"], "f", Bounds(50, 100))
+    assert psutil.Process().children() == before
 
 
 PROGRAM = """
@@ -187,5 +220,7 @@ def test_a_function_among_the_arguments_is_asked_and_stays_outside():
 
         assert remote(secret, 3) == 6
         assert asked == [3]
-        with pytest.raises(ValueError, match="unsupported operand"):
-            remote(lambda x: 2 - x, "three")
+        for value in ("three", [3], {"x": "a"}):
+            with pytest.raises(ValueError, match="it takes numbers"):
+                remote(lambda x: 2 * x, value)
+        assert remote(lambda x: x["x"], {"x": 3.5}) == 3.5
