@@ -282,6 +282,53 @@ def test_a_real_call_that_does_not_end_is_stopped(monkeypatch, capsys):
     assert "does not work: it was still running after 0.2 s." in capsys.readouterr().out
 
 
+def test_an_answer_that_calls_one_in_use_and_does_not_end_is_stopped(record):
+    used = Book(DOUBLE).use("9.1", lambda numbers: [2 * number for number in numbers])
+    begun_s = time.monotonic()
+
+    def spins(numbers):
+        used(numbers)
+        while time.monotonic() < begun_s + 20:
+            pass
+
+    assert "took over 0.2 s" in judge(DOUBLE, spins, time_limit_s=0.2).sentence
+    assert time.monotonic() < begun_s + 10
+
+
+def test_the_limit_of_the_caller_is_no_fault_of_one_in_use(record):
+    used = Book(DOUBLE).use("9.1", lambda numbers: double_all(numbers))
+    used.function = never_ends
+    assert "took over 0.2 s" in judge(DOUBLE, used, time_limit_s=0.2).sentence
+    assert not used.failed
+
+
+def test_an_answer_that_catches_the_alarm_does_not_pass():
+    begun_s = time.monotonic()
+
+    def catches_all(numbers):
+        while time.monotonic() < begun_s + 0.3:
+            try:
+                time.sleep(0.1)
+            except:  # noqa: E722 - as beginners write it
+                continue
+        return double_all(numbers)
+
+    assert "took over 0.2 s" in judge(DOUBLE, catches_all, time_limit_s=0.2).sentence
+
+
+def test_the_alarm_comes_again_where_one_was_caught():
+    begun_s = time.monotonic()
+
+    def catches_one(numbers):
+        try:
+            time.sleep(5)
+        except:  # noqa: E722 - as beginners write it
+            time.sleep(5)
+
+    assert "took over 0.2 s" in judge(DOUBLE, catches_one, time_limit_s=0.2).sentence
+    assert time.monotonic() < begun_s + 5
+
+
 def test_what_later_cells_use_can_be_named_and_sent_to_a_process(record):
     used = Book(DOUBLE).use("9.1", lambda numbers: [number + number for number in numbers])
     assert used(numbers=[3]) == [6]
@@ -325,6 +372,7 @@ def test_an_answer_is_the_same_as_itself_in_any_sequence(values):
         (Fraction(1, 2), 0.5, True),
         (Decimal("0.5"), 0.5, True),
         ({2, 1}, [1, 2], True),
+        ({np.int64(1)}, {1}, True),
         ((n for n in [1, 2]), [1, 2], True),
         (itertools.count(), [0, 1, 2], False),
         ("12", [1, 2], False),

@@ -8,14 +8,17 @@ import math
 import os
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 Function = Callable[..., object]
 TIME_LIMIT_S = 5
+AGAIN_S = 0.05  # a bare `except:` may catch an alarm: it rings until the block is left
 LONGEST = 100_000  # a generator that never ends is cut here
 
 
@@ -59,7 +62,8 @@ def plain(value: object) -> object:
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, set | frozenset):
-        return sorted(value)
+        items: list[Any] = [plain(item) for item in value]
+        return sorted(items)
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return [plain(item) for item in itertools.islice(value, LONGEST)]
     return value
@@ -120,17 +124,34 @@ def _rounded(value: object) -> object:
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TooLong in the block when its seconds are over; only the main thread can do that."""
+    """Raise TooLong in the block when its seconds, or those of a block around it, are over.
+
+    Only in the main thread, and again and again: a loop that catches everything is left when an
+    alarm comes outside its `try`, and where none ever does it goes on for ever.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    begun_s = time.monotonic()
+    outer_s, again_s = signal.getitimer(signal.ITIMER_REAL)
     before = signal.signal(signal.SIGALRM, _too_long)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, min(seconds, outer_s or seconds), AGAIN_S)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        _silence_alarm()
         signal.signal(signal.SIGALRM, before)
+        if outer_s:
+            left_s = outer_s - (time.monotonic() - begun_s)
+            signal.setitimer(signal.ITIMER_REAL, max(left_s, 0.001), again_s)
+
+
+def _silence_alarm() -> None:
+    """Stop the alarm; one that rings at this very moment is the last."""
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    except TooLong:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _too_long(*_: object) -> None:
