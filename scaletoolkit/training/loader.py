@@ -103,7 +103,7 @@ class ParquetBatches(IterableDataset[Batch]):
         """The same batches from that position on, of whatever ranks, workers and batch_size it was.
 
         With the same of all three, batch for batch what would have come. Raises ValueError for a
-        position in other rows or in another order of them.
+        position in other rows, files or row groups, or in another order of them.
         """
         for name, value in self._order().items():
             if position.get(name) != value:
@@ -148,8 +148,9 @@ class ParquetBatches(IterableDataset[Batch]):
         return self._batches(self.rows.read(self.epoch, spans))
 
     def _order(self) -> dict[str, int]:
-        """What an epoch's order depends on, beside the epoch."""
-        return {"seed": self.share.seed, "mix": self.share.mix, "rows": len(self.rows)}
+        """What an epoch's order depends on, beside the epoch; of the row groups a checksum."""
+        order = {"seed": self.share.seed, "mix": self.share.mix, "rows": len(self.rows)}
+        return order | {"row groups": self.rows.checksum()}
 
     def _rest(self, rank: int, step: int) -> list[Span]:
         """Which batches of what is left each reader of a rank gives from that step on.

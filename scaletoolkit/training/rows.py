@@ -4,6 +4,7 @@ Row groups come in a random order, and the rows of a few of them are shuffled to
 alone holds rows that were written one after the other, of one hour or one customer.
 """
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +31,8 @@ class Rows:
     """The features (n×f float32) and labels (n) of all rows, in the order of (seed, epoch).
 
     mix: at most how many row groups are shuffled together, and so lie in memory at once. Raises
-    FileNotFoundError for a folder without Parquet files, ValueError for a column without numbers.
+    FileNotFoundError for a folder without Parquet files, ValueError for a column without numbers;
+    `read` for rows without one.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Rows:
     ) -> None:
         if mix < 1:
             raise ValueError(f"mix must be at least 1, got {mix}")
+        self.folder = Path(folder)
         self.features = list(features)
         self.label = label
         self.seed = seed
@@ -47,6 +50,11 @@ class Rows:
     def __len__(self) -> int:
         """How many rows there are."""
         return sum(unit.rows for unit in self.units)
+
+    def checksum(self) -> int:
+        """Of the files' names in the folder and the rows of their row groups, in their order."""
+        units = [(u.path.relative_to(self.folder).as_posix(), u.rows) for u in self.units]
+        return zlib.crc32(repr(units).encode())
 
     def read(self, epoch: int, spans: Iterable[Span]) -> Iterator[Batch]:
         """The rows of those spans of an epoch's order, in pieces; what holds none stays shut."""
@@ -77,6 +85,7 @@ class Rows:
             with pq.ParquetFile(path) as file:
                 tables.append(file.read_row_group(group, [*self.features, self.label]))
         table = pa.concat_tables(tables)
+        _refuse_nulls(table)
         order = _generator(self.seed, epoch, number + 1).permutation(len(table))
         features = np.empty((len(table), len(self.features)), np.float32)
         for column, name in enumerate(self.features):
@@ -106,6 +115,12 @@ def _check_column(schema: pa.Schema, column: str, file_name: str) -> None:
     kind = schema.field(column).type
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         raise ValueError(f"{file_name}: column {column!r} holds {kind}, expected numbers")
+
+
+def _refuse_nulls(table: pa.Table) -> None:
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        if column.null_count:
+            raise ValueError(f"column {name!r} has {column.null_count:,} rows without a number")
 
 
 def _generator(seed: int, epoch: int, stream: int) -> np.random.Generator:

@@ -115,6 +115,16 @@ def test_a_position_fits_its_own_rows_and_order(folder, tmp_path):
         batches(write(tmp_path, [90]), seed=5).resume(position)
 
 
+def test_a_position_fits_the_row_groups_it_was_taken_in(tmp_path):
+    position = batches(write(tmp_path / "a", [230, 170])).position(3)
+    moved = batches(write(tmp_path / "b", [230, 170])).resume(json.loads(json.dumps(position)))
+    assert len(moved) == 22
+    for files, group_rows in [([230, 170], 50), ([200, 200], 40)]:
+        rewritten = batches(write(tmp_path / "c", files, group_rows))
+        with pytest.raises(ValueError, match="the position is one of row groups"):
+            rewritten.resume(position)
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 def test_each_pass_is_another_epoch(folder, workers):
     source = batches(folder, workers=workers).loader()
@@ -193,6 +203,15 @@ def test_wrong_folders_columns_and_places_are_sentences(folder, tmp_path):
 def test_a_signature_names_what_makes_a_share():
     signature = str(inspect.signature(ParquetBatches))
     assert "Share(rank=0, world_size=1, workers=0, seed=0, mix=4)" in signature
+
+
+@pytest.mark.parametrize("column", ["row", "clicked"])
+def test_a_row_without_a_number_is_no_batch(tmp_path, column):
+    columns = {"row": [1.0, 2.0, 3.0], "clicked": [1, 0, 1]}
+    columns[column][1] = None
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=f"column '{column}' has 1 rows without a number"):
+        list(ParquetBatches(tmp_path, ["row"], "clicked", 1))
 
 
 def test_text_is_no_feature(tmp_path):
