@@ -6,6 +6,8 @@ Source: keda.sh/docs, reference/scaledobject-spec, concepts/scaling-deployments,
 import re
 from typing import Any
 
+import numpy as np
+
 from scaletoolkit.kubernetes import quantity
 from scaletoolkit.serving.autoscaling import Metric, Spec
 from scaletoolkit.serving.autoscaling.manifest.spec import Rules
@@ -40,6 +42,11 @@ def scaled_object(spec: Spec) -> tuple[Manifest, list[str]]:
         },
     }
     return manifest, [*_losses(spec, kind), *(loss for m in spec.metrics for loss in _lost(m))]
+
+
+def decimal(value: float) -> str:
+    """A number as a manifest has it: without an exponent, to the ninth decimal."""
+    return np.format_float_positional(value, precision=9, trim="-")
 
 
 def _losses(spec: Spec, kind: str) -> list[str]:
@@ -85,7 +92,7 @@ def _trigger(metric: Metric) -> Manifest:
         "metadata": {
             "serverAddress": PROMETHEUS,
             "query": _query(metric),
-            "threshold": f"{metric.target / 1000:g}",
+            "threshold": decimal(metric.target / 1000),
         },
     }
 
@@ -123,6 +130,6 @@ def _rules(rules: Rules) -> Manifest:
         "policies": [
             {"type": p.type, "value": p.value, "periodSeconds": p.period_s} for p in rules.policies
         ],
-        "tolerance": None if rules.tolerance is None else f"{rules.tolerance:g}",
+        "tolerance": None if rules.tolerance is None else decimal(rules.tolerance),
     }
     return {name: value for name, value in written.items() if value is not None}

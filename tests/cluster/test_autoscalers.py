@@ -1,8 +1,11 @@
 """The autoscaler for KEDA and Ray Serve: its wishes, and what gets lost on the way. Lab 09."""
 
+from dataclasses import replace
+
 import pytest
 
 from scaletoolkit.cluster import keda, ray
+from scaletoolkit.kubernetes import quantity
 from scaletoolkit.serving.autoscaling import Metric, Spec
 from scaletoolkit.serving.autoscaling.manifest.spec import DEFAULT_DOWN, Behavior, Rules
 
@@ -17,6 +20,12 @@ def test_keda_gets_a_trigger_for_each_metric_and_says_what_gets_lost():
     assert manifest["spec"]["triggers"][0]["metadata"] == {"value": "70"}
     assert manifest["spec"]["triggers"][1]["metadata"]["threshold"] == "10"
     assert any("missing" in loss for loss in losses)
+
+
+@pytest.mark.parametrize("target", ["0.5", "12345678.9", "1234567890.123", "5000000000"])
+def test_keda_gets_every_digit_of_a_target(target):
+    trigger, _ = trigger_of(replace(QUEUE, target=quantity.milli(target)))
+    assert trigger["metadata"]["threshold"] == target
 
 
 def test_behavior_carries_over_to_keda():

@@ -14,7 +14,7 @@ from tools import commands
 
 from scaletoolkit import service
 from scaletoolkit.cluster import checks, manifests
-from scaletoolkit.cluster.manifests import adapter, autoscaler
+from scaletoolkit.cluster.manifests import adapter, autoscaler, workload
 from scaletoolkit.commands.export import DEFAULT
 from scaletoolkit.serving import autoscaling
 from scaletoolkit.serving.autoscaling import Metric
@@ -71,6 +71,16 @@ def test_the_containers_arguments_are_those_of_serve(settings):
     (container,) = documents["deployment.yaml"]["spec"]["template"]["spec"]["containers"]
     told = serve.settings(commands.options(serve, *container["args"]), None)
     assert (told["max_batch_size"], told["cache_items"], told["replicas"]) == (16, 5, 1)
+
+
+def test_serve_reads_every_digit_of_its_arguments(digits_model):
+    from scaletoolkit.commands import serve
+
+    counts = {"max_queue_size": 1_000_001, "cache_items": 2_000_000, "max_batch_size": 16.0}
+    told = {**counts, "timeout_s": 1234.5678, "cache_ttl_s": 86_400.25}
+    words = workload.arguments(service.Settings(str(digits_model), **told))
+    read = serve.settings(commands.options(serve, *words), None)
+    assert {name: read[name] for name in told} == told
 
 
 def test_an_autoscaler_is_read_back_as_it_was():

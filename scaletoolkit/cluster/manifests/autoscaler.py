@@ -5,7 +5,7 @@ Source of the fields: kubernetes.io/docs/reference, autoscaling/v2.
 
 from typing import Any
 
-from scaletoolkit.cluster.keda import OF_APPS, PART
+from scaletoolkit.cluster.keda import OF_APPS, PART, decimal
 from scaletoolkit.kubernetes import quantity
 from scaletoolkit.serving.autoscaling import Metric, Spec
 from scaletoolkit.serving.autoscaling.manifest.metrics import SOURCES
@@ -49,13 +49,9 @@ def rules(given: Rules) -> Document:
         "policies": [
             {"type": p.type, "value": p.value, "periodSeconds": p.period_s} for p in given.policies
         ],
-        "tolerance": None if given.tolerance is None else _decimal(given.tolerance),
+        "tolerance": None if given.tolerance is None else decimal(given.tolerance),
     }
     return {name: value for name, value in written.items() if value is not None}
-
-
-def _decimal(value: float) -> str:
-    return f"{value:.9f}".rstrip("0").rstrip(".")
 
 
 def _reference(kind: str, name: str) -> Document:
