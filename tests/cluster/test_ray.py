@@ -4,7 +4,9 @@ Its start fails now and then on a busy machine; `ray.local` says so and tries ag
 """
 
 import importlib.util
+import pickle
 import subprocess
+import threading
 import time
 
 import numpy as np
@@ -14,6 +16,7 @@ from tools import lab_03, under_load
 
 from scaletoolkit import service
 from scaletoolkit.cluster import enclosure, ray
+from scaletoolkit.cluster.ray import nodes
 from scaletoolkit.data import events, partitions
 from scaletoolkit.machine import ranks
 from scaletoolkit.training import export, models
@@ -92,6 +95,27 @@ def test_one_of_three_nodes_is_killed_and_the_answer_is_the_same(rays, tmp_path)
     rays.power_cut(1)
     alone = [partitions.partial_aggregate(file) for file in files]
     assert partitions.merge(tasks.results()).equals(partitions.merge(alone))
+
+
+def fails(path):
+    raise StopIteration
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        (lambda path: lambda: 7, ""),
+        (lambda path: threading.Lock(), "TypeError: cannot pickle"),
+        (fails, "StopIteration"),
+    ],
+)
+def test_whatever_comes_out_of_an_action_is_delivered(action, told, tmp_path):
+    path = tmp_path / "map-1"
+    path.write_bytes(pickle.dumps(()))
+    nodes._run(action, path)
+    result, raised = pickle.loads(path.with_suffix(".result").read_bytes())
+    assert raised.startswith(told)
+    assert result() == 7 if not raised else result is None
 
 
 def test_where_ray_is_not_installed_it_is_a_sentence(monkeypatch):

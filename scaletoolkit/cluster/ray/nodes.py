@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import cloudpickle
+
 from scaletoolkit.cluster.ray import work
 
 ACTIONS = {
@@ -83,13 +85,13 @@ def _kill(node: Any) -> None:
 
 def _run(action: Callable[..., Any], path: Path) -> None:
     """Do what a file asks for, and put beside it what came out, or what was raised."""
-    outcome: tuple[Any, str] = (None, "")
     try:
-        outcome = (action(path, *pickle.loads(path.read_bytes())), "")
+        outcome = cloudpickle.dumps((action(path, *pickle.loads(path.read_bytes())), ""))
     except Exception as error:
-        outcome = (None, f"{type(error).__name__}: {str(error).strip().splitlines()[-1]}")
+        last = str(error).strip().splitlines()[-1:]
+        outcome = pickle.dumps((None, ": ".join([type(error).__name__, *last])))
     partial = path.with_suffix(".partial")
-    partial.write_bytes(pickle.dumps(outcome))
+    partial.write_bytes(outcome)
     partial.rename(path.with_suffix(".result"))
 
 
