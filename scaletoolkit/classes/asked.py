@@ -82,9 +82,12 @@ def which(submission: Submission, calls: list[code.Call], chosen: str = "") -> t
 def predictions(source: str) -> dict[str, str]:
     """{question: the value as it is written} of the predictions in a cell; "" for three dots."""
     try:
-        tree = code.tree(source)
+        return _predictions(code.tree(source))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
+
+
+def _predictions(tree: ast.Module) -> dict[str, str]:
     named = {name: text for node in ast.walk(tree) for name, text in _texts(node)}
     found = {}
     for node in ast.walk(tree):
@@ -98,9 +101,10 @@ def predictions(source: str) -> dict[str, str]:
 
 def _texts(node: ast.AST) -> list[tuple[str, str]]:
     """(name, text) where a statement gives a name to a text."""
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-        return [(ast.unparse(target), str(node.value.value)) for target in node.targets]
-    return []
+    if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)):
+        return []
+    text = node.value.value
+    return [(ast.unparse(one), text) for one in node.targets] if isinstance(text, str) else []
 
 
 def _literal(node: ast.expr) -> str:

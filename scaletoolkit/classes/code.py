@@ -46,7 +46,7 @@ class Call(NamedTuple):
 
 
 class Broken(NamedTuple):
-    """A cell that is no Python: its place, and why, as a clause."""
+    """A cell of which nothing is taken: its place, and what is wrong with it, without a subject."""
 
     cell: int
     why: str
@@ -73,9 +73,11 @@ def code(cells: Sequence[Cell]) -> Code:
             statements = [_statement(place, node) for node in _flat(parsed.body)]
             calls = [Call(place, *call) for call in _calls(parsed)]
         except SyntaxError as error:
-            found.broken.append(Broken(place, f"line {error.lineno}: {error.msg}"))
+            told = f"is no Python (line {error.lineno}: {error.msg})"
+            found.broken.append(Broken(place, told))
         except (ValueError, RecursionError, MemoryError) as error:
-            found.broken.append(Broken(place, str(error) or "it is nested too deeply"))
+            why = str(error) or "it is nested too deeply"
+            found.broken.append(Broken(place, f"cannot be read ({why})"))
         else:
             found.statements.extend(statements)
             found.calls.extend(calls)

@@ -69,7 +69,7 @@ def grade(submission: Submission, chosen: str = "", bounds: Bounds = DEFAULT) ->
         return Grade(submission.path, notes=(*notes, *[str(error)] * (not notes)))
     wanted = asked.asked(number)
     results = {name: _result(read, wanted, name, bounds) for name in wanted.exercises}
-    broken = [f"cell {one.cell + 1} is no Python ({one.why})" for one in read.broken]
+    broken = [f"cell {one.cell + 1} {one.why}" for one in read.broken]
     told = [f"{name}: {result.note}" for name, result in results.items() if result.note]
     notes += [*[guessed] * bool(guessed), *broken[:3], *told]
     values: dict[str, str] = {}

@@ -72,7 +72,9 @@ def test_a_chain_of_thousands_of_names_is_no_error():
 def test_many_blank_lines_and_statements_take_no_time():
     assert code([Cell("a", True, "\n" * 190_000 + "%x\n(")]).broken
     (broken,) = code([Cell("a", True, "a=1\n" * 20_000)]).broken
-    assert broken.why == "the notebook has too many statements"
+    assert broken.why == "cannot be read (the notebook has too many statements)"
+    (broken,) = code([Cell("a", True, "f(\n")]).broken
+    assert broken.why.startswith("is no Python (line 1: ")
 
 
 def test_which_lab_a_file_is():
@@ -91,6 +93,8 @@ def test_predictions_and_the_decision_are_read_as_they_are_written():
     )
     assert predictions(source) == {"How many?": "3 * 2", "Why?": ""}
     assert predictions('lab.predict("Half') == {}
+    assert predictions(f'x = 0x{"f" * 4000}\nlab.predict("Why?", 1, "x")') == {"Why?": "1"}
+    assert predictions(f"f{'.a' * 900}()") == {}
     cells = [
         Cell("x", False, "*Your decision:*"),
         Cell("", False, "*Your decision:* wait\nand see"),

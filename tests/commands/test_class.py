@@ -5,8 +5,11 @@ from tools import handed_in
 from tools.course import call
 
 from scaletoolkit.classes import readable, walls
+from scaletoolkit.classes.remote import Bounds
+from scaletoolkit.classes.submissions import Submission
 from scaletoolkit.commands import classes
 from scaletoolkit.commands._finder import about
+from scaletoolkit.commands.classes.grade import _said
 
 
 @pytest.fixture
@@ -39,6 +42,16 @@ def test_grades_do_not_go_into_what_is_graded(folder):
     status, _, error = call("class", "grade", str(folder), "--to", str(folder / "grades"))
     assert status == 2
     assert error.startswith("The grades cannot lie in the folder that is graded")
+
+
+def test_one_file_never_takes_the_grades_of_the_others_along(capsys):
+    strange = Submission("ada.ipynb", ["no cell"], "00", "")
+    grade = _said(strange, "", Bounds())
+    assert grade.path == "ada.ipynb"
+    assert grade.notes == (
+        "It could not be graded: that ended in AttributeError. Please report it.",
+    )
+    assert "ada.ipynb  It could not be graded" in capsys.readouterr().out
 
 
 def test_a_lab_that_is_none_is_a_sentence(folder):

@@ -141,21 +141,16 @@ def test_a_wrong_answer_that_does_not_end_elsewhere_is_still_told_what_is_wrong(
     assert judge(DOUBLE, slow, time_limit_s=0.2).sentence.endswith("expected [2, 4], got [0]")
 
 
-def test_an_exercise_may_have_many_right_answers():
-    def no_factor(answer, number):
-        return None if answer in (3, 7) else f"{answer} is no prime factor of {number}"
+def test_values_that_no_float_or_text_can_hold_are_wrong_and_no_error():
+    class Shy:
+        def __repr__(self):
+            raise ValueError("no")
 
-    cases = (Case("21", (21,)),)
-
-    def factor_of(number):
-        return 3
-
-    factor = Exercise("9.2", "", (), factor_of, "", {}, cases, prove=no_factor)
-    assert judge(factor, lambda n: 7).sentence == "● 9.2 passed: 1 case."
-    assert judge(factor, lambda n: 9).sentence == (
-        "○ 9.2 not yet: for 21 (`factor_of(21)`), 9 is no prime factor of 21"
-    )
-    assert Book(factor).use("9.2", lambda n: np.int64(7))(21) == 7
+    assert not same(10**400, 2.0)
+    assert not same(-(10**400), float("-inf"))
+    for value in (10**5000, Shy(), [Shy()]):
+        told = f"got a value of the type {type(value).__name__} that cannot be shown"
+        assert told in judge(DOUBLE, lambda numbers, value=value: value).sentence
 
 
 def test_judging_leaves_no_trace_in_the_record(record):

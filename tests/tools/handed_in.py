@@ -217,11 +217,15 @@ def hostile(secret, marker):
         "writes a file": f"open({marker!r}, 'w').write('x')",
         "kills its judge": "import os; os.kill(os.getppid(), 9)",
         "takes all memory": "x = bytearray(4_000_000_000)",
+        "a number beyond all floats": "return 10**400",
+        "a number of thousands of digits": f"return 0x{'f' * 4000}",
     }
     for name, line in tries.items():
         yield name, Copy().right("0.2").answer("0.1", attack(line)), ("0.2",)
     for line in (spawns, f"open({marker!r}, 'w').write('x')"):
         yield f"at the top: {line[:12]}", Copy().right().add(line, before="exercise-1"), ALL
+    for name, line in {"huge": f"x = 0x{'f' * 4000}", "deep": f"f{'.a' * 900}()"}.items():
+        yield f"too {name} to be written out", Copy().right().add(line), ALL
 
 
 def files(secret, marker):

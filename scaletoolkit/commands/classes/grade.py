@@ -71,10 +71,14 @@ def _say_walls(trust: bool) -> None:
 
 def _said(submission: Submission, number: str, bounds: Bounds) -> Grade:
     """The grade of a submission, after it was said in a line."""
-    from scaletoolkit.classes.grading import grade
+    from scaletoolkit.classes.grading import Grade, grade
     from scaletoolkit.classes.sheets import printable
 
-    one = grade(submission, number, bounds)
+    try:
+        one = grade(submission, number, bounds)
+    except Exception as error:  # one file must not take the grades of all others along
+        note = f"It could not be graded: that ended in {type(error).__name__}. Please report it."
+        one = Grade(submission.path, notes=(note,))
     passed = sum(result.passed for result in one.results.values())
     line = f"{passed} of {len(one.results)}  {one.path}  {'; '.join(one.notes)}"
     print(printable(line).rstrip()[:LONGEST_LINE], flush=True)

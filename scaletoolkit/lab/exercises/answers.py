@@ -83,7 +83,10 @@ def _equal(one: object, other: object) -> bool:
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_equal(one[key], other[key]) for key in other)
     if {type(one), type(other)} in ({float}, {float, int}):
-        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-12)  # type: ignore[arg-type]  # both are numbers
+        try:
+            return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-12)  # type: ignore[arg-type]  # both are numbers
+        except OverflowError:  # a whole number that no float comes close to
+            return False
     return type(one) is type(other) and (one == other or isinstance(one, BaseException))
 
 
@@ -91,7 +94,10 @@ def short(value: object) -> str:
     """A value as a sentence shows it, in at most 80 letters."""
     if value is None:
         return "nothing (None); does it `print` where it should `return`?"
-    text = repr(_rounded(value))
+    try:
+        text = repr(_rounded(value))
+    except Exception:  # of thousands of digits, nested too deeply, or from a `__repr__` of its own
+        return f"a value of the type {type(value).__name__} that cannot be shown"
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

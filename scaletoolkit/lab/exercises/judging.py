@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from scaletoolkit.lab.exercises.answers import (
     TIME_LIMIT_S,
@@ -41,8 +41,6 @@ class Exercise:
 
     draw(dice) makes valid arguments, of which a dozen are tried unseen: their values are the
     solution's. wrong: {"what is wrong with it, as a clause": a wrong answer that people give}.
-    prove(answer, *arguments) is for answers of which many are right: it returns None, or the
-    sentence that says what is wrong with this one, whatever it is.
     """
 
     name: str
@@ -53,7 +51,6 @@ class Exercise:
     wrong: Mapping[str, Function]
     cases: tuple[Case, ...]
     draw: Callable[[random.Random], Arguments] | None = None
-    prove: Callable[..., str | None] | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -99,15 +96,13 @@ def drawn(exercise: Exercise) -> list[Arguments]:
     return [exercise.draw(dice) for _ in range(DRAWN)] if exercise.draw else []
 
 
-def problem_with(exercise: Exercise, given: object, arguments: Arguments, expected: object) -> str:
-    """What is wrong with an answer, `given`, to these arguments; nothing where it is right."""
+def problem_with(given: object, expected: object) -> str:
+    """What is wrong with an answer, `given`; nothing where it is right."""
     if isinstance(given, BaseException):
         raised = " ".join(f"your function raised {type(given).__name__}: {given}".split())
         return raised.rstrip(": ") + line_of(given)
     if isinstance(given, Promise):
         return "`async def` hands back a promise; use `def`"
-    if exercise.prove:
-        return exercise.prove(given, *arguments) or ""
     return "" if same(given, expected) else f"expected {short(expected)}, got {short(given)}"
 
 
@@ -116,13 +111,13 @@ def _first_problem(exercise: Exercise, function: Function) -> str:
         given = answer(function, case.arguments)
         if isinstance(given, NotImplementedError):
             return STARTER
-        problem = problem_with(exercise, given, case.arguments, case.expected)
+        problem = problem_with(given, case.expected)
         if problem:
             return f"for {case.words}{_call(exercise, case.arguments)}, {problem}"
     for arguments in drawn(exercise):
         with silence():
             given = answer(function, arguments)
-        if problem_with(exercise, given, arguments, exercise.solution(*arguments)):
+        if problem_with(given, exercise.solution(*arguments)):
             error = f": it raised {type(given).__name__} there" * isinstance(given, BaseException)
             return f"all {_cases(exercise)} shown are right, but not a drawn one{error}. {RULE}"
     return ""

@@ -19,7 +19,7 @@ class Watched:
     """A function that calls the learner's while it is right, and after that the solution alone.
 
     Both are called on the same arguments. Where they agree, the value is the solution's, so that
-    the type of an answer cannot stop a later cell; where many answers are right, the learner's.
+    the type of an answer cannot stop a later cell.
     """
 
     def __init__(self, exercise: Exercise, function: Function) -> None:
@@ -36,14 +36,14 @@ class Watched:
         expected = solution(*arguments)
         if self.failed:
             return expected
-        given, problem = self._try(arguments, expected)
+        problem = self._try(arguments, expected)
         if problem:
             self.failed = True
             self._give_up(problem)
-            return expected
-        return given if self.exercise.prove else expected
+        return expected
 
-    def _try(self, arguments: tuple[object, ...], expected: object) -> tuple[object, str]:
+    def _try(self, arguments: tuple[object, ...], expected: object) -> str:
+        """What is wrong with the learner's answer to these arguments; nothing where it is right."""
         begun_s = time.monotonic()
         try:
             with time_limit(TIME_LIMIT_S):
@@ -51,8 +51,8 @@ class Watched:
         except TooLong:
             if time.monotonic() - begun_s < TIME_LIMIT_S:
                 raise  # the limit of who calls this, and no fault of this function
-            return None, f"it was still running after {TIME_LIMIT_S:g} s"
-        return given, problem_with(self.exercise, given, arguments, expected)
+            return f"it was still running after {TIME_LIMIT_S:g} s"
+        return problem_with(given, expected)
 
     def _give_up(self, problem: str) -> None:
         name = self.exercise.name
