@@ -130,7 +130,31 @@ def test_neyman_is_the_best_of_all_allocations():
     for a, b in itertools.product(range(1, n - 1), repeat=2):
         if a + b < n:
             other = sampling.stratified_error(sizes, SDS, [a, b, n - a - b])
-            assert best <= other * (1 + 1e-3)  # whole rows against the ideal fractions
+            assert best <= other * (1 + 1e-12)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.data())
+def test_neyman_is_the_best_where_strata_are_full_too(sizes, data):
+    n = data.draw(st.integers(len(sizes), sum(sizes)))
+    sds = data.draw(st.lists(st.floats(0, 1e4), min_size=len(sizes), max_size=len(sizes)))
+    best = sampling.stratified_error(sizes, sds, sampling.neyman(n, sizes, sds))
+    for other in itertools.product(*(range(1, size + 1) for size in sizes)):
+        if sum(other) == n:
+            assert best <= sampling.stratified_error(sizes, sds, other) + 1e-7 * max(sds)
+
+
+def test_what_a_full_stratum_cannot_give_the_others_share():
+    assert sampling.neyman(110, [10, 1000, 1000], [1000, 1, 2]).tolist() == [10, 33, 67]
+    half = sampling.neyman(5 * 10**8, [10] * 500 + [10**6] * 500, [10**6] * 500 + [1] * 500)
+    assert (half[:500] == 10).all()
+    assert half[500:].max() - half[500:].min() <= 1
+    assert sampling.neyman(6 * 10**5, [10**6] * 3, [0, 0, 0]).tolist() == [200_000] * 3
+
+
+def test_a_spread_that_is_no_number_is_a_sentence():
+    with pytest.raises(ValueError, match=r"must be numbers of at least 0, got \[1.0, nan\]"):
+        sampling.neyman(3, [1, 9], [1, float("nan")])
 
 
 def test_allocation_refuses_fewer_rows_than_strata():

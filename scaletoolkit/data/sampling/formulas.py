@@ -8,6 +8,8 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+HALVINGS = 200  # more than a float's digits and the span of its weights
+LEAST_WEIGHT = 1e-9  # of the largest: who has no spread takes the rows that nobody else has
 Numbers = npt.NDArray[np.int64]
 Fractions = npt.NDArray[np.float64]
 
@@ -70,22 +72,50 @@ def proportional(n: int, sizes: npt.ArrayLike) -> Numbers:
 def neyman(n: int, sizes: npt.ArrayLike, sds: npt.ArrayLike) -> Numbers:
     """Rows to draw from each stratum, in proportion to size × standard deviation; they add up to n.
 
-    Each stratum gives at least one. No other allocation of n rows has a smaller error. Raises
-    ValueError as `proportional` does. Source: J. Neyman, JRSS 97(4), 1934.
+    Each stratum gives at least one, and at most all of its own: what they cannot give the others
+    do. No other allocation of n rows has a smaller error. ValueError as `proportional`, and for a
+    deviation that is no number of at least 0. Source: J. Neyman, JRSS 97(4), 1934.
     """
     sizes = np.asarray(sizes)
-    weights = sizes * np.asarray(sds, dtype=float)
+    deviations = np.asarray(sds, dtype=float)
     if not len(sizes) <= n <= sizes.sum():
         there = f"{len(sizes)} strata of {sizes.sum()} rows in all"
         raise ValueError(f"{n} rows cannot be drawn from {there}: each gives at least one")
-    ideal = n * weights / weights.sum() if weights.sum() else np.full(len(sizes), n / len(sizes))
-    whole: Numbers = np.clip(np.floor(ideal), 1, sizes).astype(np.int64)
-    while whole.sum() != n:
-        step = 1 if whole.sum() < n else -1
-        has_room = whole < sizes if step > 0 else whole > 1
-        gain = np.where(has_room, step * (ideal - whole), -np.inf)
-        whole[np.argmax(gain)] += step
-    return whole
+    if not (np.isfinite(deviations) & (deviations >= 0)).all():
+        told = f"got {deviations.tolist()}"
+        raise ValueError(f"standard deviations must be numbers of at least 0, {told}")
+    weights = sizes * deviations
+    weights = weights / weights.max() if weights.any() else np.ones(len(sizes))
+    whole = np.floor(_fractions(n, sizes, np.maximum(weights, LEAST_WEIGHT))).astype(np.int64)
+    return _moved(whole, n, sizes, weights)
+
+
+def _fractions(n: int, sizes: Numbers, weights: Fractions) -> Fractions:
+    """Between 1 and its size for each stratum, else in proportion to weights: n or just below."""
+    low = 0.0
+    high = float((sizes / weights).max())
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        enough = np.clip(middle * weights, 1, sizes).sum() > n
+        low, high = (low, middle) if enough else (middle, high)
+    return np.clip(low * weights, 1, sizes)
+
+
+def _moved(whole: Numbers, n: int, sizes: Numbers, weights: Fractions) -> Numbers:
+    """`whole` until it is n rows and no row elsewhere would make the error smaller.
+
+    The variance is a sum of weights² / whole: one row more takes weights² / whole / (whole + 1).
+    """
+    while True:
+        more = np.where(whole < sizes, weights**2 / np.maximum(whole * (whole + 1), 1), -np.inf)
+        less = np.where(whole > 1, weights**2 / np.maximum(whole * (whole - 1), 1), np.inf)
+        missing = n - whole.sum()
+        if missing == 0 and more.max() <= less.min() * (1 + 1e-12):
+            return whole
+        if missing >= 0:
+            whole[np.argmax(more)] += 1
+        if missing <= 0:
+            whole[np.argmin(less)] -= 1
 
 
 def stratified_mean(sizes: npt.ArrayLike, means: npt.ArrayLike) -> Fractions:
