@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -115,6 +116,27 @@ def test_landing_delivers_every_event_once_by_day_of_arrival(folder, rows, tmp_p
         assert pc.unique(days).to_pylist() == [path.stem]
     late = pq.read_table(paths[10])
     assert pc.min(late["event_time"]).as_py().strftime("%Y-%m-%d") < paths[10].stem
+
+
+def test_landing_many_days_keeps_few_files_open(folder, rows, tmp_path, monkeypatch):
+    whole = {path.name: pq.read_table(path) for path in events.land(folder, tmp_path / "whole")}
+    monkeypatch.setattr(files, "MOST_OPEN", 7)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = psutil.Process().num_fds() + 17
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, limits[1]))
+    try:
+        paths = events.land(folder, tmp_path / "few")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert {path.name: pq.read_table(path) for path in paths} == whole
+
+
+def test_a_landing_that_fails_leaves_nothing(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "source")
+    truncate(tmp_path / "source")
+    with pytest.raises(pa.ArrowInvalid):
+        events.land(tmp_path / "source", tmp_path / "landed")
+    assert list((tmp_path / "landed").iterdir()) == []
 
 
 def test_too_few_rows_and_an_unknown_profile_are_sentences(tmp_path, monkeypatch):

@@ -21,6 +21,7 @@ from scaletoolkit.machine.files import why
 
 FILES = 10
 NAMES = [f"events-{number:05}.parquet" for number in range(FILES)]
+MOST_OPEN = 64  # days that are written at once: each keeps a file open
 DESCRIPTION = "_events.json"
 GENERATOR = 1  # one more whenever the generator's rows change, so that older files are replaced
 # what labs 01 and 02 read, so that a learner's own data has it too
@@ -160,7 +161,8 @@ def _write_file(folder: Path, rows: int, seed: int, number: int) -> None:
 def land(source: str | Path, folder: str | Path) -> list[Path]:
     """Deliver events as a pipeline receives them: one file for each day of *arrival*.
 
-    Memory is bounded by the batch. Files appear whole; returns their paths in order.
+    Memory is bounded by the batch; of more than 64 days each 64 are another pass over the source.
+    Files appear whole; returns their paths in order. What fails leaves none behind.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -168,30 +170,43 @@ def land(source: str | Path, folder: str | Path) -> list[Path]:
     with folders.alone(folder, "another lab is landing events"):
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir()
-        _split_by_arrival(source, new)
-        for file in new.iterdir():
-            file.replace(folder / file.name)
-        new.rmdir()
+        try:
+            while _split_by_arrival(source, new):
+                pass
+            for file in new.iterdir():
+                file.replace(folder / file.name)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
     return sorted(folder.glob("*.parquet"))
 
 
-def _split_by_arrival(source: str | Path, folder: Path) -> None:
+def _split_by_arrival(source: str | Path, folder: Path) -> bool:
+    """Write the first days that the folder has no file of; whether another pass finds more."""
+    done = {file.stem for file in folder.iterdir()}
     writers: dict[str, pq.ParquetWriter] = {}
+    is_more = False
     try:
         # one row group after the other: a dataset's own reader runs gigabytes ahead
         files = ds.dataset(source).get_fragments()
         groups = [group for file in files for group in file.split_by_row_group()]
         for group in lab.progress(groups, len(groups), "landing events"):
             for batch in group.to_batches(batch_readahead=2):
-                _land_batch(batch, folder, writers)
+                is_more |= _land_batch(batch, folder, writers, done)
     finally:
         for writer in writers.values():
             writer.close()
+    return is_more
 
 
-def _land_batch(batch: pa.RecordBatch, folder: Path, writers: dict[str, pq.ParquetWriter]) -> None:
+def _land_batch(
+    batch: pa.RecordBatch, folder: Path, writers: dict[str, pq.ParquetWriter], done: set[str]
+) -> bool:
+    """Write the rows of days that are not done; whether some of them found no writer left."""
     days = pc.strftime(batch["arrived_at"], "%Y-%m-%d")
-    for day in pc.unique(days).to_pylist():
-        if day not in writers:
+    new = [day for day in pc.unique(days).to_pylist() if day not in done]
+    for day in new:
+        if day not in writers and len(writers) < MOST_OPEN:
             writers[day] = pq.ParquetWriter(folder / f"{day}.parquet", batch.schema)
-        writers[day].write_batch(batch.filter(pc.equal(days, day)))
+        if day in writers:
+            writers[day].write_batch(batch.filter(pc.equal(days, day)))
+    return not writers.keys() >= set(new)
