@@ -1,5 +1,9 @@
 """Load tests against a real HTTP server: shapes, open and closed loop, and their ends. Lab 07."""
 
+import asyncio
+import contextlib
+import io
+import itertools
 import json
 import os
 import signal
@@ -17,8 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scaletoolkit.serving import traffic
-from scaletoolkit.serving.traffic import runs
+from scaletoolkit.serving.traffic import runs, sender
 from scaletoolkit.serving.traffic.arrivals import checked
+from scaletoolkit.serving.traffic.tally import Tally
 
 steps = st.lists(st.tuples(st.floats(0.1, 20), st.floats(0, 50)), min_size=1, max_size=5)
 
@@ -119,6 +124,45 @@ def test_without_a_server_every_request_fails():
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         result = traffic.open_loop(address, [(0.5, 20)], [0]).wait()
     assert result.totals["failed"] == result.totals["requests"] > 0
+
+
+@pytest.fixture
+def silent():
+    """A server that lets everybody in and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=4096) as listening:
+        yield listening
+
+
+def test_what_is_never_answered_is_counted_too(silent):
+    address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+    result = traffic.open_loop(address, [(0.5, 40)], [0], seed=3, patience_s=0.3).wait()
+    assert len(result.status) == len(traffic.poisson([(0.5, 40)], seed=3)) > 0
+    assert set(result.status) == {0}
+    assert (result.latency_ms >= 290).all()
+    assert sum(row["failed"] for row in result.rows) == result.totals["failed"]
+
+
+def test_an_open_loop_stays_open_with_a_thousand_on_their_way(silent):
+    address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+    result = traffic.open_loop(address, [(0.5, 2000)], [0], patience_s=1).wait()
+    silent.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        for connections in itertools.count():  # noqa: B007 - how many there were
+            silent.accept()[0].close()
+    assert connections == len(result.status) > 800
+
+
+def test_who_waits_for_its_turn_to_be_sent_is_late(silent, monkeypatch):
+    monkeypatch.setattr(sender, "most_at_once", lambda: 1)
+    url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+    plan = {"url": url, "headers": {}, "payloads": [0], "due_s": [0.0, 0.1], "patience_s": 0.2}
+    lines = io.StringIO()
+    tally = Tally(lines)
+    asyncio.run(sender.send(plan, tally))
+    tally.finish()
+    outcomes = json.loads(lines.getvalue().splitlines()[-1])
+    assert outcomes["late_ms"][0] < outcomes["latency_ms"][0]
+    assert outcomes["late_ms"][1] == outcomes["latency_ms"][1]
 
 
 def test_locust_follows_the_steps_and_keeps_its_report(server, tmp_path):
