@@ -8,7 +8,7 @@ from collections.abc import Callable
 from scaletoolkit.service.observation import Observation, ReplicaFacts
 from scaletoolkit.service.server import Server
 from scaletoolkit.serving import autoscaling
-from scaletoolkit.serving.autoscaling.pods import Reading
+from scaletoolkit.serving.autoscaling.pods import Reading, Scale, active
 from scaletoolkit.serving.autoscaling.signals import Feed, containers, wire
 
 
@@ -88,7 +88,8 @@ class View:
     """Makes of an Observation what `reconcile` takes; remembers since when replicas were there.
 
     The gateway's queue is one for all replicas: for a Pods metric each ready one has an equal share
-    of it. In a cluster only the gateway could show it, as an Object or External metric.
+    of it. In a cluster only the gateway could show it, as an Object or External metric. in_flight
+    is what waits or is worked on, as in `signals`.
     What is ready at the first look has been so for ever.
     """
 
@@ -110,7 +111,7 @@ class View:
             metric.key: self._reading(metric, feed, observation, now_s)
             for metric, feed in self._feeds.items()
         }
-        return autoscaling.Seen(pods, metrics)
+        return autoscaling.Seen(pods, metrics, Scale(observation.wanted, active(pods)))
 
     def _pod(self, replica: ReplicaFacts, now_s: float) -> autoscaling.Pod:
         name = replica["name"]
@@ -140,7 +141,8 @@ class View:
                 )
                 for replica in ready
             }
-        totals = {"queue_length": observation.queue_length, "in_flight": observation.in_flight}
+        waiting = observation.queue_length
+        totals = {"queue_length": waiting, "in_flight": waiting + observation.in_flight}
         if not isinstance(feed, str) or feed not in totals:
             return f"the server does not measure {feed}"
         total_milli = 1000 * totals[feed]

@@ -7,6 +7,7 @@ Source of the numbers: github.com/onnx/onnx, onnx/onnx.proto.
 
 import json
 import mmap
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypedDict
@@ -38,6 +39,19 @@ TENSOR = 1  # in a type: what is no tensor is a sequence, a map …
 ELEMENT = 1  # of a tensor's type
 SHAPE = 2
 SIZE = 1  # of a dimension; what has none may vary
+
+# {where: {field: what stands there}}: the ways from a model to the place of weights elsewhere
+INSIDE = {
+    "model": {GRAPH: "graph", 25: "function"},
+    "graph": {1: "node", INITIALIZER: "tensor", 15: "sparse"},
+    "function": {7: "node"},
+    "node": {5: "attribute"},
+    "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
+    "sparse": {1: "tensor", 2: "tensor"},
+    "tensor": {13: "entry"},
+}
+KEY = 1  # of an entry
+TEXT = 2
 
 VARINT = 0  # how a field's value is written
 LENGTH = 2
@@ -83,6 +97,14 @@ def file(folder: str | Path) -> Path:
     return path if path.suffix == ".onnx" else path / "model.onnx"
 
 
+def external(folder: str | Path) -> list[Path]:
+    """The files that hold weights of the model, beside it or below, as its own file names them."""
+    path = file(folder)
+    places = {Path(os.path.normpath(name)) for name in _places(_mapped(path), "model")}
+    inside = [p for p in places if not p.is_absolute() and p.parts[:1] != ("..",)]
+    return sorted(path.parent / place for place in inside)
+
+
 def item_type(tensors: Sequence[Tensor]) -> list[tuple[str, str, tuple[int, ...]]]:
     """What numpy's dtype makes of one item: a record with a field for each tensor."""
     return [(t["name"], NUMPY[t["datatype"]], tuple(t["shape"][1:])) for t in tensors]
@@ -123,9 +145,7 @@ def _signature(path: Path) -> tuple[list[Tensor], list[Tensor]]:
     """(inputs, outputs) of the graph; weights that older files list as inputs are left out."""
     weights = set()
     tensors: dict[int, list[Tensor]] = {INPUT: [], OUTPUT: []}
-    with path.open("rb") as opened:
-        model = memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
-    for number, value in _fields(_message(model, GRAPH)):
+    for number, value in _fields(_message(_mapped(path), GRAPH)):
         if number == INITIALIZER:
             weights.add(_text_of(value, TENSOR_NAME))
         if number in tensors:
@@ -134,6 +154,22 @@ def _signature(path: Path) -> tuple[list[Tensor], list[Tensor]]:
     if not inputs or not tensors[OUTPUT]:
         raise ValueError("its graph has no inputs or no outputs")
     return inputs, tensors[OUTPUT]
+
+
+def _mapped(path: Path) -> memoryview:
+    with path.open("rb") as opened:
+        return memoryview(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _places(message: Value, kind: str) -> Iterator[str]:
+    """The names of the files in which tensors lie that stand in a message of this kind."""
+    if kind == "entry":
+        if _text_of(message, KEY) == "location":
+            yield _text_of(message, TEXT)
+        return
+    for number, value in _fields(message):
+        if number in INSIDE[kind]:
+            yield from _places(value, INSIDE[kind][number])
 
 
 def _tensor(value: Value) -> Tensor:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -57,6 +58,19 @@ def test_a_replica_counts_for_cpu_once_a_whole_period_lies_behind_it():
 
 def test_replicas_that_leave_do_not_count():
     assert active(View(SPEC, 100)(observation(["ready", "draining"]), 0.0).pods) == 1
+
+
+def test_the_size_is_what_was_asked_for_also_while_pods_are_missing():
+    seen = View(SPEC, 100)(replace(observation(["ready", "draining"]), wanted=3), 0.0)
+    assert seen.scale == (3, 1)
+    assert autoscaling.reconcile(SPEC, seen, autoscaling.Memory(), 0.0).before == 3
+
+
+def test_in_flight_is_what_waits_or_is_worked_on():
+    metric = autoscaling.Metric("External/in_flight", "External", "in_flight", "Value", 1000)
+    spec = autoscaling.Spec("s", "Deployment d", 1, 3, (metric,))
+    seen = View(spec, 100)(observation(["ready"], queue_length=6.0), 0.0)
+    assert seen.metrics == {metric.key: 7000}
 
 
 def test_what_the_server_does_not_measure_is_a_metric_that_failed():

@@ -22,7 +22,9 @@ from tools.under_load import PATIENCE_S, Asking, close, kill_one, until
 from scaletoolkit import service
 from scaletoolkit.service import frames
 from scaletoolkit.service.gateway import fleet
+from scaletoolkit.service.gateway.replicas import Replica
 from scaletoolkit.service.gateway.starter import CAN_FORK
+from scaletoolkit.serving.batching import ReplicaLost
 
 KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "3"))
 ITEMS = np.random.default_rng(1).random((100, 64), dtype=np.float32)
@@ -172,6 +174,24 @@ def test_a_door_sends_away_who_does_not_know_its_token(introduction):
 
 def test_a_door_lets_in_the_replica_that_it_expects():
     assert knock({"name": "replica-1"}) == (True, [])
+
+
+async def answered_with(frame):
+    """What a batch gets whose replica says this."""
+    async with fleet.opened() as door:
+        connected = door.expect("replica-1")
+        _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(frames.pack({"name": "replica-1", "token": door.token}) + frame)
+        await connected
+        return await Replica({"name": "replica-1"}, connected, 10).call([])
+
+
+@pytest.mark.parametrize(
+    "frame", [frames.LENGTHS.pack(100, frames.MOST_BYTES), frames.LENGTHS.pack(1, 0) + b"{"]
+)
+def test_a_replica_that_answers_no_frame_is_lost(frame):
+    with pytest.raises(ReplicaLost, match="replica-1 was lost with a batch in hand"):
+        asyncio.run(answered_with(frame))
 
 
 def test_a_stranger_is_not_taken_for_a_replica(digits_model):

@@ -111,6 +111,68 @@ def test_several_inputs_are_objects_by_name(pair):
         pair.predict([{"ids": [1.5, 2, 3, 4], "mask": [1, 1, 1, 1]}])
 
 
+def weighted(path, factor):
+    """A model that multiplies by what lies in another file."""
+    nodes = [helper.make_node("Mul", ["x", "factor"], ["y"])]
+    side = {"x": (FP32, ["n", 2])}
+    weights = [onnx.numpy_helper.from_array(np.full(2, factor, np.float32), "factor")]
+    made = onnx.load(model(path, nodes, side, {"y": (FP32, ["n", 2])}, weights))
+    beside = {"location": "below/factor.bin", "size_threshold": 0}
+    (path.parent / "below").mkdir(exist_ok=True)
+    onnx.save(made, path, save_as_external_data=True, **beside)
+    return path
+
+
+def test_no_answer_of_weights_in_another_file_outlives_them(tmp_path):
+    path = weighted(tmp_path / "times.onnx", 2.0)
+    assert signature.external(path) == [tmp_path / "below" / "factor.bin"]
+    with service.start(path, cache_items=10) as server:
+        assert server.predict([[1, 3]]) == [[2, 6]]
+        before = path.read_bytes()
+        (tmp_path / "below" / "factor.bin").write_bytes(np.full(2, 5, np.float32).tobytes())
+        for replicas in (0, 1):
+            server.resize(replicas)
+            server.wait_ready(replicas)
+        assert server.predict([[1, 3]]) == [[5, 15]]
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["/dev/zero", "../other", "a/../../other"])
+def test_weights_that_a_model_may_not_read_are_not_looked_at(tmp_path, place):
+    path = weighted(tmp_path / "times.onnx", 2.0)
+    made = onnx.load(path, load_external_data=False)
+    made.graph.initializer[0].external_data[0].value = place
+    path.write_bytes(made.SerializeToString())
+    assert signature.external(path) == []
+
+
+def test_weights_inside_a_branch_are_found_too(tmp_path):
+    inner = onnx.load(weighted(tmp_path / "times.onnx", 2.0), load_external_data=False).graph
+    branch = helper.make_node("If", ["c"], ["y"], then_branch=inner, else_branch=inner)
+    inputs = {"c": (TensorProto.BOOL, [1]), "x": (FP32, [1, 2])}
+    path = model(tmp_path / "if.onnx", [branch], inputs, {"y": (FP32, [1, 2])})
+    assert signature.external(path) == [tmp_path / "below" / "factor.bin"]
+
+
+@pytest.mark.parametrize(
+    ("element", "numbers"),
+    [
+        (TensorProto.UINT64, [1, 2**63, 2**64 - 1]),
+        (TensorProto.UINT64, [2**63, 2**63, 2**63]),
+        (INT64, [1, -(2**63), 2**63 - 1]),
+    ],
+)
+def test_whole_numbers_of_64_bits_are_kept_to_the_last(tmp_path, element, numbers):
+    nodes = [helper.make_node("Identity", ["x"], ["y"])]
+    sides = [{name: (element, ["n", 3])} for name in "xy"]
+    with service.start(model(tmp_path / "same.onnx", nodes, *sides)) as server:
+        assert server.predict([[0, 0, 0], numbers]) == [[0, 0, 0], numbers]
+        assert server.predict([numbers]) == [numbers]
+        for wrong in ([-1, 2**63, 0], [1, 2**63, -(2**63)]):
+            with pytest.raises(service.ServerError, match="holds a number beyond"):
+                server.predict([wrong])
+
+
 def test_several_tensors_go_in_and_only_what_is_asked_for_comes_out(pair):
     results = infer_bytes(pair, "tokens", {"mask": MASK, "ids": IDS})
     assert results["mean"].tolist() == [2.5, 3.75]

@@ -104,6 +104,8 @@ def numbers(value: list[Any], tensor: Tensor, what: str, plain: bool = False) ->
             thing = EXPECTED[bool] if logical else "a number"
             raise BadRequest(f"{what} holds something that is not {thing}")
         array = _array(value, np.float64 if wanted.kind == "f" else None)
+        if wanted.kind in "iu" and array.dtype.kind == "f" and _holds_only(value, {int}):
+            array = _array(value, object)  # beside one of 2^63 or more, numpy rounds
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise BadRequest(f"{what} is not a regular list of numbers") from None
     return _narrow(array, wanted, what) if wanted.kind == "f" else _whole(array, wanted, what)
@@ -143,7 +145,7 @@ def _whole(array: np.ndarray, wanted: np.dtype, what: str) -> np.ndarray:
     if wanted.kind == "b" or not array.size:
         return array.astype(wanted)
     limits = np.iinfo(wanted)
-    if array.dtype.kind not in "iu":
+    if array.dtype.kind not in "iuO":
         raise BadRequest(f"{what} must hold whole numbers of {wanted}")
     if array.min() < limits.min or array.max() > limits.max:
         raise BadRequest(f"{what} holds a number beyond {wanted}")

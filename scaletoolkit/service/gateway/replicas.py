@@ -127,8 +127,8 @@ class Replica:
             body = b"".join([item.tobytes() for item in items])
             writer.write(frames.pack({"size": len(items)}, body))
             header, answer = await frames.read(reader)
-        except (OSError, EOFError) as error:
-            raise ReplicaLost(f"{self.name} ended with a batch in hand") from error
+        except (OSError, EOFError, ValueError) as error:  # ValueError: its next frame is nowhere
+            raise ReplicaLost(f"{self.name} was lost with a batch in hand: {error}") from error
         finally:
             self._busy = False
             alarm.cancel()

@@ -78,8 +78,11 @@ def fingerprint(settings: Settings) -> str:
         return ""
     digest = hashlib.sha256()
     digest.update(json.dumps(settings.model).encode())
-    with signature.file(settings.folder).open("rb") as file:
-        hashlib.file_digest(file, lambda: digest)
+    beside = [path for path in signature.external(settings.folder) if path.is_file()]
+    for path in (signature.file(settings.folder), *beside):
+        digest.update(f"{path.name} {path.stat().st_size} ".encode())
+        with path.open("rb") as file:
+            hashlib.file_digest(file, lambda: digest)
     return digest.hexdigest()
 
 
