@@ -112,6 +112,18 @@ def test_items_are_shared_out_to_a_job_array_and_come_back_in_order(cluster):
     assert "#SBATCH --array=0-1" in job.script
 
 
+def test_a_folder_may_be_called_whatever_it_likes(cluster, tmp_path):
+    place = tmp_path / 'it\'s my 50%j "jobs" #1 $HOME'
+    jobs = [
+        cluster.map(lambda number: print("here") or -number, [1], folder=place / "array"),
+        cluster.submit(lambda rank, world_size: print("here") or rank, 2, folder=place / "ranks"),
+    ]
+    assert [job.results() for job in jobs] == [[[-1]], [0, 1]]
+    assert all("here" in job.said() for job in jobs)
+    with pytest.raises(ValueError, match="no folder whose name has a backslash"):
+        cluster.map(abs, [1], folder=tmp_path / "a\\b")
+
+
 def test_a_task_that_raises_is_a_sentence(cluster):
     job = cluster.map(lambda number: 1 / number, [1, 0], tasks=2)
     with pytest.raises(ranks.RankError, match=r"FAILED\. rank 1 raised ZeroDivisionError"):

@@ -3,6 +3,7 @@
 Source: slurm.schedmd.com, slurm.conf and sbatch; tried with 22.05.
 """
 
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,7 +48,7 @@ HEAD = """\
 #!/bin/bash
 #SBATCH --job-name={name}
 #SBATCH --cpus-per-task={cpus}
-#SBATCH --output={folder}/said
+#SBATCH --output={output}
 #SBATCH --open-mode=append
 #SBATCH --requeue
 """
@@ -62,10 +63,7 @@ export FIRST=$(scontrol show node "$name" | sed -n 's/.*NodeAddr=\\([^ ]*\\).*/\
 export PORT=$((20000 + SLURM_JOB_ID % 10000))
 export SCALETOOLKIT_REQUEUED=${{SLURM_RESTART_COUNT:-0}}  # a lost node's job begins anew
 # A node that is lost is told by the controller: srun waits for that, and does not give up before.
-srun --kill-on-bad-exit=0 --wait=600 bash -c '
-NODE=$SLURM_NODEID
-{torchrun}
-'
+srun --kill-on-bad-exit=0 --wait=600 bash -c {quoted}
 """
 ARRAY = """\
 #SBATCH --array=0-{last}
@@ -87,11 +85,29 @@ def configuration(folder: Path, host: str, user: str, names: Sequence[str], cpus
 
 def of_ranks(name: str, nodes: int, ranks_a_node: int, folder: Path, torchrun: str) -> str:
     """The script of ranks over several nodes. torchrun: the line of `ranks.command`."""
-    head = HEAD.format(name=name, cpus=ranks_a_node, folder=folder)
-    return head + RANKS.format(nodes=nodes, folder=folder, torchrun=torchrun)
+    quoted = shlex.quote(f"\nNODE=$SLURM_NODEID\n{torchrun}\n")
+    return _head(name, ranks_a_node, folder) + RANKS.format(
+        nodes=nodes, folder=folder, quoted=quoted
+    )
 
 
 def of_array(name: str, tasks: int, folder: Path) -> str:
     """The script of a job array: so many tasks, each on its own."""
-    head = HEAD.format(name=name, cpus=1, folder=folder)
-    return head + ARRAY.format(last=tasks - 1, folder=folder, quoted=shlex.quote(str(folder)))
+    quoted = shlex.quote(str(folder))
+    return _head(name, 1, folder) + ARRAY.format(last=tasks - 1, folder=folder, quoted=quoted)
+
+
+def _head(name: str, cpus: int, folder: Path) -> str:
+    """What every script begins with; ValueError for a folder that Slurm cannot be told."""
+    path = f"{folder}/said"
+    if "\\" in path or "\n" in path:
+        told = "Slurm writes to no folder whose name has a backslash or a line's end"
+        raise ValueError(f"{told}, got {str(folder)!r}")
+    output = _word(path.replace("%", "%%"))  # %j is the job's number
+    return HEAD.format(name=_word(name), cpus=cpus, output=output)
+
+
+def _word(text: str) -> str:
+    """One word of a line that begins with #SBATCH, where no backslash saves a space."""
+    plain = not re.search("[\\s\"'#]", text)
+    return text if plain else '"{}"'.format(text.replace('"', '\\"'))
