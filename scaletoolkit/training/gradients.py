@@ -56,14 +56,21 @@ class Exchange:
         """The wire: one bucket after the other, for ever."""
         while True:
             work, sent, gradients, done = self._wire.get()
-            if sent.is_cuda:
-                torch.cuda.set_device(sent.device)  # a thread begins on GPU 0
-            work.wait()
-            if sent.is_cuda:
-                torch.cuda.synchronize()  # there, wait only orders the GPU's own work
-            if self.bytes_per_s:
-                time.sleep(sent.nbytes / self.bytes_per_s)
-            done.set_result(gradients if sent is gradients else gradients.copy_(sent))
+            try:
+                self._finish(work, sent)
+                done.set_result(gradients if sent is gradients else gradients.copy_(sent))
+            except Exception as error:  # else backward would wait for it for ever
+                done.set_exception(error)  # type: ignore[arg-type]  # torch names the wrong type
+
+    def _finish(self, work: dist.Work, sent: Tensor) -> None:
+        """Return when a bucket has been exchanged, and would have been by so slow a link."""
+        if sent.is_cuda:
+            torch.cuda.set_device(sent.device)  # a thread begins on GPU 0
+        work.wait()
+        if sent.is_cuda:
+            torch.cuda.synchronize()  # there, wait only orders the GPU's own work
+        if self.bytes_per_s:
+            time.sleep(sent.nbytes / self.bytes_per_s)
 
 
 def moment(device: torch.device) -> Moment:

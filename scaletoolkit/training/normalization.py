@@ -26,14 +26,14 @@ class _Sum(torch.autograd.Function):
 class NormOverAll(nn.BatchNorm1d):
     """BatchNorm by the mean and the variance of all ranks' examples, for training on CPUs.
 
-    On GPUs `torch.nn.SyncBatchNorm` does it; on CPUs PyTorch has nothing like it.
+    On GPUs `torch.nn.SyncBatchNorm` does it; on CPUs PyTorch has nothing like it. It keeps no
+    running statistics: all ranks call it together, in evaluation too.
     """
 
     def forward(self, examples: Tensor) -> Tensor:
-        """Normalized examples (n×f); n may differ from rank to rank."""
-        sizes = torch.full_like(examples[0], len(examples))
-        mine = torch.stack([sizes, examples.sum(0), examples.square().sum(0)])
-        count, total, squares = _Sum.apply(mine)
-        mean = total / count
-        variance = squares / count - mean.square()
-        return (examples - mean) / (variance + self.eps).sqrt() * self.weight + self.bias
+        """Normalized examples (n×f); n may differ from rank to rank, and be 0."""
+        sizes = examples.new_full(examples.shape[1:], len(examples))
+        count, total = _Sum.apply(torch.stack([sizes, examples.sum(0)]))
+        apart = examples - total / count
+        variance = _Sum.apply(apart.square().sum(0)) / count
+        return apart / (variance + self.eps).sqrt() * self.weight + self.bias

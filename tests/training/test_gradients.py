@@ -4,9 +4,10 @@ import time
 
 import pytest
 import torch
+import torch.distributed as dist
 
 from scaletoolkit.machine import ranks
-from scaletoolkit.training import gradients, models, times
+from scaletoolkit.training import gradients, models, normalization, times
 
 
 def watched(rank, world_size):
@@ -114,6 +115,43 @@ def test_steps_and_exchanges_are_timed_on_every_rank(by_rank):
     assert set(second["worlds"]) == {2}
     assert first["alone"] > 0  # only rank 0 trains the model that is nobody else's
     assert second["alone"] == 0
+
+
+def left_alone(rank, world_size):
+    """What rank 0's backward raises when rank 1 has left."""
+    ranks.setup_distributed(rank, world_size)
+    ddp = models.data_parallel(models.mlp())
+    ddp.register_comm_hook(None, gradients.Exchange().hook)
+    if rank == 1:
+        return dist.destroy_process_group()
+    with pytest.raises(RuntimeError) as raised:
+        ddp(models.digits().images[:8]).sum().backward()
+    return str(raised.value)
+
+
+def test_an_exchange_that_fails_ends_the_backward():
+    assert "gloo" in ranks.launch(left_alone, 2, timeout_s=60)[0]
+
+
+def weighed(rank, world_size):
+    """BatchNorm's and NormOverAll's examples and their gradients, rank 1's share of them."""
+    ranks.setup_distributed(rank, world_size)
+    torch.manual_seed(0)
+    whole = torch.rand(9, 4, dtype=torch.float64)
+    weights = torch.rand(9, 4, dtype=torch.float64)
+    share = slice(0, 6) if rank == 0 else slice(6, 9)
+    results = []
+    for norm, part in ((torch.nn.BatchNorm1d, slice(0, 9)), (normalization.NormOverAll, share)):
+        examples = whole[part].clone().requires_grad_()
+        normed = norm(4).double()(examples)
+        (normed * weights[part]).sum().backward()
+        results.append(torch.cat([normed.detach(), examples.grad], 1)[-3:])
+    return results
+
+
+def test_the_gradients_of_norm_over_all_are_batch_norm_s():
+    ours, theirs = ranks.launch(weighed, 2)[1]
+    assert models.distance(ours, theirs) < 1e-12
 
 
 def test_what_16_bits_cannot_hold():

@@ -91,6 +91,13 @@ def test_over_one_rank_norm_over_all_is_batch_norm(group_of_one):
     assert models.distance(ours, theirs) < 1e-12
 
 
+def test_norm_over_all_loses_nothing_far_from_zero_and_takes_no_examples(group_of_one):
+    far = torch.rand(33, 4) + 1e4
+    ours = normalization.NormOverAll(4)(far)
+    assert models.distance(ours, torch.nn.BatchNorm1d(4)(far)) < 1e-3
+    assert normalization.NormOverAll(4)(torch.empty(0, 4)).shape == (0, 4)
+
+
 def test_unweighted_shares_of_an_uneven_batch_are_not_the_batch():
     losses = torch.tensor([1.0, 2.0, 6.0])
     shares_of = [losses[0::2], losses[1::2]]
