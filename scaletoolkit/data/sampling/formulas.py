@@ -96,8 +96,10 @@ def _fractions(n: int, sizes: Numbers, weights: Fractions) -> Fractions:
     high = float((sizes / weights).max())
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        enough = np.clip(middle * weights, 1, sizes).sum() > n
-        low, high = (low, middle) if enough else (middle, high)
+        if np.clip(middle * weights, 1, sizes).sum() > n:
+            high = middle
+        else:
+            low = middle
     return np.clip(low * weights, 1, sizes)
 
 
