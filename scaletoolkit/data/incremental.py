@@ -22,9 +22,15 @@ from pyarrow import fs
 
 from scaletoolkit import lab
 from scaletoolkit.data import sampling, sketches
+from scaletoolkit.data.own.sources import readable
 from scaletoolkit.machine import files, folders
 
 COLUMNS = ["event_time", "country", "user_id", "price_cents"]
+TYPES = {
+    "event_time": ("times", pa.types.is_timestamp),
+    "user_id": ("whole numbers", pa.types.is_integer),
+    "price_cents": ("whole numbers", pa.types.is_integer),
+}
 BATCH_ROWS = 500_000
 SAMPLE_ROWS = 5000
 DAY_MS = 86_400_000
@@ -115,10 +121,24 @@ def merge(one: Aggregate, other: Aggregate) -> Aggregate:
 
 
 def summarize(file: str | Path, filesystem: fs.FileSystem | None = None) -> Aggregate:
-    """The aggregate of one Parquet file of events; memory is bounded by a batch."""
-    with pq.ParquetFile(str(file), filesystem=filesystem) as source:
+    """The aggregate of one Parquet file of events; memory is bounded by a batch.
+
+    LabError with the file's name where it is not whole, or no file of events.
+    """
+    with readable(Path(file)), pq.ParquetFile(str(file), filesystem=filesystem) as source:
+        _check_types(source.schema_arrow)
         batches = source.iter_batches(batch_size=BATCH_ROWS, columns=COLUMNS)
         return functools.reduce(merge, map(aggregate, batches), empty())
+
+
+def _check_types(schema: pa.Schema) -> None:
+    for name in COLUMNS:
+        if name not in schema.names:
+            raise lab.LabError(f"it has no column {name}; there are {', '.join(schema.names)}.")
+        kind = schema.field(name).type
+        expected, is_right = TYPES.get(name, ("", bool))
+        if not is_right(kind):
+            raise lab.LabError(f"its column {name} must hold {expected}; it holds {kind}.")
 
 
 def total(aggregate: Aggregate) -> tuple[int, int]:
@@ -190,7 +210,8 @@ def update(
 ) -> Update:
     """Fold every new file of `landing` into the state at `path`, one commit a file.
 
-    Killed at any moment it has counted each once or not at all. A second updater waits.
+    Killed at any moment it has counted each once or not at all. A second updater waits. LabError
+    for a file that cannot be counted; those before it are.
     """
     with folders.alone(Path(path), WAITING):
         state = load(path)

@@ -184,6 +184,34 @@ def test_the_job_runs_from_a_command_line(landing, tmp_path):
     assert nowhere.stderr == f"There is no folder {tmp_path / 'x'} of landed files.\n"
 
 
+NAMES = ["event_time", "user_id", "price_cents"]
+TEXTS = EVENTS.set_column(2, "user_id", pa.array(["x"] * 4000))
+FOREIGN = {
+    "half landed": (lambda file: file.write_bytes(file.read_bytes()[:-99]), "cannot be read: "),
+    "no Parquet": (lambda file: file.write_text("a,b\n"), "cannot be read: "),
+    "a column less": (
+        lambda file: pq.write_table(EVENTS.select(NAMES), file),
+        "it has no column country; there are event_time, user_id, price_cents.",
+    ),
+    "texts": (
+        lambda file: pq.write_table(TEXTS, file),
+        "its column user_id must hold whole numbers; it holds string.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("damage", "sentence"), FOREIGN.values(), ids=FOREIGN)
+def test_a_file_that_cannot_be_counted_is_a_sentence(landing, tmp_path, damage, sentence):
+    first, second = sorted(landing.iterdir())[:2]
+    (tmp_path / "1.parquet").write_bytes(first.read_bytes())
+    (tmp_path / "2.parquet").write_bytes(second.read_bytes())
+    damage(tmp_path / "2.parquet")
+    for job in (incremental.update, incremental.recompute):
+        with pytest.raises(lab.LabError, match=f"^2.parquet:? {sentence}"):
+            job(tmp_path, tmp_path / "state.json")
+    assert incremental.load(tmp_path / "state.json")["ledger"] == ["1.parquet"]
+
+
 def test_batches_do_not_change_the_aggregate(tmp_path, monkeypatch):
     pq.write_table(EVENTS, tmp_path / "events.parquet")
     monkeypatch.setattr(incremental, "BATCH_ROWS", 333)
