@@ -21,6 +21,7 @@ BUCKETS = 32
 MIN_ROWS_PER_GROUP = 50_000
 MAX_ROWS_PER_GROUP = 500_000
 GOLDEN = 2_654_435_761  # Knuth's multiplier, 2^32 / φ: neighbouring ids land far apart
+WAITING = "another lab is writing this layout"
 KEYS = {
     "by day": pa.field("event_day", pa.string()),
     "by country": pa.field("country", pa.string()),
@@ -49,7 +50,8 @@ def write_layout(source: str | Path, folder: str | Path, layout: str) -> Path:
     """Write a dataset again in one of LAYOUTS. Replaces the folder as a whole and returns it.
 
     Row groups hold at least 50,000 rows where a partition has so many, in the source's order.
-    Memory is bounded: a rare partition waits until it fills one. ValueError for another layout.
+    Memory is bounded: a rare partition waits until it fills one. A second writer waits. ValueError
+    for another layout, LayoutError as `write_partitions`.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"there is no layout {layout!r}; there are {', '.join(LAYOUTS)}")
@@ -61,6 +63,7 @@ def write_layout(source: str | Path, folder: str | Path, layout: str) -> Path:
         keyed = (with_key(batch, layout) for batch in batches)
         return write_partitions(keyed, folder, KEYS[layout].name)
     with (
+        folders.alone(Path(folder), WAITING),
         folders.replaced(Path(folder)) as new,
         pq.ParquetWriter(new / "part-0.parquet", data.schema, compression="zstd") as writer,
     ):
@@ -78,25 +81,25 @@ def write_partitions(
     """Write batches as Hive folders `key=value/`, one for each value of the column `key`.
 
     min_rows_per_group matters: with 0, pyarrow's default, every batch leaves a row group of its own
-    in every file. Replaces the folder as a whole. Raises LayoutError for more than 1024 values.
+    in every file. Replaces the folder as a whole. LayoutError for more than 1024 values, or no row.
     """
     try:
-        with folders.replaced(Path(folder)) as new:
+        with folders.alone(Path(folder), WAITING), folders.replaced(Path(folder)) as new:
             _write_hive(iter(batches), new, key, min_rows_per_group)
     except pa.ArrowInvalid as error:
         if "partitions" not in str(error):
             raise
-        raise LayoutError(
-            f"{key!r} has more than 1024 different values: a folder for each is too many. "
-            "Put the values into buckets first."
-        ) from None
+        told = f"{key!r} has more than 1024 different values: a folder for each is too many."
+        raise LayoutError(f"{told} Put the values into buckets first.") from None
     return Path(folder)
 
 
 def _write_hive(
     batches: Iterator[pa.RecordBatch], folder: str | Path, key: str, min_rows_per_group: int
 ) -> None:
-    first = next(batches)
+    first = next(batches, None)
+    if first is None:
+        raise LayoutError("There is nothing to write: the source has no rows.")
     ds.write_dataset(
         itertools.chain([first], batches),
         folder,

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -170,6 +171,25 @@ def test_what_is_interrupted_leaves_the_old_layout_and_again_replaces_it(
     assert ds.dataset(folder).count_rows() == before
     partitions.write_layout(source, folder, layout)
     assert ds.dataset(folder).count_rows() == before
+
+
+@pytest.mark.parametrize("layout", partitions.KEYS)
+def test_a_source_without_rows_is_a_sentence(layout, source, tmp_path):
+    pq.write_table(ds.dataset(source).head(0), tmp_path / "none.parquet")
+    with pytest.raises(partitions.LayoutError, match=r"nothing to write: the source has no rows"):
+        partitions.write_layout(tmp_path / "none.parquet", tmp_path / "x", layout)
+    assert [path.name for path in tmp_path.iterdir()] == ["none.parquet"]
+
+
+@pytest.mark.parametrize("layout", ["one file", "by country"])
+def test_two_writers_of_one_layout_take_turns(layout, source, tmp_path):
+    with ThreadPoolExecutor() as writers:
+        both = [
+            writers.submit(partitions.write_layout, source, tmp_path / "layout", layout)
+            for _ in range(3)
+        ]
+    assert [partitions.open_layout(writer.result()).count_rows() for writer in both] == [ROWS] * 3
+    assert [path.name for path in tmp_path.iterdir()] == ["layout"]
 
 
 def test_an_unknown_layout_is_a_sentence(source, tmp_path):
