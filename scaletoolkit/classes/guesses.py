@@ -19,6 +19,7 @@ from scaletoolkit.lab.tables import quantity
 NEAR = 1.5
 LARGEST_FILE_BYTES = 50_000_000
 MOST = 10**18  # as `lab.predict` has it
+LEAST = 1e-18  # what is closer to 0, and not 0, is no number of this course either
 Record = dict[str, Any]
 
 
@@ -157,10 +158,10 @@ def _predictions(record: Record) -> dict[str, Record]:
 
 
 def _number(value: object) -> float | None:
-    """A number that `lab.predict` would take, as a float; None for anything else."""
+    """A number that a lab may ask for, as a float; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if -MOST <= value <= MOST else None
+    return float(value) if value == 0 or LEAST <= abs(value) <= MOST else None
 
 
 def lesson_record(path: Path) -> Record:

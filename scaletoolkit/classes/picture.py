@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import textwrap
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from scaletoolkit.classes.guesses import Question
 from scaletoolkit.lab.plots.series import COLOURS
+from scaletoolkit.machine import files
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +36,7 @@ LOGARITHMIC_FROM = 30  # largest ÷ smallest
 
 
 def draw(title: str, questions: Sequence[Question], path: Path) -> None:
-    """Write the picture of these questions into a PNG file."""
+    """Write the picture of these questions into a PNG file: all of it, or LabError."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -45,8 +47,9 @@ def draw(title: str, questions: Sequence[Question], path: Path) -> None:
         )
         figure.suptitle(title, x=0.01, ha="left", fontsize=17)
         _panels(figure, questions)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, format="png")
+        content = io.BytesIO()
+        figure.savefig(content, format="png")
+    files.replace(path, content.getvalue())
 
 
 def _panels(figure: Figure, questions: Sequence[Question]) -> None:

@@ -15,6 +15,7 @@ from scaletoolkit.classes.grading import Grade, Result
 
 LONGEST = 2000  # letters of a field
 LONGEST_NAME = 150
+HASHED = re.compile(r"-[0-9a-f]{8}\Z")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem;
@@ -86,7 +87,7 @@ def page(grade: Grade) -> str:
 def page_name(path: str) -> str:
     """The name of the page of a file: no two files share one, and every system takes it."""
     plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", path.replace("/", "__"))[:LONGEST_NAME]
-    if plain != path:
+    if plain != path or HASHED.search(plain):
         plain += "-" + hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{plain}.html"
 

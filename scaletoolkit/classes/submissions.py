@@ -43,8 +43,13 @@ class Submission(NamedTuple):
 
 
 def submissions(folder: Path) -> Iterator[Submission]:
-    """All files below a folder, in order of their names. Raises LabError where there is none."""
+    """All files below a folder, in order of their names, and the folders that cannot be read.
+
+    Raises LabError where there is none.
+    """
     paths = sorted(_files(folder))
+    if paths == [folder]:
+        raise lab.LabError(f"The folder {folder} cannot be read.")
     if not paths:
         raise lab.LabError(f"There is no file in {folder}.")
     return (read(path, path.relative_to(folder).as_posix()) for path in paths)
@@ -68,16 +73,31 @@ class _NotRead(Exception):
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """All that is no folder; links are not followed, neither are folders and files that hide."""
-    for root, folders, files in os.walk(folder):
+    """All that is no folder, or none that can be read.
+
+    Links are not followed, neither are folders and files that hide.
+    """
+    closed: list[OSError] = []
+    for root, folders, files in os.walk(folder, onerror=closed.append):
         folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
-        links = [name for name in folders if Path(root, name).is_symlink()]
+        links = [name for name in folders if _is_link(Path(root, name))]
         yield from (Path(root, name) for name in [*files, *links] if not name.startswith(HIDDEN))
+    yield from (Path(error.filename) for error in closed)
+
+
+def _is_link(path: Path) -> bool:
+    """Whether a path is a link; of one that cannot be looked at, that is said elsewhere."""
+    try:
+        return path.is_symlink()
+    except OSError:
+        return False
 
 
 def _content(path: Path) -> bytes:
     if path.is_symlink():
         raise _NotRead("The file is a link, which is not followed.")
+    if path.is_dir():
+        raise _NotRead("This is a folder that cannot be read; what lies in it is not graded.")
     if not path.is_file():
         raise _NotRead("This is no file but a device or a pipe.")
     size = path.stat().st_size

@@ -96,7 +96,7 @@ def _problems(name: str, text: str) -> list[str]:
 
 
 def write(folder: Path, texts: Mapping[str, str], replace: bool = False) -> list[str]:
-    """Write the files into the folder, all or none: the names of those that were not there yet.
+    """Write the files into the folder, all or none: the names of those that were written.
 
     Raises LabError where a file is there that differs, unless `replace`.
     """

@@ -51,7 +51,9 @@ def _begin(path: Path) -> str:
         update = f"`python -m scaletoolkit update {number}` brings what is new there"
         return f"{sentence} The course has changed since: {update}."
     folder.keep(given)
-    folder.bring(copy, given.beside, {})
+    for said in folder.bring(copy, given.beside, {}):
+        if folder.DIFFERS in said:
+            print(said)
     folder.save(copy, given.notebook)
     return f"{folder.name(copy)} is your copy of lab {number}; git does not see it."
 

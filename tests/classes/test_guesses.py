@@ -41,7 +41,7 @@ def test_signs_and_zero_are_not_near():
 
 
 def test_what_is_no_guess_is_left_out():
-    strange = [True, "8", None, float("nan"), float("inf"), 10**400, [8], 2e18]
+    strange = [True, "8", None, float("nan"), float("inf"), 10**400, [8], 2e18, 1e-300]
     assert asked(*[(guess, 4.0) for guess in strange]).answers == ()
 
 

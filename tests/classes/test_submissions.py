@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from tools import handed_in, notebooks
@@ -36,6 +37,18 @@ def test_hidden_files_and_checkpoints_are_no_submissions(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("{}")
     assert [one.path for one in submissions.submissions(tmp_path)] == ["ada/00.ipynb"]
+
+
+def test_a_folder_that_cannot_be_read_is_a_row(tmp_path, monkeypatch):
+    (tmp_path / "ada.ipynb").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(20):  # its path is longer than the system takes
+        Path("x" * 250).mkdir()
+        os.chdir("x" * 250)
+    first, deep = submissions.submissions(tmp_path)
+    assert first.path == "ada.ipynb"
+    assert deep.path.startswith("x" * 250)
+    assert "cannot be read" in deep.problem
 
 
 def test_an_empty_folder_is_one_sentence(tmp_path):

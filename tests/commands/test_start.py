@@ -32,7 +32,8 @@ def test_a_copy_that_is_there_stays_as_it_is(course):
     course.publish(changed("setup", "size = 4"))
     assert "`python -m scaletoolkit update 00` brings what is new there" in call("start", "00")[1]
     course.copy.unlink()
-    call("start", "00")
+    said = call("start", "00")[1]
+    assert said.startswith("beside.csv: differs from the course's: theirs is beside-new.csv.\n")
     assert course.copy.read_bytes() != before
     assert (course.copy.parent / "beside.csv").read_text() == "mine"
 

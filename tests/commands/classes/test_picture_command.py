@@ -30,6 +30,15 @@ def test_a_folder_without_records_is_a_sentence(tmp_path):
     assert error.strip() == "None of the notebooks has a record: nobody has run a summary yet."
 
 
+def test_a_picture_takes_the_place_of_an_older_one_as_a_whole(tmp_path):
+    path = tmp_path / "all.png"
+    path.write_bytes(b"old")
+    (tmp_path / "same.png").hardlink_to(path)
+    picture.draw("A lab", [guesses.Question("How many?", "×", "measured", ())], path)
+    assert path.read_bytes()[:6] == PNG
+    assert (tmp_path / "same.png").read_bytes() == b"old"
+
+
 @pytest.mark.parametrize("path", labs.labs(), ids=lambda path: path.stem)
 def test_every_lab_has_questions_with_results(path: Path):
     lesson = guesses.lesson_record(path)
@@ -37,7 +46,9 @@ def test_every_lab_has_questions_with_results(path: Path):
     assert all(question.results for question in guesses.questions(lesson, [lesson]))
 
 
-@pytest.mark.parametrize("answers", [(), ((0, None),), ((-1, 0.0), (0, 1e9)), ((1e-9, 5.0),) * 99])
+@pytest.mark.parametrize(
+    "answers", [(), ((0, None),), ((-1, 0.0), (0, 1e9)), ((1e-9, 5.0),) * 99, ((1e-18, 1e18),)]
+)
 def test_any_answers_can_be_drawn(answers, tmp_path):
     question = guesses.Question("How many?", "×", "measured", answers)
     picture.draw("A lab", [question] * 3, tmp_path / "out" / "all.png")
