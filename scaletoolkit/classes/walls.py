@@ -2,7 +2,7 @@
 
 Linux on x86_64 or aarch64: Landlock (from 5.13) for files, seccomp for the rest, and limits. Each
 wall is tried from inside once it stands: what `close` returns is what was refused, not what was
-asked for. Elsewhere only the limits hold.
+asked for. Elsewhere only the limits hold. What stays open to it is in STAYS_OPEN.
 Sources: Linux' Documentation/userspace-api/landlock.rst and seccomp_filter.rst.
 """
 
@@ -21,6 +21,7 @@ from pathlib import Path
 from scaletoolkit.classes import syscalls
 
 ALL = ("files", "network", "programs", "processes")
+STAYS_OPEN = "whether a path exists, its size and times, and the host's name"
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column, AUDIT_ARCH
 NO_NEW_PRIVILEGES = 38  # prctl(2)
 SET_SECCOMP = 22

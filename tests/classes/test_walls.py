@@ -107,6 +107,16 @@ def test_it_can_compute(inside):
     assert inside("len(mmap.mmap(-1, 1 << 20, flags=mmap.MAP_PRIVATE | 0x20))") == "1048576"
 
 
+def test_what_stays_open_is_told(inside):
+    told = Path(__file__).stat()
+    assert inside(f"os.stat({__file__!r}).st_size") == str(told.st_size)
+    assert inside(f"os.stat({__file__!r}).st_mtime_ns") == str(told.st_mtime_ns)
+    assert inside("os.uname().nodename") == os.uname().nodename
+    root = Path(__file__).parents[2]
+    for text in ("SECURITY.md", "docs/grading.md"):
+        assert walls.STAYS_OPEN in (root / text).read_text("utf-8")
+
+
 OPEN = """
 import os
 

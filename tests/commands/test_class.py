@@ -1,5 +1,7 @@
 """The command `class`: what it takes, and what it says where it cannot."""
 
+from argparse import ArgumentParser
+
 import pytest
 from tools import handed_in
 from tools.course import call
@@ -9,7 +11,7 @@ from scaletoolkit.classes.remote import Bounds
 from scaletoolkit.classes.submissions import Submission
 from scaletoolkit.commands import classes
 from scaletoolkit.commands._finder import about
-from scaletoolkit.commands.classes.grade import _said
+from scaletoolkit.commands.classes import grade
 
 
 @pytest.fixture
@@ -29,6 +31,12 @@ def test_each_of_its_commands_is_a_file_with_a_help(capsys):
         assert text.endswith((".", "?"))
 
 
+def test_the_help_says_what_stays_open():
+    parser = ArgumentParser()
+    grade.command(parser)
+    assert walls.STAYS_OPEN in " ".join(parser.format_help().split())
+
+
 def test_without_a_folder_or_with_an_empty_one_it_says_so(tmp_path):
     assert call("class", "grade", str(tmp_path / "no"))[::2] == (
         2,
@@ -46,11 +54,9 @@ def test_grades_do_not_go_into_what_is_graded(folder):
 
 def test_one_file_never_takes_the_grades_of_the_others_along(capsys):
     strange = Submission("ada.ipynb", ["no cell"], "00", "")
-    grade = _said(strange, "", Bounds())
-    assert grade.path == "ada.ipynb"
-    assert grade.notes == (
-        "It could not be graded: that ended in AttributeError. Please report it.",
-    )
+    one = grade._said(strange, "", Bounds())
+    assert one.path == "ada.ipynb"
+    assert one.notes == ("It could not be graded: that ended in AttributeError. Please report it.",)
     assert "ada.ipynb  It could not be graded" in capsys.readouterr().out
 
 

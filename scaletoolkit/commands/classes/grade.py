@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scaletoolkit import lab
-from scaletoolkit.classes.walls import ALL
+from scaletoolkit.classes.walls import ALL, STAYS_OPEN
 from scaletoolkit.copies import labs
 from scaletoolkit.machine import files
 
@@ -26,6 +26,7 @@ LONGEST_LINE = 200
 
 def command(parser: ArgumentParser) -> Callable[[Namespace], int]:
     """What `class grade` takes and does."""
+    parser.epilog = f"An answer can still read what is Python's own, and ask {STAYS_OPEN}."
     parser.add_argument("folder", help="where the files lie, also in folders of their own")
     parser.add_argument(
         "--to", metavar="FOLDER", help="where the table and the pages go; else FOLDER-graded"
