@@ -41,8 +41,9 @@ unit of the price.
 {textwrap.indent(USAGE, "  ")}
 Prices, by the hour; memory by the GiB. Where the usage has a column cluster, `clusters: {{east:
 {{cpu: 96}}}}` takes the place of machines. The platform's file of `scaletoolkit tenant` will do as
-well, with --hours. Where the machines have only a price as a whole, say so as machines_per_hour:
-prices_per_hour are then base prices, which say how the resources compare (OpenCost, appendix A).
+well, with --hours, where its memory has a unit. Where the machines have only a price as a whole,
+say so as machines_per_hour: prices_per_hour are then base prices, which say how the resources
+compare (OpenCost, appendix A).
 
 {textwrap.indent(PRICES, "  ")}"""
 DRAWN = 10  # teams with bars of their own

@@ -1,7 +1,7 @@
 """What teams used, and what it costs, from the files that people have: rows for `billing`. Lab 11.
 
 A plain number is in the unit of the price; one with a unit is Kubernetes' ("500m", "4Gi"), and of
-memory and storage it counts in GiB.
+memory and storage it counts in GiB. A plain number of these that can only be bytes is refused.
 """
 
 import csv
@@ -24,6 +24,8 @@ SEPARATORS = ",;\t|"
 MOST_ROWS = 1_000_000
 PLAIN = re.compile(r"(\d{1,15}(\.\d{0,20})?|\.\d{1,20})([eE][+-]?\d{1,2})?", re.ASCII)
 IN_BYTES = re.compile("memory|ram|storage|disk", re.IGNORECASE)
+MOST_PLAIN = 2**20  # of GiB: a pebibyte; of bytes: the least that a platform's file may have
+WITH_UNIT = "counts GiB and is too large for that; write a unit, such as 384Gi"
 
 Row = dict[str, Any]
 
@@ -75,8 +77,16 @@ def _row(cells: Sequence[str], places: Mapping[str, int], where: str) -> Row:
         if amount is None:
             told = f"The usage, {where}: {name}: {short(row[name])}"
             raise ManifestError(f"{told} must be a number from 0, or a quantity such as 500m.")
+        if name != "hours" and _is_bytes(row[name], row["resource"]):
+            raise ManifestError(f"The usage, {where}: {name}: {short(row[name])} {WITH_UNIT}.")
         row[name] = amount
     return row
+
+
+def _is_bytes(value: object, resource: str) -> bool:
+    """Whether a plain number is more GiB than anybody has, so that bytes must be meant."""
+    is_plain = PLAIN.fullmatch(str(value)) and IN_BYTES.search(resource)
+    return bool(is_plain) and Fraction(str(value)) >= MOST_PLAIN
 
 
 def _amount(value: object, resource: str) -> Fraction | None:
@@ -163,6 +173,8 @@ def _machines(fields: Fields, name: str, wrong: Sentences) -> dict[str, Fraction
         with wrong:
             if there and amount is None:
                 there.invalid(resource, "must be a quantity such as 10, 500m or 1Gi")
+            if there and _is_bytes(value, resource):
+                there.invalid(resource, WITH_UNIT)
         result[resource] = amount or Fraction(0)
     return result
 

@@ -53,6 +53,19 @@ def test_memory_counts_in_gib_whatever_its_unit():
     assert rows[0]["used"] == 2
 
 
+def test_bytes_without_a_unit_are_not_taken_for_gib():
+    wrong = Sentences()
+    platform = {"machines": {"cpu": 96, "memory": 384 * 2**30}}
+    usage.read_prices(PRICES | platform, "", wrong)
+    assert wrong == [
+        "prices.machines.memory: Invalid value: 412316860416: counts GiB and is too large for "
+        "that; write a unit, such as 384Gi."
+    ]
+    with pytest.raises(ManifestError, match=r'row 1: used: "2097152" counts GiB .* such as 384Gi'):
+        usage.read_usage(f"{HEADINGS}\na,memory,1,2097152,1\n")
+    assert usage.read_usage(f"{HEADINGS}\na,cpu,1,2097152,1\n")[0]["used"] == 2097152
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
