@@ -39,6 +39,7 @@ services.loadbalancers services.nodeports requests.storage
 QUOTA_KEYS = (*COMPUTE, *(f"{side}.{name}" for side in ("requests", "limits") for name in COMPUTE))
 PORT = re.compile(r"(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
 LONGEST_PORT = 15
+COHORT = {"borrowingLimit": "borrow from", "lendingLimit": "lend to"}
 ORDER = ("min", "defaultRequest", "default", "max")  # of a LimitRange, from the least to the most
 
 
@@ -117,9 +118,14 @@ def _is_quota_key(key: str) -> bool:
 
 
 def _limit_range(spec: Document) -> Iterator[str]:
-    for index, limit in enumerate(spec.get("limits") or []):
+    limits = spec.get("limits") or []
+    yield from _twice(_places("spec.limits", [limit.get("type") for limit in limits], ".type"))
+    for index, limit in enumerate(limits):
         path = f"spec.limits[{index}]"
         there = {name: limit.get(name) or {} for name in ORDER}
+        for name in ("default", "defaultRequest") if limit.get("type") == "Pod" else ():
+            if there[name]:
+                yield f"{path}.{name}: a pod has no defaults; only its containers have."
         for name, values in there.items():
             yield from _quantities(f"{path}.{name}", values)
         for low, high in ((a, b) for i, a in enumerate(ORDER) for b in ORDER[i + 1 :]):
@@ -128,6 +134,19 @@ def _limit_range(spec: Document) -> Iterator[str]:
             if name not in COMPUTE and name not in there["default"]:
                 told = f"{path}.default.{name}: without it each container gets {path}.max.{name}"
                 yield f"{told}, {there['max'][name]}; write 0."
+
+
+def _places(path: str, values: Iterable[object], field: str = "") -> dict[str, object]:
+    """{path of each value: value}, for values that stand in a list."""
+    return {f"{path}[{index}]{field}": value for index, value in enumerate(values)}
+
+
+def _twice(places: Mapping[str, object]) -> Iterator[str]:
+    """Values that stand at a place before theirs, too."""
+    values = list(places.values())
+    for index, (path, value) in enumerate(places.items()):
+        if value in values[:index]:
+            yield f"{path}: {short(value)} is there already."
 
 
 def _above(path: str, low: str, lows: Document, high: str, highs: Document) -> Iterator[str]:
@@ -139,16 +158,32 @@ def _above(path: str, low: str, lows: Document, high: str, highs: Document) -> I
 
 
 def _cluster_queue(spec: Document) -> Iterator[str]:
-    borrows = False
+    limits: set[str] = set()
+    resources: dict[str, object] = {}
+    flavors: dict[str, object] = {}
     for index, group in enumerate(spec.get("resourceGroups") or []):
         path = f"spec.resourceGroups[{index}]"
         covered = [str(name) for name in group.get("coveredResources") or []]
-        for place, flavor in enumerate(group.get("flavors") or []):
+        resources |= _places(f"{path}.coveredResources", covered)
+        each = group.get("flavors") or []
+        flavors |= _places(f"{path}.flavors", [flavor.get("name") for flavor in each], ".name")
+        for place, flavor in enumerate(each):
             quotas = flavor.get("resources") or []
             yield from _quotas(f"{path}.flavors[{place}].resources", quotas, covered)
-            borrows = borrows or any("borrowingLimit" in quota for quota in quotas)
-    if borrows and not spec.get("cohortName"):
-        yield "spec.cohortName: without it there is nobody to borrow from, up to a borrowingLimit."
+            limits = limits.union(*quotas)
+    yield from _twice(resources)
+    yield from _twice(flavors)
+    for limit, what in COHORT.items():
+        if limit in limits and not spec.get("cohortName"):
+            yield f"spec.cohortName: without it there is nobody to {what}, up to a {limit}."
+    yield from _preemption(spec.get("preemption") or {})
+
+
+def _preemption(preemption: Document) -> Iterator[str]:
+    borrowing = (preemption.get("borrowWithinCohort") or {}).get("policy", "Never")
+    if borrowing != "Never" and preemption.get("reclaimWithinCohort", "Never") == "Never":
+        path = "spec.preemption.borrowWithinCohort.policy"
+        yield f"{path}: {short(borrowing)} needs a reclaimWithinCohort other than Never."
 
 
 def _quotas(path: str, quotas: list[Document], covered: list[str]) -> Iterator[str]:
@@ -159,6 +194,11 @@ def _quotas(path: str, quotas: list[Document], covered: list[str]) -> Iterator[s
     for name, quota in zip(named, quotas, strict=True):
         limits = {field: value for field, value in quota.items() if field != "name"}
         yield from _quantities(f"{path}[{name}]", limits)
+        lent = _amount(quota.get("lendingLimit"))
+        nominal = _amount(quota.get("nominalQuota"))
+        if lent is not None and nominal is not None and lent > nominal:
+            told = f"{path}[{name}].lendingLimit: {quota['lendingLimit']} is above the nominalQuota"
+            yield f"{told}, {quota['nominalQuota']}."
 
 
 def _role(document: Document) -> Iterator[str]:

@@ -31,6 +31,25 @@ def set_at(*path):
     return change
 
 
+def added(*path):
+    """A change that adds the value at the end of a path to a list."""
+    *places, value = path
+
+    def change(document):
+        for place in places:
+            document = document[place]
+        document.append(value)
+
+    return change
+
+
+def lends_to_nobody(queue):
+    del queue["spec"]["cohortName"]
+    for quota in queue["spec"]["resourceGroups"][0]["flavors"][0]["resources"]:
+        quota["lendingLimit"] = 0
+        del quota["borrowingLimit"]
+
+
 def renamed(*path):
     """A change that gives a field another name."""
     *places, old, new = path
@@ -46,6 +65,7 @@ def renamed(*path):
 LIMIT = ("spec", "limits", 0)
 GROUP = ("spec", "resourceGroups", 0)
 GPU = (*GROUP, "flavors", 0, "resources", 2)
+OTHER = [{"name": "x.org/y", "nominalQuota": 1}]
 PORTS = ("spec", "egress", 1, "ports", 0)
 MISTAKES = {  # name: (kind, change, sentence); the first ten are those of the lab
     "a misspelt field": (
@@ -128,6 +148,48 @@ MISTAKES = {  # name: (kind, change, sentence); the first ten are those of the l
         "ClusterQueue",
         set_at("spec", "cohortName", None),
         "ClusterQueue team-vision: spec.cohortName: without it there is nobody to borrow from",
+    ),
+    "nobody to lend to": (
+        "ClusterQueue",
+        lends_to_nobody,
+        "ClusterQueue team-vision: spec.cohortName: without it there is nobody to lend to, up to",
+    ),
+    "more lent than there is": (
+        "ClusterQueue",
+        set_at(*GPU, "lendingLimit", 99),
+        "ClusterQueue team-vision: spec.resourceGroups[0].flavors[0].resources[nvidia.com/gpu]"
+        ".lendingLimit: 99 is above the nominalQuota, ",
+    ),
+    "a flavor twice": (
+        "ClusterQueue",
+        added(
+            *("spec", "resourceGroups"),
+            {"coveredResources": ["x.org/y"], "flavors": [{"name": "default", "resources": OTHER}]},
+        ),
+        "ClusterQueue team-vision: spec.resourceGroups[1].flavors[0].name: "
+        '"default" is there already.',
+    ),
+    "a resource in two groups": (
+        "ClusterQueue",
+        added("spec", "resourceGroups", {"coveredResources": ["memory"]}),
+        "ClusterQueue team-vision: spec.resourceGroups[1].coveredResources[0]: "
+        '"memory" is there already.',
+    ),
+    "who borrows preempts, who lends may not": (
+        "ClusterQueue",
+        set_at("spec", "preemption", {"borrowWithinCohort": {"policy": "LowerPriority"}}),
+        "ClusterQueue team-vision: spec.preemption.borrowWithinCohort.policy: "
+        '"LowerPriority" needs a reclaimWithinCohort other than Never.',
+    ),
+    "a pod's default": (
+        "LimitRange",
+        added("spec", "limits", {"type": "Pod", "default": {"cpu": 1}}),
+        "LimitRange limits: spec.limits[1].default: a pod has no defaults; only its containers",
+    ),
+    "two rules of one type": (
+        "LimitRange",
+        added("spec", "limits", {"type": "Container"}),
+        'LimitRange limits: spec.limits[1].type: "Container" is there already.',
     ),
 }
 TEN = list(MISTAKES)[:10]
