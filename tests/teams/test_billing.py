@@ -178,6 +178,8 @@ def test_the_four_answers_are_four():
         ([row(resource="tpu")], {}, "row 1: machines has no 'tpu'"),
         ([row(cluster="south")], {}, "row 1: cluster must be one of machines, got 'south'"),
         ([row(team="idle")], {}, "row 1: 'idle' cannot be the name of a team"),
+        ([], {"machines": {"idle": 1}}, "prices: 'idle' cannot be the name of a resource"),
+        ([], {"machines": {"who": 1}}, "prices: 'who' cannot be the name of a resource"),
         ([], {"hours": "long"}, "prices: hours must be a number"),
         ([], {"machines": {"tpu": 1}}, "'tpu' has no price"),
         ([], {"clusters": {"a": {}}}, "either 'machines' or 'clusters'"),

@@ -9,6 +9,7 @@ from typing import Any
 from scaletoolkit.teams.billing.costs import IDLE, Parts, exact_shares
 from scaletoolkit.teams.billing.money import exact, to_cents, whole_cents
 
+HEADINGS = (IDLE, "who", "total")  # of a bill's table, so no resource is called so
 ONLY = "machines"  # the cluster of rows that name none
 OVERHEAD = "overhead"
 Amounts = dict[str, dict[str, Fraction]]
@@ -92,6 +93,9 @@ def _machines(prices: Mapping[str, Any]) -> Amounts:
     if ("machines" in prices) == ("clusters" in prices):
         raise ValueError("prices: either 'machines' or 'clusters' says what there is")
     clusters = prices["clusters"] if "clusters" in prices else {ONLY: prices["machines"]}
+    for name in (name for resources in clusters.values() for name in resources):
+        if name in HEADINGS:
+            raise ValueError(f"prices: {name!r} cannot be the name of a resource")
     hours = exact(prices["hours"], "prices: hours")
     return {
         cluster: {
