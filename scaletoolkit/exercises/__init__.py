@@ -18,5 +18,5 @@ caching                 lab 08
 autoscaling             lab 09
 feature_store           lab 10
 many_teams              lab 11; _fair_order and _quotas hold three of its exercises
-capstone                lab 12
+capstone                lab 12; _review holds one of its exercises
 """

@@ -169,6 +169,13 @@ def _by_share(share):
     return answer
 
 
+def _neediest_or_nobody(capacity, demands, weights, tasks):
+    ample = {what: 2**20 * number for what, number in capacity.items()}
+    neediest = next_task(ample, demands, weights, tasks)
+    first = next_task(capacity, demands, weights | {neediest: 2**20 * weights[neediest]}, tasks)
+    return neediest if first == neediest else None
+
+
 def _draw_demands(dice):
     capacity = {"gpus": 32, "memory": 64}
     demands = {
@@ -190,6 +197,7 @@ PAPER = (
     {"cores": 9, "memory": 18},
     {"A": {"cores": 1, "memory": 4}, "B": {"cores": 3, "memory": 1}},
 )
+TIGHT = (PAPER[0], {"A": {"cores": 1, "memory": 4}, "B": {"cores": 8, "memory": 1}})
 
 NEXT_TASK = Exercise(
     name="11.3",
@@ -212,6 +220,7 @@ NEXT_TASK = Exercise(
         "a heavy team's share is multiplied by its weight": _by_share(
             lambda parts, weight, tasks: max(parts) * weight
         ),
+        "nobody is next while the neediest team's task does not fit": _neediest_or_nobody,
         "nobody looks whether the task fits": lambda capacity, demands, weights, tasks: next_task(
             {what: 2**20 * number for what, number in capacity.items()}, demands, weights, tasks
         ),
@@ -226,6 +235,7 @@ NEXT_TASK = Exercise(
         Case("two of A, one of B", (*PAPER, {"A": 1, "B": 1}, {"A": 2, "B": 1}), "B"),
         Case("the same, where A has weight 4", (*PAPER, {"A": 4, "B": 1}, {"A": 2, "B": 1}), "A"),
         Case("three of A, two of B", (*PAPER, {"A": 1, "B": 1}, {"A": 3, "B": 2}), None),
+        Case("who has least does not fit", (*TIGHT, {"A": 1, "B": 1}, {"A": 2, "B": 0}), "A"),
     ),
     draw=_draw_demands,
 )

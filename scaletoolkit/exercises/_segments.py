@@ -74,6 +74,7 @@ FEWEST_KEPT = Exercise(
     cases=(
         Case("one block", ([4],), 5),
         Case("four blocks alike, with nothing inside", ([0, 0, 0, 0],), 3),
+        Case("three blocks alike, with nothing inside", ([0, 0, 0],), 2),
         Case("nine blocks alike", ([4] * 9,), 13),
         Case("a block that keeps much", ([1, 1, 9, 1, 1, 1],), 12),
     ),

@@ -9,6 +9,11 @@ def step_to_trust(checkpoints):
     return max(good, default=None)
 
 
+def _trusting(good):
+    """The newest step for which good(written, there)."""
+    return lambda checkpoints: max((s for s, of in checkpoints.items() if good(*of)), default=None)
+
+
 def _draw_checkpoints(dice):
     checkpoints = {}
     for step in dice.sample(range(10, 200, 10), dice.randint(2, 5)):
@@ -45,31 +50,17 @@ STEP_TO_TRUST = Exercise(
     "nothing: a job that was killed leaves a folder, and a disk that errs leaves a file.",
     wrong={
         "the newest one is taken as it is": lambda checkpoints: max(checkpoints, default=None),
-        "only the names of the files are compared": lambda checkpoints: max(
-            (
-                s
-                for s, (written, there) in checkpoints.items()
-                if written and set(written) == set(there)
-            ),
-            default=None,
+        "only the names of the files are compared": _trusting(
+            lambda written, there: written and set(written) == set(there)
         ),
-        "a save that never ended counts as good": lambda checkpoints: max(
-            (
-                step
-                for step, (written, there) in checkpoints.items()
-                if all(there.get(name) == digest for name, digest in written.items())
-            ),
-            default=None,
+        "a save that never ended counts as good": _trusting(
+            lambda written, there: all(there.get(name) == of for name, of in written.items())
         ),
-        "the files are compared as a bag of digests, whoever they belong to": (
-            lambda checkpoints: max(
-                (
-                    step
-                    for step, (written, there) in checkpoints.items()
-                    if written and sorted(written.values()) == sorted(there.values())
-                ),
-                default=None,
-            )
+        "a folder with no manifest and no file counts as good": _trusting(
+            lambda written, there: written == there
+        ),
+        "the files are compared as a bag of digests, whoever they belong to": _trusting(
+            lambda written, there: written and sorted(written.values()) == sorted(there.values())
         ),
         "0 stands for no checkpoint at all": lambda checkpoints: step_to_trust(checkpoints) or 0,
     },
@@ -77,6 +68,7 @@ STEP_TO_TRUST = Exercise(
         Case("two whole ones", ({10: WHOLE, 20: WHOLE},), 20),
         Case("one byte changed in the newer", ({10: WHOLE, 20: CHANGED},), 10),
         Case("the newer has no manifest", ({10: WHOLE, 20: CUT_OFF},), 10),
+        Case("the newer was killed before its first file", ({10: WHOLE, 20: ({}, {})},), 10),
         Case("none is good", ({20: CHANGED},), None),
     ),
     draw=_draw_checkpoints,
@@ -129,6 +121,9 @@ TO_DELETE = Exercise(
             "a bad one in between, keep two", ({10: True, 20: True, 30: False, 40: True}, 2), [10]
         ),
         Case("an old bad one", ({10: False, 20: True, 30: True}, 2), [10]),
+        Case(
+            "five good ones", ({50: True, 40: True, 30: True, 20: True, 10: True}, 2), [10, 20, 30]
+        ),
     ),
     draw=_draw_good,
 )

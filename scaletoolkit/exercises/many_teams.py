@@ -87,6 +87,14 @@ SHARE_IDLE = Exercise(
             {"ads": 36, "vision": 12},
         ),
         Case(
+            "two rows for one thing",
+            (
+                [*[("ads", "east", "gpu", 15)] * 2, ("vision", "east", "gpu", 10)],
+                [("east", "gpu", 8)],
+            ),
+            {"ads": 36, "vision": 12},
+        ),
+        Case(
             "two resources",
             (
                 [
@@ -169,6 +177,7 @@ def _draw_request(dice):
     return request, {"gpus": gpus, "teams": teams}
 
 
+SMALL = {"guaranteed": 1, "at_most": 1}
 PLATFORM = {"gpus": 12, "teams": {"ads": (4, 10), "speech": (4, 8)}}
 
 PROBLEMS = Exercise(
@@ -188,6 +197,9 @@ PROBLEMS = Exercise(
         "what teams may have at most is summed, which forbids borrowing": _at_most_summed,
         "the last GPU cannot be promised": _equal_refused,
         "a name's ends and length are not looked at": _letters_only,
+        "a name may have any length": lambda request, platform: problems(
+            request | {"name": request["name"][:63]}, platform
+        ),
         "a name that is taken is given again": lambda request, platform: problems(
             request,
             platform | {"teams": {f"{n}-": quota for n, quota in platform["teams"].items()}},
@@ -212,11 +224,9 @@ PROBLEMS = Exercise(
             ({"name": "Maps", "guaranteed": 2, "at_most": 1}, PLATFORM),
             ["at_most", "name"],
         ),
-        Case(
-            "a name that ends in a hyphen",
-            ({"name": "maps-", "guaranteed": 1, "at_most": 1}, PLATFORM),
-            ["name"],
-        ),
+        Case("a name that ends in a hyphen", (SMALL | {"name": "maps-"}, PLATFORM), ["name"]),
+        Case("a name of 64 letters", (SMALL | {"name": "m" * 64}, PLATFORM), ["name"]),
+        Case("two hyphens inside a name", (SMALL | {"name": "maps--2"}, PLATFORM), []),
         Case(
             "a name that is taken, and more than there is",
             ({"name": "ads", "guaranteed": 1, "at_most": 13}, PLATFORM),

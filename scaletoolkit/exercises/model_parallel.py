@@ -140,6 +140,14 @@ def _any_place(costs, stages):
     return max(sums)
 
 
+def _nearest(costs, stages):
+    sums = [sum(costs[:i]) for i in range(len(costs) + 1)]
+    ends = [sums[-1] * stage / stages for stage in range(1, stages)]
+    inner = range(1, len(costs))
+    cuts = [min(inner, key=lambda i, end=end: abs(sums[i] - end)) for end in ends]
+    return max(sum(costs[a:b]) for a, b in pairwise([0, *cuts, len(costs)]))
+
+
 def _draw_costs(dice):
     count = dice.randint(5, 9)
     return [dice.randint(1, 12) for _ in range(count)], dice.randint(2, 4)
@@ -162,8 +170,10 @@ SLOWEST_STAGE = Exercise(
         "the average of the stages is taken": lambda costs, stages: sum(costs) / stages,
         "stages are filled one after the other up to the average": _filled,
         "layers may lie anywhere, not only beside each other": _any_place,
+        "each cut is made where the sum so far is nearest to an equal share": _nearest,
     },
     cases=(
+        Case("a dear layer between cheap ones", ([2, 1, 3, 1], 3), 3),
         Case("four equal layers, two stages", ([2, 2, 2, 2], 2), 4),
         Case("one dear layer at the end", ([1, 1, 1, 5], 2), 5),
         Case("the dear ones in the middle", ([1, 4, 4, 1], 2), 5),

@@ -72,11 +72,16 @@ class Lesson:
         return labs.question(self.notebook)
 
     def timetable(self) -> list[tuple[int, int]]:
-        """(first minute, minutes) of each part: whole minutes that add up to those stated."""
+        """(first minute, minutes) of each part: whole minutes that add up to those stated.
+
+        The last part, *Close*, may have none; every other one has a minute at least.
+        """
+        spare = self.minutes - (len(self.parts) - 1)
         whole = sum(part.weight for part in self.parts)
         ends = [0.0]
         for part in self.parts:
-            ends.append(ends[-1] + part.weight * self.minutes / whole)
+            least = part is not self.parts[-1]
+            ends.append(ends[-1] + least + part.weight * spare / whole)
         marks = [round(end) for end in ends]
         return [(first, last - first) for first, last in pairwise(marks)]
 

@@ -13,7 +13,9 @@ TEXT = """# {title}: rubric for *Decide*
 At most 120 words; what is beyond them does not count. Everybody's numbers differ: read them in the
 learner's own notebook, beside the claims that held there.
 
-## One answer that has all of it
+## One possible answer
+
+It may leave numbers out, since they differ; a learner's answer needs them, each with its word.
 
 {answer}
 """

@@ -8,13 +8,15 @@ TOP = """# {title}: run sheet
 **{question}** {minutes} minutes.
 
 Made by `python -m scaletoolkit class kit {number}` from the lab itself; the minutes are those of
-its title card, shared out by words, lines of code, predictions and exercises (assumed). The room
-predicts *before* anybody runs the cell: collect the guesses aloud or on a board.
+its title card, for one person alone, shared out by words, lines of code, predictions and exercises
+(assumed; waiting for the machine is not counted). A room needs about twice as long, and twenty
+minutes for *Decide*: see classroom/README.md. The room predicts *before* anybody runs the cell:
+collect the guesses aloud or on a board.
 """
-WHAT = """## What people answer
+WHAT = """## What people may answer
 
 Each of these was judged when this page was made; what the check says stands below it. Say the hint
-before the answer, and ask for the reason that people had: most are right about something else.
+before the answer, and ask for the reason that people had: it may be right about something else.
 """
 
 

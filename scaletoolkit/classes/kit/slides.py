@@ -76,14 +76,18 @@ def _of(part: Part, lesson: Lesson) -> Iterator[Slide]:
 
 
 def opening(source: str) -> str:
-    """How a part opens: its first paragraphs below the heading, up to OPENING_WORDS."""
+    """How a part opens: its first paragraphs below the heading, up to OPENING_WORDS.
+
+    A last line that announces what is not shown any more is left out.
+    """
     text = re.sub(r"\A## .*\n*", "", source).partition("\n### ")[0]
     taken: list[str] = []
     for block in re.split(r"\n\s*\n", text):
         if taken and len(" ".join([*taken, block]).split()) > OPENING_WORDS:
             break
         taken.append(block)
-    return "\n\n".join(taken)
+    text = "\n\n".join(taken)
+    return text.rpartition("\n")[0] or text if text.endswith(":") else text
 
 
 def _formulas(heading: str, source: str) -> Iterator[Slide]:
@@ -133,10 +137,17 @@ def _rich(cell: Cell, start: str) -> list[str]:
 
 
 def _exercise(cell: Cell, lesson: Lesson, name: str) -> str:
-    """The story of an exercise, and how its function begins."""
+    """What an exercise asks for, and how its function begins."""
     tree = ast.parse(cell["source"])
     name_asked = asked_function(cell["source"])
     starter = next(node for node in tree.body if getattr(node, "name", "") == name_asked)
     code = html.escape(ast.unparse(starter))
-    story = as_html(lesson.exercise(name).story)
-    return f'{story}<pre tabindex="0"><code>{code}</code></pre>'
+    return f'{as_html(_task(lesson, name))}<pre tabindex="0"><code>{code}</code></pre>'
+
+
+def _task(lesson: Lesson, name: str) -> str:
+    """The prose below an exercise's heading, up to where its hints are; else its story."""
+    prose = "\n\n".join(cell["source"] for cell in lesson.notebook["cells"] if not is_code(cell))
+    heading = rf"^### Exercise {re.escape(name)} [^\n]*\n"
+    below = re.search(rf"(?ms){heading}(.*?)^[^\n]*exercise\.hint", prose)
+    return below[1].strip() if below else lesson.exercise(name).story

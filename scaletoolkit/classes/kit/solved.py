@@ -17,8 +17,8 @@ def solved(lesson: Lesson) -> Notebook:
 
 
 def _solved(cell: Cell, lesson: Lesson) -> Cell:
-    if cell["cell_type"] != "code":
-        return cell
+    if cell["cell_type"] != "code":  # it lies one folder deeper than the lab
+        return cell | {"source": cell["source"].replace("](../", "](../../")}
     source = cell["source"]
     for name in exercises(cell):
         source = _with_solution(source, lesson.exercise(name))

@@ -5,7 +5,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
 
-from scaletoolkit.copies import labs
+from scaletoolkit.copies import edition, labs
 from scaletoolkit.machine import files
 
 HEAR = "execute the solved notebook, with its claims, which takes as long as the lab"
@@ -35,6 +35,9 @@ def _kit(options: Namespace) -> int:
     folder = options.to or Path("kits") / path.stem
     for name, text in texts.items():
         files.replace(folder / name, text.encode())
+        print(folder / name)
+    for name, content in edition.newest(path).beside.items():  # which the solved notebook reads
+        files.replace(folder / name, content)
         print(folder / name)
     return _execute(folder / "solved.ipynb", options.profile) if options.execute else 0
 

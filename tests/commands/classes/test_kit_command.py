@@ -1,4 +1,4 @@
-"""`class kit` writes its four files, and says where."""
+"""`class kit` writes its four files and what the lab reads, and says where."""
 
 import json
 
@@ -14,6 +14,12 @@ def test_it_writes_the_kit_of_a_lab(tmp_path):
     assert said.split() == [str(tmp_path / "kit" / name) for name in FILES]
     assert {path.name for path in (tmp_path / "kit").iterdir()} == {*FILES}
     assert json.loads((tmp_path / "kit" / "solved.ipynb").read_text())["cells"]
+
+
+def test_what_the_solved_lab_reads_lies_beside_it(tmp_path):
+    status, _, _ = call("class", "kit", "09", "--to", str(tmp_path))
+    assert status == 0
+    assert (tmp_path / "model-server-hpa.yaml").is_file()
 
 
 FILES = ["run-sheet.md", "rubric.md", "slides.html", "solved.ipynb"]
