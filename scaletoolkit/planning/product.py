@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import yaml
-
+from scaletoolkit.kubernetes.document import ManifestError, documents
 from scaletoolkit.planning import bill, prices
 from scaletoolkit.planning.ranges import MOST, Range
 
@@ -58,15 +57,14 @@ def read(text: str) -> Product:
 
 
 def _parsed(text: str) -> dict[str, Any]:
+    """The one mapping in a text, whose aliases cannot blow up and whose keys stand once."""
     try:
-        document = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError, OverflowError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" in line {mark.line + 1}" if mark else ""
-        raise ProductError(f"The file is no YAML{where}.") from None
-    if not isinstance(document, dict):
-        raise ProductError("The file must hold names and their ranges, as `users: {low: …}`.")
-    return {str(name): value for name, value in document.items()}
+        there = documents(text, "file")
+    except ManifestError as error:
+        raise ProductError(str(error)) from None
+    if len(there) == 1 and isinstance(there[0], dict):
+        return there[0]
+    raise ProductError("The file must hold names and their ranges, as `users: {low: …}`.")
 
 
 def _problems(document: dict[str, Any]) -> Iterator[str]:

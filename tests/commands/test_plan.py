@@ -40,7 +40,7 @@ def test_the_command_says_bill_doubt_and_weakest_assumption(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"a: [", "The file is no YAML in line 1."),
+        (b"a: [", "The file is not YAML: line 1, column"),
         (b"- 1", "The file must hold names and their ranges"),
         (b"\xff\xfe\x00", "The file "),
         (b"#" * 100_001, "has more than 100,000 bytes."),

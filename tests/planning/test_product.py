@@ -1,5 +1,6 @@
 """A reader's own product: every mistake is one sentence, and never a traceback."""
 
+import itertools
 import re
 
 import pytest
@@ -40,7 +41,7 @@ def test_the_examples_are_products_with_every_input(path):
         ({"users": [1, 2, 3, "users", "guessed"]}, "must be one of measured, fitted"),
         ({"hit_ratio": [0.1, 0.5, 1.0, "", "assumed"]}, "`hit_ratio`: a share is below 1, got 1."),
         ({"budget": -1}, "`budget` must be a number of dollars a month, got -1."),
-        ({"budget": float("nan")}, "`budget` must be a number of dollars a month, got nan."),
+        ({"budget": float("nan")}, "`budget` must be a number of dollars a month, got '.nan'."),
     ],
 )
 def test_a_mistake_is_a_sentence(fields, sentence):
@@ -91,6 +92,24 @@ def problems(text):
 def test_whatever_a_file_holds_is_a_product_or_a_sentence(fields):
     text = yaml.safe_dump(yaml.safe_load(TEXT) | fields)
     assert all(line.endswith((".", "?")) for line in problems(text))
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{b}: &{b} [{', '.join(['*' + a] * 9)}]\n" for a, b in itertools.pairwise("abcdefgh")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (TEXT + "\nbudget: 1", "budget: Duplicate key"),
+        (BOMB, "more than 10,000 values once its aliases are written out"),
+        ("a: 1\n---\na: 2", "The file must hold names and their ranges"),
+        ("budget: 2024-01-01", "got '2024-01-01'."),
+    ],
+)
+def test_what_yaml_would_take_and_nobody_means_is_a_sentence(text, sentence):
+    assert sentence in "\n".join(problems(text))
 
 
 @given(st.text(max_size=200) | st.text("{}[]:,-&*!#|>?'\"% \n\t0123456789ae.", max_size=60))
