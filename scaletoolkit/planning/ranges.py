@@ -62,12 +62,15 @@ def draws(inputs: Inputs, number: int, seed: int) -> dict[str, Floats]:
     """For each input so many values at random: triangular on a logarithmic scale.
 
     Prices and counts are wrong by factors, not by amounts, and are never negative. The inputs are
-    independent of each other, and the same for the same seed and names.
+    independent of each other, and the same for the same seed and names: also those behind one that
+    has become a single number.
     """
     dice = np.random.default_rng(seed)
     values = {}
     for name, each in inputs.items():
         low, middle, high = np.log([each.low, each.middle, each.high])
         logs = dice.triangular(low, middle, high, number) if low < high else np.full(number, low)
+        if low == high:
+            dice.random(number)  # as many as the others take
         values[name] = np.clip(np.exp(logs), each.low, each.high)
     return values

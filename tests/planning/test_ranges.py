@@ -41,3 +41,12 @@ def test_draws_stay_between_the_ends_and_rise_and_fall_by_factors():
     assert np.median(drawn["price"]) == pytest.approx(10, rel=0.05)
     assert set(drawn["days"]) == {7.0}
     assert (ranges.draws(inputs, 20_000, seed=1)["price"] == drawn["price"]).all()
+
+
+def test_what_has_become_certain_leaves_the_draws_of_the_others():
+    doubted = {name: Range(1, 2, 3, "", "assumed") for name in "abc"}
+    certain = doubted | {"b": Range(2, 2, 2, "", "measured")}
+    before = ranges.draws(doubted, 50, seed=1)
+    after = ranges.draws(certain, 50, seed=1)
+    assert (after["b"] == 2).all()
+    assert all((before[name] == after[name]).all() for name in "ac")
