@@ -4,6 +4,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from scaletoolkit.kubernetes import names
+from scaletoolkit.kubernetes.document import ManifestError, short
 from scaletoolkit.kubernetes.fields import Fields, Sentences
 from scaletoolkit.teams import reading
 from scaletoolkit.teams.reading import RESOURCES, Amounts
@@ -96,17 +97,16 @@ def _gpu_name(fields: Fields) -> str:
 def _teams(fields: Fields, machines: Amounts, wrong: Sentences) -> dict[str, Neighbour]:
     """The teams on the platform, by name; what they are guaranteed the machines must have."""
     value = fields.values.get("teams", {})
-    known = tuple(value) if isinstance(value, dict) else ()
-    teams = reading.opened(value, fields.at("teams"), known, wrong)
+    if not isinstance(value, dict):
+        reading.opened(value, fields.at("teams"), (), wrong)
+        return {}
     result: dict[str, Neighbour] = {}
-    for name in known if teams else ():
-        about = value[name] or {}  # a name alone is a team, too
-        team = reading.opened(about, f"{PATH}.teams.{name}", ("owner", "guaranteed"), wrong)
-        owner = ""
+    for name in value:
         with wrong:
-            if team:
-                owner = team.text("owner").strip()
-        result[name] = Neighbour(owner, reading.amounts(team, "guaranteed", wrong) if team else {})
+            _check_name(name)
+            about = value[name] or {}  # a name alone is a team, too
+            team = reading.opened(about, f"{PATH}.teams.{name}", ("owner", "guaranteed"), wrong)
+            result[name] = _neighbour(team, wrong) if team else Neighbour("", {})
     for resource, sold in guaranteed(result).items():
         has = machines.get(resource, Fraction(0))
         if machines and sold > has:
@@ -114,6 +114,21 @@ def _teams(fields: Fields, machines: Amounts, wrong: Sentences) -> dict[str, Nei
             told = f"the {resource} guaranteed is {texts[0]} in all, above the {texts[1]}"
             wrong.append(f"{PATH}.teams: {told} that the machines have.")
     return result
+
+
+def _check_name(name: object) -> None:
+    """Raise ManifestError for what can be no team's name."""
+    is_label = isinstance(name, str) and names.label(name)
+    if not is_label:
+        expected = names.LABEL_EXPECTED if isinstance(name, str) else "must be text, in quotes"
+        raise ManifestError(f"{PATH}.teams: Invalid value: {short(str(name))}: {expected}.")
+
+
+def _neighbour(team: Fields, wrong: Sentences) -> Neighbour:
+    owner = ""
+    with wrong:
+        owner = team.text("owner").strip()
+    return Neighbour(owner, reading.amounts(team, "guaranteed", wrong))
 
 
 def guaranteed(teams: dict[str, Neighbour]) -> Amounts:

@@ -186,6 +186,9 @@ OPERATORS = {
         THERE, {"teams.speech.guaranteed.cpu": "?"}
     ),
     "platform.teams: Invalid value: a list": changed(THERE, {"teams": []}),
+    'platform.teams: Invalid value: "2024": must be text': THERE | {"teams": {2024: None}},
+    'platform.teams: Invalid value: "None": must be text': THERE | {"teams": {None: None}},
+    'platform.teams: Invalid value: "A b": must be at most 63': THERE | {"teams": {"A b": None}},
     'unknown field "platform.team"': changed(THERE, {"team": {}}),
     'platform.kueue.cohort: Invalid value: "A B"': changed(THERE, {"kueue.cohort": "A B"}),
     'platform.gpu_name: Invalid value: "gpu"': changed(THERE, {"gpu_name": "gpu"}),
