@@ -1,4 +1,4 @@
-"""A command inside walls: memory and CPU seconds of all its processes together. Lab 11.
+"""A command inside walls: memory, CPU seconds, output of all its processes together. Lab 11.
 
 The system's own limits count each process alone, and a command may start many. So a process of its
 own watches the command and whatever it has started, counts them together, and ends them all: when
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
@@ -27,8 +27,9 @@ Members = dict[int, psutil.Process]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a command. over: the limit that ended it, memory, cpu or time; "" for none.
+    """What became of a command. over: the limit that ended it; "" for none.
 
+    There are four: memory, cpu, time, output.
     status: its exit status, negative for a signal. most_processes: of those that ran at once.
     peak_bytes, cpu_s: of all of them together. said: the end of what they wrote.
     """
@@ -51,30 +52,49 @@ def run_limited(
     cpu_s: float = 60,
     seconds: float = 60,
     cores: Sequence[int] = (),
+    output_bytes: float = 100e6,
 ) -> Outcome:
     """Run a command, and end it when all its processes together are over a limit: an Outcome.
 
     memory_bytes: shared pages count once (Linux; elsewhere each process's resident memory). cpu_s:
     of those that run and those that have ended. seconds: by the clock. cores: the only ones that
-    may be used, by number (Linux); all of them when empty. ValueError for a limit that is not
-    positive, FileNotFoundError where there is no such program.
+    may be used, by number (Linux); all of them when empty. output_bytes: of what they write to
+    stdout and stderr. ValueError for an empty command, a limit that is not positive and cores that
+    this process may not use; FileNotFoundError where there is no such program; ChildProcessError
+    where the process that watches was killed.
     """
-    for name, limit in {"memory_bytes": memory_bytes, "cpu_s": cpu_s, "seconds": seconds}.items():
-        if not limit > 0:
-            raise ValueError(f"{name} must be more than 0, got {limit}")
-    if cores and not hasattr(os, "sched_setaffinity"):
-        raise ValueError("this system cannot keep a process to some cores; leave `cores` away")
-    plan = {"command": list(command), "cores": list(cores)}
-    plan |= {"limits": {"memory": memory_bytes, "cpu": cpu_s, "time": seconds}}
+    limits = {"memory_bytes": memory_bytes, "cpu_s": cpu_s, "seconds": seconds}
+    limits |= {"output_bytes": output_bytes}
+    plan = _plan(command, limits, cores)
     child = processes.Child(["-m", "scaletoolkit.machine.limits", json.dumps(plan)])
     try:
         line = child.stdout.readline()
     finally:
         said = child.end()
-    facts = json.loads(line or '{"error": "its watcher was killed"}')
+    if not line:
+        raise ChildProcessError(f"the process that watches {command[0]} was killed")
+    facts = json.loads(line)
     if "error" in facts:
         raise FileNotFoundError(f"{command[0]} cannot be run: {facts['error']}")
     return Outcome(**facts | {"said": said[-500:]})
+
+
+def _plan(
+    command: Sequence[str], limits: Mapping[str, float], cores: Sequence[int]
+) -> dict[str, object]:
+    """What the watcher is told; ValueError for what cannot be."""
+    if not command:
+        raise ValueError("a command needs at least the name of a program, got none")
+    for name, limit in limits.items():
+        if not limit > 0:
+            raise ValueError(f"{name} must be more than 0, got {limit}")
+    if cores and not hasattr(os, "sched_setaffinity"):
+        raise ValueError("this system cannot keep a process to some cores; leave `cores` away")
+    for core in cores:
+        if core not in os.sched_getaffinity(0):
+            raise ValueError(f"core {core} is none of those that this process may use")
+    named = dict(zip(("memory", "cpu", "time", "output"), limits.values(), strict=True))
+    return {"command": list(command), "cores": list(cores), "limits": named}
 
 
 class Group:
@@ -95,6 +115,7 @@ class Group:
         for pid, process in self.members.items():
             with suppress(psutil.Error):
                 used_bytes += _memory_bytes(process)
+            with suppress(psutil.Error):  # also where its memory is hidden from us
                 times = process.cpu_times()
                 self.cpu_s[pid] = times.user + times.system
         self.peak_bytes = max(self.peak_bytes, used_bytes)
@@ -142,6 +163,7 @@ def watch(plan: dict[str, object]) -> Outcome:
         group.look()
         used = {"memory": group.peak_bytes, "cpu": sum(group.cpu_s.values())}
         used["time"] = time.monotonic() - start_s
+        used["output"] = os.fstat(sys.stderr.fileno()).st_size
         over = next((name for name, limit in limits.items() if used[name] > limit), "")
         time.sleep(LOOK_EVERY_S)
     group.end()

@@ -21,6 +21,7 @@ from scaletoolkit import lab
 from scaletoolkit.machine import interrupts
 
 KEEPER = Path(__file__).with_name("keeper.sh")
+LAST_BYTES = 1_000_000  # of what a child has written
 
 
 @interrupts.held_back()
@@ -144,12 +145,13 @@ class Child:
         self.stdin.flush()
 
     def said(self) -> str:
-        """What the child has written to stderr so far; "" once it has been ended."""
+        """The last LAST_BYTES that the child has written to stderr; "" once it has been ended."""
         if self._log.closed:
             return ""
         log = self._log.fileno()
+        first = max(0, os.fstat(log).st_size - LAST_BYTES)
         # pread leaves the place alone at which the child goes on writing
-        return os.pread(log, os.fstat(log).st_size, 0).decode(errors="replace").strip()
+        return os.pread(log, LAST_BYTES, first).decode(errors="replace").strip()
 
     @interrupts.held_back()
     def end(self, patience_s: float = 10) -> str:

@@ -58,8 +58,44 @@ def test_it_keeps_to_the_cores():
 def test_wrong_limits_and_programs_are_named():
     with pytest.raises(ValueError, match="memory_bytes must be more than 0, got 0"):
         limits.run_limited(python(""), 0)
+    with pytest.raises(ValueError, match="at least the name of a program"):
+        limits.run_limited([], 1e9)
     with pytest.raises(FileNotFoundError, match="no-such-program cannot be run: No such file"):
         limits.run_limited(["no-such-program"], 1e9)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux keeps to cores")
+def test_a_core_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="core 9999 is none of those"):
+        limits.run_limited(python(""), 1e9, cores=[9999])
+
+
+def test_output_is_a_limit_too():
+    endless = "while True: print('x' * 1000)"
+    outcome = limits.run_limited(python(endless), 1e9, output_bytes=1e6, seconds=20)
+    assert outcome.over == "output"
+
+
+def test_a_killed_watcher_is_no_missing_program():
+    with pytest.raises(ChildProcessError, match="the process that watches"):
+        limits.run_limited(python("import os; os.kill(os.getppid(), 9)"), 1e9)
+
+
+class Hidden(psutil.Process):
+    """As another user's: root, who may run this test, is refused nothing."""
+
+    def memory_full_info(self):
+        raise psutil.AccessDenied
+
+
+def test_the_seconds_count_of_processes_whose_memory_is_hidden():
+    child = subprocess.Popen(python("sum(range(3_000_000))"))
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    group = limits.Group()
+    group.members[child.pid] = Hidden(child.pid)
+    group.look()
+    child.wait()
+    assert group.cpu_s[child.pid] > 0
 
 
 def test_it_ends_with_a_killed_asker():

@@ -154,6 +154,13 @@ def test_a_signal_to_the_group_ends_the_command_and_not_its_keeper(tmp_path):
     assert keeper.wait(10) == 0
 
 
+def test_of_a_child_that_writes_much_the_end_is_kept():
+    child = started("import sys; print('there', flush=True); sys.stderr.write('x' * 2**21 + 'end')")
+    said = child.end()
+    assert len(said) == processes.LAST_BYTES
+    assert said.endswith("xend")
+
+
 def test_a_child_speaks_and_is_told():
     child = processes.Child(
         ["-c", "import sys; print(input()); print('why', file=sys.stderr); sys.stdin.read()"]
