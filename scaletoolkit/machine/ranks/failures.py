@@ -2,10 +2,11 @@
 
 import re
 import signal
+import time
 from collections.abc import Collection, Mapping
 
 from scaletoolkit.machine.ranks import hangs
-from scaletoolkit.machine.ranks.folder import Folder, RankError
+from scaletoolkit.machine.ranks.folder import SILENT_BEATS, Folder, RankError
 from scaletoolkit.machine.ranks.marks import Failure
 
 SIGNALLED = 128  # a shell adds the signal that ended its command
@@ -25,7 +26,7 @@ def diagnose(folder: Folder, world_size: int, attempt: int) -> RankError:
     gave_up = {rank for rank, code in dead.items() if _gave_up(folder, attempt, rank, code)}
     killed = {rank: code for rank, code in dead.items() if rank not in gave_up}
     if killed:
-        return RankError(_died(killed))
+        return RankError(_running(folder, attempt, killed) or _died(killed))
     in_vain = gave_up.union(failures)
     if not in_vain:
         return RankError(_never_began(folder, world_size, attempt))
@@ -109,6 +110,16 @@ def _died(dead: Mapping[int, int | None]) -> str:
     if code >= 0:
         return f"rank {rank} ended with exit code {code} and raised nothing"
     return f"rank {rank} was killed by {_signal(-code)}"
+
+
+def _running(folder: Folder, attempt: int, missing: Collection[int]) -> str:
+    """That these ranks may still run, where their signs are fresh and no log knows better."""
+    silent = folder.silent(attempt, time.time())
+    if folder.log.exists() or silent.intersection(missing):
+        return ""
+    every_s = max(state["every_s"] for state in folder.states(attempt).values())
+    late = f"ended without a word in the last {SILENT_BEATS * every_s:g} s"
+    return f"no result yet of {hangs.names(set(missing))}: still at work, or {late}"
 
 
 def _never_began(folder: Folder, world_size: int, attempt: int) -> str:

@@ -161,7 +161,7 @@ def command(
     0. world_size is a multiple of `nodes`, else ValueError. Whoever reaches that port or the folder
     can run code as you: torchrun's agents unpickle what they read there.
     """
-    if world_size % nodes:
+    if nodes < 1 or world_size < 1 or world_size % nodes:
         raise ValueError(f"{world_size} ranks cannot be spread evenly over {nodes} nodes")
     address, _, port = host.rpartition(":")
     if not (address and port.isdigit()):

@@ -46,7 +46,7 @@ def beat(marks: Marks, thread: int, every_s: float, over: threading.Event) -> No
             since_s = time.monotonic()
         last = standing
         still_s = time.monotonic() - since_s
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # the folder is gone, or full: the next sign may pass
             marks.save_state(standing, every_s, still_s)
 
 

@@ -66,8 +66,7 @@ def test_a_rank_that_left_by_itself(folder, code, words):
     folder.state(0)
     folder.mark("result", 0)
     folder.state(1)
-    if code:
-        folder.job.log.write_text(f"  exitcode  : {code} (pid: 101)")
+    folder.job.log.write_text(f"  exitcode  : {code} (pid: 101)" if code else "")
     assert words in folder.diagnosis()
 
 
@@ -152,6 +151,15 @@ def test_an_abort_that_is_no_time_out_is_its_own_cause(folder):
     assert folder.diagnosis() == "rank 0 was killed by signal 6 (SIGABRT)"
     folder.mark("stderr", 0, "Watchdog caught collective operation timeout: WorkNCCL(")
     assert folder.diagnosis().startswith("rank 1 kept the others waiting:")
+
+
+def test_a_job_that_still_runs_is_not_called_ended(folder):
+    folder.state(0)
+    folder.mark("result", 1)
+    said = "no result yet of rank 0: still at work, or ended without a word in the last 4 s"
+    assert folder.diagnosis() == said
+    os.utime(folder.path / "state-0-0", (0, 0))
+    assert folder.diagnosis() == "rank 0 ended without returning from its function"
 
 
 def test_ranks_that_never_began_leave_the_launcher_s_last_words(folder):

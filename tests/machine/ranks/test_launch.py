@@ -257,6 +257,8 @@ def test_a_job_needs_a_rank_and_nodes_share_them_evenly(tmp_path):
         ranks.launch(exchange, 1, restarts=None)
     with pytest.raises(ValueError, match="3 ranks cannot be spread evenly over 2 nodes"):
         ranks.command(exchange, 3, nodes=2, host="a:1", folder=tmp_path)
+    with pytest.raises(ValueError, match="2 ranks cannot be spread evenly over 0 nodes"):
+        ranks.command(exchange, 2, nodes=0, host="a:1", folder=tmp_path)
 
 
 @pytest.mark.parametrize(

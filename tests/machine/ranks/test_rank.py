@@ -3,10 +3,12 @@
 import fcntl
 import json
 import os
+import threading
+import time
 
 import pytest
 
-from scaletoolkit.machine.ranks import lines, rank
+from scaletoolkit.machine.ranks import lines, rank, signs
 from scaletoolkit.machine.ranks.folder import Folder
 from scaletoolkit.machine.ranks.marks import Marks
 
@@ -23,6 +25,23 @@ def test_lines_carry_the_rank_and_appear_when_they_end(tmp_path, capsys):
         shown.pass_on(0, last=True)
         shown.pass_on(0, last=True)
         assert capsys.readouterr().out == "rank 3 │ last\n"
+
+
+def test_a_sign_that_cannot_be_written_is_not_the_last(tmp_path):
+    place = tmp_path / "job"
+    place.touch()  # no folder
+    over = threading.Event()
+    told = (Marks(place, 0, 0), threading.get_ident(), 0.01, over)
+    beat = threading.Thread(target=signs.beat, args=told)
+    beat.start()
+    time.sleep(0.2)
+    place.unlink()
+    place.mkdir()
+    while beat.is_alive() and not (place / "state-0-0").exists():
+        time.sleep(0.01)
+    over.set()
+    beat.join()
+    assert (place / "state-0-0").exists()
 
 
 def test_marks_appear_whole_and_the_lock_lasts_as_long_as_the_rank(tmp_path):
