@@ -84,10 +84,14 @@ def _export(options: Namespace) -> int:
 def _lab_07() -> Path:
     """The folder with the classifier of lab 07, trained when it is asked for the first time."""
     folder = profile.data_folder() / "models" / "digits-512"
-    if not (folder / "model.onnx").is_file():
-        print("No --model: lab 07's classifier of digits is trained first; it takes a minute.")
-        with folders.replaced(folder) as partial:
-            export.digits(partial)
+    model = folder / "model.onnx"
+    if model.is_file():
+        return folder
+    with folders.alone(folder, "waiting for who trains the classifier of digits"):
+        if not model.is_file():
+            print("No --model: lab 07's classifier of digits is trained first; it takes a minute.")
+            with folders.replaced(folder) as partial:
+                export.digits(partial)
     return folder
 
 

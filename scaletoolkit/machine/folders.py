@@ -103,7 +103,7 @@ def sync(path: Path) -> None:
 
 
 def sync_all(folder: Path) -> None:
-    """`sync` each file in a folder, then the folder, in which their names are."""
-    for file in folder.iterdir():
-        sync(file)
+    """`sync` every file and folder in a folder, then itself: folders hold the names."""
+    for path in folder.rglob("*"):
+        sync(path)
     sync(folder)

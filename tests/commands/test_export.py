@@ -1,6 +1,8 @@
 """`export`: files for five engines; all or none, and the same again. Lab 12."""
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,20 @@ def test_a_second_time_changes_nothing(target, digits_model, tmp_path, capsys):
     assert run(target, out, digits_model) == 0
     assert contents(out) == first
     assert [path.stat().st_mtime_ns for path in sorted(out.rglob("*"))] == times
+
+
+def test_two_at_once_train_the_classifier_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("SCALETOOLKIT_DATA", str(tmp_path))
+    trained = []
+
+    def slowly(folder):  # in place of a minute of training
+        time.sleep(0.3)
+        trained.append((folder / "model.onnx").write_bytes(b"a model"))
+
+    monkeypatch.setattr(export.export, "digits", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        paths = [future.result() for future in [threads.submit(export._lab_07) for _ in range(2)]]
+    assert (len(trained), len({*paths})) == (1, 1)
 
 
 def test_what_somebody_has_changed_is_kept(digits_model, tmp_path, capsys):

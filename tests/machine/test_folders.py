@@ -40,6 +40,17 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
     assert list(tmp_path.iterdir()) == [folder]
 
 
+def test_all_files_and_folders_inside_are_brought_to_disk(tmp_path, monkeypatch):
+    inner = tmp_path / "it" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "file").touch()
+    synced = []
+    sync = folders.sync
+    monkeypatch.setattr(folders, "sync", lambda path: synced.append(path) or sync(path))
+    folders.sync_all(tmp_path / "it")
+    assert {*synced} == {tmp_path / "it", inner, inner / "file"}
+
+
 def test_a_block_that_fails_changes_nothing(tmp_path):
     folder = tmp_path / "it"
     folder.mkdir()
