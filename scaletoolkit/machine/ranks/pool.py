@@ -66,17 +66,20 @@ class Pool:
         return list(self.stream(function, items))
 
     def stream(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """The same as `map`, one result at a time as they come due."""
+        """The same as `map`, one result at a time as they come due.
+
+        Items and results travel by value, as the function does: their classes may be a cell's.
+        """
         pickled = cloudpickle.dumps(function)
         futures = []
         with self._closed_by_failure(), interrupts.held_back() as check:
             executor = self._executor or self._start()
             for item in items:
-                futures.append(executor.submit(_call, pickled, item))
+                futures.append(_submitted(executor, pickled, item))
                 check()
         return self._results(futures)
 
-    def _results(self, futures: list[Future[Result]]) -> Iterator[Result]:
+    def _results(self, futures: list[Future[bytes]]) -> Iterator[Any]:
         """The results in order; who stops asking drops the work not begun."""
         with self._closed_by_failure():
             try:
@@ -97,7 +100,21 @@ class Pool:
             raise
 
 
-def _result(future: Future[Result]) -> Result:
+def _submitted(executor: ProcessPoolExecutor, function: bytes, item: object) -> Future[bytes]:
+    """The future of a pickled result; for an item that cannot travel, of what pickling it raises.
+
+    The executor would pickle it too late, and a worker that cannot read it would end.
+    """
+    try:
+        pickled = cloudpickle.dumps(item)
+    except Exception as error:
+        future: Future[bytes] = Future()
+        future.set_exception(error)
+        return future
+    return executor.submit(_call, function, pickled)
+
+
+def _result(future: Future[bytes]) -> Any:
     """The result of a future, and an interrupt only between two looks at it.
 
     One that comes while a future or a queue takes its lock would leave it taken, and the executor
@@ -107,16 +124,17 @@ def _result(future: Future[Result]) -> Result:
         while not future.done():
             wait([future], LOOK_EVERY_S)
             check()
-        return future.result()
+        return cloudpickle.loads(future.result())
 
 
 _outside = threading.Lock()  # a worker holds it while it is not at work, but hears or answers
 
 
-def _call(pickled: bytes, item: object) -> Any:
+def _call(function: bytes, item: bytes) -> bytes:
     _outside.release()
     try:
-        return cloudpickle.loads(pickled)(item)
+        result: bytes = cloudpickle.dumps(cloudpickle.loads(function)(cloudpickle.loads(item)))
+        return result
     finally:
         _outside.acquire()
 

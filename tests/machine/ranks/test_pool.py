@@ -35,6 +35,24 @@ def test_a_function_takes_what_it_refers_to_along(pool):
     assert list(pool.stream(shifted, [1, 2])) == [101, 102]
 
 
+def test_items_and_results_may_be_of_classes_of_a_cell(pool):
+    cell = "class Order:\n    def __init__(self, size):\n        self.size = size"
+    namespace = {"__name__": "__main__"}
+    exec(cell, namespace)
+    order = namespace["Order"]
+    doubled = pool.map(lambda item: order(2 * item.size), [order(1), order(2)])
+    assert [item.size for item in doubled] == [2, 4]
+    assert all(isinstance(item, order) for item in doubled)
+
+
+def test_an_item_that_cannot_travel_is_that_item_s_error(pool):
+    results = pool.stream(lambda item: item, [1, threading.Lock(), 3])
+    assert next(results) == 1
+    with pytest.raises(TypeError, match="cannot pickle"):
+        next(results)
+    assert pool.map(abs, [-4]) == [4]
+
+
 def test_the_work_is_done_by_other_processes(pool):
     process_ids = set(pool.map(lambda _: os.getpid(), range(20)))
     assert process_ids <= {worker.pid for worker in workers()}
