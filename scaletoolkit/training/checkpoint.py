@@ -10,6 +10,7 @@ only those that you wrote yourself.
 """
 
 import contextlib
+import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -79,9 +80,14 @@ def save(folder: str | Path, step: int, state: State, keep: int = 2) -> None:
         raise ValueError(f"a checkpoint belongs to a step from 1 on, got {step}")
     folder = Path(folder)
     partial = _on_first_rank(lambda: saves.new_partial(folder))
-    with _quiet(), _in_a_sentence("written"):
-        state_dict_saver.save(state, checkpoint_id=partial)
-    _on_first_rank(lambda: saves.publish(partial, folder, step))
+    try:
+        with _quiet(), _in_a_sentence("written"):
+            state_dict_saver.save(state, checkpoint_id=partial)
+        _on_first_rank(lambda: saves.publish(partial, folder, step))
+    except CheckpointError:
+        if _rank() == 0:
+            shutil.rmtree(partial, ignore_errors=True)  # where the disk is full, it fills it
+        raise
     _on_first_rank(lambda: saves.forget(folder, keep))
 
 

@@ -251,6 +251,14 @@ def full_disk(*_):
     raise OSError(28, "No space left on device")
 
 
+def test_a_save_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    state = checkpoint.collect(*parts())
+    monkeypatch.setattr("torch.distributed.checkpoint.filesystem.os.fsync", full_disk)
+    with pytest.raises(checkpoint.CheckpointError, match=r"could not be written: .*space"):
+        checkpoint.save(tmp_path, 1, state)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_save_that_fails_is_a_sentence_and_what_was_there_stays(tmp_path, monkeypatch):
     mine = saved(tmp_path, count=1)
     before = (tmp_path / "step-00000001" / saves.MANIFEST).read_text()
