@@ -27,7 +27,7 @@ def quantity(value: float, unit: str = "") -> str:
     """
     if not math.isfinite(value):
         raise ValueError(f"a quantity must be a finite number, got {value}")
-    prefix, scale = _prefix(abs(value), unit)
+    prefix, scale = _prefix(abs(_of_three_digits(value)), unit)
     if isinstance(value, Integral) and scale == 1:
         return f"{value:,} {unit}".rstrip()
     return f"{_three_digits(value / scale)} {prefix}{unit}".rstrip()
@@ -46,8 +46,13 @@ def _prefix(size: float, unit: str) -> tuple[str, float]:
 def _three_digits(number: float) -> str:
     if number == 0:
         return "0"
-    places = max(0, 2 - math.floor(math.log10(abs(number))))
+    places = max(0, 2 - math.floor(math.log10(abs(_of_three_digits(number)))))
     return f"{number:,.{places}f}" if places <= 6 else f"{number:.2e}"
+
+
+def _of_three_digits(number: float) -> float:
+    """The number as its digits will say it: 9.996 is written as 10.0 is."""
+    return float(f"{float(number):.2e}")
 
 
 def sourced(value: float, unit: str, source: str, exact: bool = False) -> str:

@@ -34,7 +34,8 @@ class _CountingFile:
         self.close = self._file.close
 
     def __del__(self) -> None:
-        self._file.close()
+        if hasattr(self, "_file"):  # it could be opened
+            self._file.close()
 
     @property
     def closed(self) -> bool:
@@ -82,7 +83,8 @@ class _CountingHandler(fs.FileSystemHandler):
         return "counting"
 
     def open_input_file(self, path: str) -> pa.PythonFile:
+        file = pa.PythonFile(_CountingFile(path, self._reads), mode="r")
         self._reads.files += 1
-        return pa.PythonFile(_CountingFile(path, self._reads), mode="r")
+        return file
 
     open_input_stream = open_input_file

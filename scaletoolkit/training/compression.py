@@ -34,7 +34,9 @@ def rounded(weights: Tensor, bits: int, group: int | None = None) -> Tensor:
 
 def _integers(weights: Tensor, most: int, group: int | None) -> tuple[Tensor, Tensor]:
     """Integers from -most to most (groups × group), and their scales (groups × 1)."""
-    group = group or weights.numel()
+    group = weights.numel() if group is None else group
+    if group < 1:
+        raise ValueError(f"group must be at least 1, got {group}")
     if weights.numel() % group:
         raise ValueError(f"{weights.numel():,} weights are no whole number of groups of {group:,}")
     rows = weights.reshape(-1, group)

@@ -29,8 +29,12 @@ def simulate(
 
     After every `interval_s` of computing the job stops for `save_s`. Failures come at random,
     `mtbf_s` apart on average (exponential); each takes what was computed or half saved since the
-    last save, and `restart_s`, in which nothing fails.
+    last save, and `restart_s`, in which nothing fails. ValueError for an `interval_s` or `mtbf_s`
+    that is not positive: it would never end.
     """
+    for name, seconds in {"interval_s": interval_s, "mtbf_s": mtbf_s}.items():
+        if not seconds > 0:
+            raise ValueError(f"{name} must be more than 0, got {seconds}")
     dice = np.random.default_rng(seed)
     now_s = 0.0
     done_s = 0.0

@@ -21,6 +21,12 @@ from scaletoolkit import lab
         (3e-12, "", "3.00e-12"),
         (np.int64(20), "rows", "20 rows"),
         (np.float32(0.5), "s", "500 ms"),
+        (9.996, "", "10.0"),
+        (99.96, "", "100"),
+        (0.9999, "s", "1.00 s"),
+        (999_999, "B", "1.00 MB"),
+        (999.9, "rows/s", "1,000 rows/s"),
+        (999.4, "B", "999 B"),
     ],
 )
 def test_quantities_read_as_people_write_them(value, unit, text):

@@ -88,6 +88,13 @@ def test_reads_say_what_they_counted(file):
     assert repr(reads) == "Reads: 10 bytes in 1 reads of 1 files"
 
 
+def test_a_file_that_is_not_there_is_not_counted(tmp_path):
+    reads = disk.Reads()
+    with pytest.raises(FileNotFoundError):
+        reads.filesystem.open_input_file(str(tmp_path / "missing"))
+    assert reads.files == 0
+
+
 def test_timings_take_turns():
     order = []
     ticks = iter(range(100))

@@ -60,6 +60,8 @@ def test_four_bits_come_back_as_they_were_rounded(seed, group):
     [
         (lambda: compression.rounded(weights(4), 1), "bits must be at least 2, got 1"),
         (lambda: compression.rounded(weights(9), 8, 4), "9 weights are no whole number of"),
+        (lambda: compression.rounded(weights(9), 8, 0), "group must be at least 1, got 0"),
+        (lambda: compression.rounded(weights(9), 8, -3), "group must be at least 1, got -3"),
         (lambda: compression.pack4(weights(9), 3), "group must be even, got 3"),
         (lambda: compression.narrowed(models.mlp(8), 9), "units must lie between 1 and 8, got 9"),
         (lambda: compression.interval(5, 4), "right must lie between 0 and total, got 5 of 4"),

@@ -37,5 +37,12 @@ def test_what_is_lost_is_what_probability_theory_says_also_where_failures_are_fr
     assert lost(interval_s, save_s, restart_s, mtbf_s) == pytest.approx(exact, rel=0.02)
 
 
+def test_what_would_never_end_is_a_sentence():
+    with pytest.raises(ValueError, match="interval_s must be more than 0, got 0"):
+        interruptions.simulate(1000, 0, 10, 60, 1e12, seed=0)
+    with pytest.raises(ValueError, match="mtbf_s must be more than 0, got 0"):
+        interruptions.simulate(1000, 300, 10, 60, 0, seed=0)
+
+
 def test_without_failures_only_saves_cost():
     assert interruptions.simulate(1000, 300, 10, 60, 1e12, seed=0) == 1000 + 4 * 10
