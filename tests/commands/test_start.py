@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
+from contextlib import suppress
 
 import psutil
 from tools.course import CELLS, at, call, changed, checkout, in_clone
@@ -90,7 +92,9 @@ def running(process, folder):
     for _ in range(600):
         for file in folder.glob("jpserver-*.json"):
             server = json.loads(file.read_text())
-            with urllib.request.urlopen(f"{server['url']}api?token={server['token']}"):
+            address = f"{server['url']}api?token={server['token']}"
+            # Its file is there a moment before it listens.
+            with suppress(urllib.error.URLError), urllib.request.urlopen(address):
                 return server
         assert process.poll() is None
         time.sleep(0.1)
