@@ -8,6 +8,7 @@ from dataclasses import asdict
 from email.message import Message
 from pathlib import Path
 from typing import Any, NoReturn, Unpack
+from urllib.parse import quote
 
 from scaletoolkit import lab
 from scaletoolkit.machine import processes
@@ -15,6 +16,7 @@ from scaletoolkit.service import observation, signature
 from scaletoolkit.service.settings import Options, Settings
 
 PATIENCE_S = 60.0
+CHANGE_S = 120.0  # for a tenant's model: another change, its file, a minute to load it
 ENDING_S = 1.0  # between the end of a server's connections and that of its process
 SHOWN_CHARACTERS = 500  # of what a server wrote to stderr
 
@@ -43,6 +45,11 @@ def start(folder: str | Path, wait: bool = True, **options: Unpack[Options]) -> 
         server.close()
         raise
     return server
+
+
+def quoted(name: str) -> str:
+    """A name as one part of an address, whatever it holds."""
+    return quote(name, safe="")
 
 
 class Server:
@@ -88,14 +95,15 @@ class Server:
         model: one that the tenant has deployed itself; "": the one that all share. Raises
         ServerError for whatever is no success; its `status` says which.
         """
-        page = f"/v1/predict/{model}" if model else "/v1/predict"
+        page = f"/v1/predict/{quoted(model)}" if model else "/v1/predict"
         return self.ask("POST", page, items, tenant)
 
     def deploy(self, tenant: str, name: str, path: str | Path) -> str:
         """Let a tenant bring an ONNX file, or its next version: the version that now answers.
 
         The one before answers until then. Raises ServerError where it cannot be served, or does not
-        fit, and nothing has changed then; ValueError where there is no file.
+        fit: then the same one answers; but where a model was too much to load, or failed when it
+        was tried, there is none before that any more. ValueError where there is no file.
         """
         file = signature.file(path)
         if not file.is_file():
@@ -111,8 +119,8 @@ class Server:
         self._change(tenant, name, "unload")
 
     def _change(self, tenant: str, name: str, action: str, body: bytes = b"") -> str:
-        page = f"/v2/repository/models/{name}/{action}"
-        status, _, said = self.request("POST", page, body, {"x-tenant": tenant})
+        page = f"/v2/repository/models/{quoted(name)}/{action}"
+        status, _, said = self.request("POST", page, body, {"x-tenant": tenant}, CHANGE_S)
         answer = json.loads(said)
         if status >= 400:
             raise ServerError(answer["error"], status)
@@ -136,18 +144,19 @@ class Server:
         path: str,
         body: str | bytes | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout_s: float = PATIENCE_S,
     ) -> tuple[int, Message, bytes]:
         """One HTTP request on a connection of its own: (status, headers, body).
 
         Raises ServerError when the server has ended or does not answer.
         """
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         try:
             connection.request(method, path, body, headers or {})
             response = connection.getresponse()
             return response.status, response.headers, response.read()
         except TimeoutError:
-            sentence = f"The server did not answer within {PATIENCE_S:g} s."
+            sentence = f"The server did not answer within {timeout_s:g} s."
             raise ServerError(sentence) from None
         except (ConnectionError, http.client.HTTPException):
             if self._gateway.over(ENDING_S):

@@ -6,6 +6,7 @@ Source of the numbers: github.com/onnx/onnx, onnx/onnx.proto.
 """
 
 import json
+import math
 import mmap
 import os
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ TYPES = {
     13: ("UINT64", "uint64"),
 }
 NUMPY = dict(TYPES.values())  # {datatype: numpy's name}
+MOST_BYTES = 16 << 20  # of a request; so many numbers can an item have at most
 GRAPH = 7  # in a model
 INITIALIZER = 5  # in a graph
 INPUT = 11
@@ -50,8 +52,6 @@ INSIDE = {
     "sparse": {1: "tensor", 2: "tensor"},
     "tensor": {13: "entry"},
 }
-KEY = 1  # of an entry
-TEXT = 2
 
 VARINT = 0  # how a field's value is written
 LENGTH = 2
@@ -112,6 +112,7 @@ def item_type(tensors: Sequence[Tensor]) -> list[tuple[str, str, tuple[int, ...]
 
 def check_batches(model: ModelFacts, max_batch_size: int) -> None:
     """Raise ValueError where the model cannot take batches of up to so many items."""
+    numbers = 0
     for tensor in model["inputs"]:
         batch, *rest = tensor["shape"] or [0]
         told = f"input {tensor['name']!r} has the shape {_text(tensor['shape'])}"
@@ -122,6 +123,9 @@ def check_batches(model: ModelFacts, max_batch_size: int) -> None:
         if batch != -1 and (batch, max_batch_size) != (1, 1):
             hint = ", or ask for max_batch_size=1" if batch == 1 else ""
             raise ValueError(f"{told}: export it with a first dimension that may vary{hint}")
+        numbers += math.prod(rest)
+        if numbers > MOST_BYTES:
+            raise ValueError(f"{told}: an item has {numbers:,} numbers; {MOST_BYTES:,} can be sent")
 
 
 def _text(shape: Sequence[int]) -> str:
@@ -164,8 +168,8 @@ def _mapped(path: Path) -> memoryview:
 def _places(message: Value, kind: str) -> Iterator[str]:
     """The names of the files in which tensors lie that stand in a message of this kind."""
     if kind == "entry":
-        if _text_of(message, KEY) == "location":
-            yield _text_of(message, TEXT)
+        if _text_of(message, 1) == "location":
+            yield _text_of(message, 2)
         return
     for number, value in _fields(message):
         if number in INSIDE[kind]:

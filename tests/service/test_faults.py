@@ -23,7 +23,7 @@ from scaletoolkit import service
 from scaletoolkit.service import frames
 from scaletoolkit.service.gateway import fleet
 from scaletoolkit.service.gateway.replicas import Replica
-from scaletoolkit.service.gateway.starter import CAN_FORK
+from scaletoolkit.service.gateway.starter import CAN_FORK, Starter
 from scaletoolkit.serving.batching import ReplicaLost
 
 KILLS = int(os.environ.get("SCALETOOLKIT_KILLS", "3"))
@@ -210,6 +210,24 @@ def test_a_closed_server_leaves_no_process(digits_model, wait_until_gone, warm):
     server.close()
     assert len(family) == 3 + (warm and CAN_FORK)
     wait_until_gone(family)
+
+
+async def closed_before_its_turn():
+    """What a replica got that waited for the template when the server ended, and the template."""
+    starter = Starter(warm=True)
+    async with starter._one_by_one:
+        starting = asyncio.create_task(starter.start({"port": 1}))
+        await asyncio.sleep(0)
+        await starter.begin_to_close()
+    got = await asyncio.gather(starting, return_exceptions=True)
+    starter.close()
+    return got, starter._template
+
+
+@pytest.mark.skipif(not CAN_FORK, reason="this system starts every replica from nothing")
+def test_who_waits_for_the_template_when_the_server_ends_starts_none():
+    (got,), template = asyncio.run(closed_before_its_turn())
+    assert (type(got), template) == (ReplicaLost, None)
 
 
 @pytest.mark.skipif(not CAN_FORK, reason="this system starts every replica from nothing")

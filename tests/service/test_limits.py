@@ -1,6 +1,7 @@
 """What breaks HTTP or a limit is answered with a sentence, and costs the others nothing. Lab 07."""
 
 import json
+import select
 import socket
 import subprocess
 import sys
@@ -77,8 +78,9 @@ def test_what_is_no_http_has_a_sentence_as_json(server, sent):
 
 
 def test_who_is_silent_or_slow_is_sent_away(server):
-    half = HEAD + b"Content-Length: 1000\r\n\r\n[["
-    for sent, what in [(b"", "head"), (b"GET / HT", "head"), (half, "body")]:
+    none = HEAD + b"Content-Length: 1000\r\n\r\n"
+    half = none + b"[["
+    for sent, what in [(b"", "head"), (b"GET / HT", "head"), (none, "body"), (half, "body")]:
         with connect(server) as connection:
             connection.sendall(sent)
             status, sentence = answer(connection)
@@ -100,6 +102,19 @@ def test_unfinished_bodies_are_bounded_together(digits_model):
         assert len(patient.predict(ITEM)) == 1
         for connection in connections:
             connection.close()
+
+
+def test_models_and_their_files_hold_unfinished_bodies_together(digits_model):
+    tenants = {"ads": {"model_bytes": asgi.HELD_BYTES}}
+    with service.start(digits_model, max_queue_size=4096, tenants=tenants) as patient:
+        head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nx-tenant: ads\r\nContent-Length: %d\r\n\r\n"
+        with connect(patient) as file, connect(patient) as body:
+            file.sendall(head % (b"/v2/repository/models/m/load", asgi.HELD_BYTES))
+            file.sendall(bytes(asgi.HELD_BYTES - (3 << 20)))
+            body.sendall(head % (b"/v1/predict", 8 << 20) + bytes(7 << 20))
+            refused, _, _ = select.select([file, body], [], [], 20)
+            assert [one.recv(100).split()[1] for one in refused] == [b"503"]
+        assert len(patient.predict(ITEM, "ads")) == 1
 
 
 def test_a_body_is_as_long_as_a_full_queue_needs(server):
@@ -129,13 +144,20 @@ def test_who_may_ask_and_how(server, headers, status):
     assert got == 200 or json.loads(said)["error"]
 
 
-@pytest.mark.parametrize("length", ["", "-1", "x", "99999999"])
+@pytest.mark.parametrize("length", ["", "-1", "x", "99999999", "1" * 5000])
 def test_a_wrong_length_of_the_json_is_named(server, length):
     path = f"/v2/models/{server.settings.model['name']}/infer"
     headers = {"inference-header-content-length": length}
     status, _, said = server.request("POST", path, "{}", headers)
     assert status == 400
     assert "inference-header-content-length must be a number" in json.loads(said)["error"]
+
+
+def test_who_wants_a_websocket_is_answered_as_if_he_did_not(server):
+    upgrade = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
+    headers = upgrade | {"sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    assert server.request("GET", "/healthz", headers=headers)[0] == 200
+    assert server.request("GET", "/v1/predict", headers=headers)[0] == 405
 
 
 def test_strangers_at_the_replicas_door_cost_nothing(server):

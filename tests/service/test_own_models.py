@@ -111,6 +111,12 @@ def test_several_inputs_are_objects_by_name(pair):
         pair.predict([{"ids": [1.5, 2, 3, 4], "mask": [1, 1, 1, 1]}])
 
 
+def test_an_item_that_no_request_has_room_for_is_said(tmp_path):
+    path = doubled(tmp_path / "huge.onnx", FP32, ("n", 600_000_000))
+    with pytest.raises(ValueError, match="an item has 600,000,000 numbers; 16,777,216 can be sent"):
+        service.Settings(str(path))
+
+
 def weighted(path, factor):
     """A model that multiplies by what lies in another file."""
     nodes = [helper.make_node("Mul", ["x", "factor"], ["y"])]

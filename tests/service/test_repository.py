@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +39,9 @@ def own(server):
             server.unload(tenant, model["name"])
 
 
-def write(path, nodes, weights):
-    """A model of one number in and one out, x to y."""
-    sides = [[helper.make_tensor_value_info(name, FLOAT, ["n", 1])] for name in "xy"]
+def write(path, nodes, weights, numbers=1):
+    """A model of so many numbers in and out, x to y."""
+    sides = [[helper.make_tensor_value_info(name, FLOAT, ["n", numbers])] for name in "xy"]
     graph = helper.make_graph(nodes, "graph", *sides, initializer=weights)
     opset = helper.make_opsetid("", 17)
     onnx.save(helper.make_model(graph, opset_imports=[opset], ir_version=8), path)
@@ -227,10 +228,47 @@ def test_a_refused_file_leaves_the_version_to_go_back_to(server, own, tmp_path):
     for factor in (2, 3):
         server.deploy("ads", own, times(tmp_path, factor))
     junk = tmp_path / "junk.onnx"
-    for content, status in ((b"no model", 422), (bytes(ROOM_BYTES + 1), 413)):
+    huge = write(tmp_path / "huge.onnx", [helper.make_node("Neg", ["x"], ["y"])], [], 600_000_000)
+    refused = ((b"no model", 422), (bytes(ROOM_BYTES + 1), 413), (huge.read_bytes(), 422))
+    for content, status in refused:
         junk.write_bytes(content)
         assert sentence(server.deploy, "ads", own, junk)[0] == status
     assert server.roll_back("ads", own) == "1"
+    assert server.deploy("ads", own, times(tmp_path, 4)) == "3"
+
+
+def test_a_name_is_one_part_of_an_address_whatever_it_holds(server, own, tmp_path):
+    server.deploy("ads", own, times(tmp_path, 2))
+    for name in (f"{own}?", f"{own}#", f"{own}/", f"{own} x", f"../predict/{own}"):
+        assert sentence(server.predict, [[1.0]], "ads", name)[0] == 404
+        assert sentence(server.unload, "ads", name)[0] == 404
+    assert server.predict([[1.0]], "ads", own) == [[2.0]]
+
+
+def test_own_models_answers_are_forgotten_too(digits_model, tmp_path):
+    with service.start(digits_model, tenants=TENANTS, cache_items=10) as server:
+        server.deploy("ads", "scale", times(tmp_path, 2.0))
+
+        def worked():
+            server.predict([[1.0]], "ads", "scale")
+            return server.tenants()["ads"]["device_s"]
+
+        assert worked() == worked()
+        before_s = worked()
+        server.forget()
+        until(lambda: worked() > before_s, "the model is asked again")
+
+
+def test_who_waits_for_an_own_model_when_the_server_ends_is_told(digits_model, tmp_path):
+    device = {"accelerator_ms": (1000, 0), "max_batch_size": 1}
+    server = service.start(digits_model, tenants=TENANTS, **device)
+    server.deploy("ads", "scale", times(tmp_path, 2.0))
+    with ThreadPoolExecutor(2) as pool:
+        asked = [pool.submit(server.predict, [[1.0]], "ads", "scale") for _ in range(2)]
+        until(lambda: server.tenants()["ads"]["waiting"] == 1, "one of them waits")
+        server.close()
+    told = [str(one.exception()) for one in asked if one.exception()]
+    assert told == ["the server is stopping"]
 
 
 def test_a_model_that_wants_too_much_when_asked_fails_alone(digits_model, tmp_path):

@@ -254,3 +254,10 @@ def test_the_average_of_a_level_is_exact():
 def test_a_size_below_one_is_refused_by_name(name):
     with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
         on_clock(lambda _: None, **{name: 0})
+
+
+@pytest.mark.parametrize("run", [batching.simulate, batching.replay])
+@pytest.mark.parametrize("name", ["max_batch_size", "max_queue_size", "servers"])
+def test_a_rule_by_which_nobody_is_answered_is_refused(run, name):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+        run([0.5], service(20, 2), **{name: 0})

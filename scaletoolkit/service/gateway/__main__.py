@@ -23,11 +23,12 @@ from scaletoolkit.service.gateway.connections import JoiningProtocol
 from scaletoolkit.service.settings import Settings
 
 LAST_RESORT_S = 4.0
+MOST_LINE_BYTES = 1 << 24  # of the settings: each tenant has a part
 
 
 async def main() -> None:
     """Read the settings, say the port, serve."""
-    orders = asyncio.StreamReader()
+    orders = asyncio.StreamReader(MOST_LINE_BYTES)
     protocol = asyncio.StreamReaderProtocol(orders)
     await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
     settings = Settings(**json.loads(await orders.readline()))
@@ -63,6 +64,7 @@ async def serve(gateway: Gateway, orders: asyncio.StreamReader, listening: socke
             log_level="error",
             access_log=False,
             proxy_headers=False,
+            ws="none",
             timeout_graceful_shutdown=2,
             timeout_keep_alive=75,  # longer than the quiet parts of a load test
         )
@@ -71,7 +73,8 @@ async def serve(gateway: Gateway, orders: asyncio.StreamReader, listening: socke
     following = asyncio.create_task(follow(orders, gateway))
     await asyncio.wait([serving, following], return_when=asyncio.FIRST_COMPLETED)
     end_soon()
-    gateway.model.batcher.close()
+    for served in gateway.models:
+        served.batcher.close()
     server.should_exit = True
     await serving
     await gateway.close()
@@ -85,7 +88,8 @@ async def follow(orders: asyncio.StreamReader, gateway: Gateway) -> None:
         if "replicas" in order:
             gateway.model.fleet.resize(order["replicas"])
         else:
-            gateway.model.answers.cache.clear()
+            for served in gateway.models:
+                served.answers.cache.clear()
 
 
 def end_soon() -> None:

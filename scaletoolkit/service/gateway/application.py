@@ -68,6 +68,11 @@ class Gateway:
         else:
             await self.pages(scope, receive, send)
 
+    @property
+    def models(self) -> list[Served]:
+        """All that is served: the shared model, and those that tenants have brought."""
+        return [self.model, *self.repository.served]
+
     async def close(self) -> None:
         """End all replicas, once they have answered what they have in hand."""
         self.model.fleet.resize(0)

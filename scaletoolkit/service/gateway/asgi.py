@@ -5,10 +5,12 @@ POST of a prediction goes straight to its endpoint, and everything else through 
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from types import coroutine
 from typing import Any
 
-from starlette.types import Receive, Send
+from starlette.types import Message, Receive, Send
 
 from scaletoolkit.service.gateway.payloads import BadRequest
 
@@ -24,51 +26,87 @@ class ClientGone(Exception):
     """Nobody waits for the answer any more."""
 
 
+@dataclass
+class Held:
+    """The bytes of bodies whose end has not come, whosever they are; at most HELD_BYTES."""
+
+    size_bytes: int = 0
+
+
 class Bodies:
     """Reads bodies of requests: each of at most `most_bytes`, whole within `most_s`.
 
-    Those whose end has not come have HELD_BYTES together.
+    held: what all that share it hold together.
     """
 
-    def __init__(self, most_bytes: int, most_s: float) -> None:
+    def __init__(self, most_bytes: int, most_s: float, held: Held) -> None:
         self.most_bytes = most_bytes
         self.most_s = most_s
-        self._held_bytes = 0
+        self._held = held
 
     async def read(self, receive: Receive) -> bytes:
         """A whole body; raises BadRequest when it is too long or too slow, or ClientGone."""
-        body, more = await self._next(receive)
-        if not more and len(body) <= self.most_bytes:
-            return body
-        parts = [body]
-        held_bytes = 0
+        first = None
+        waits_for = None
+        coming = receive().__await__()
+        try:  # without an alarm, which costs more than all else here: mostly the body has come
+            waits_for = next(coming)
+        except StopIteration as here:
+            first = here.value
+            body, more = _content(first)
+            if not more and len(body) <= self.most_bytes:
+                return body
         try:
             async with asyncio.timeout(self.most_s):
-                while more:
-                    self._held_bytes += len(parts[-1])
-                    held_bytes += len(parts[-1])
-                    self._check(held_bytes)
-                    part, more = await self._next(receive)
-                    parts.append(part)
+                return await self._whole(first or await _result(coming, waits_for), receive)
         except TimeoutError:
             raise BadRequest(f"the body was not here within {self.most_s:g} s", 408) from None
+
+    async def _whole(self, message: Message, receive: Receive) -> bytes:
+        """The body that begins with this message."""
+        part, more = _content(message)
+        parts = [part]
+        held_bytes = 0
+        try:
+            while more:
+                self._held.size_bytes += len(part)
+                held_bytes += len(part)
+                self._check(held_bytes)
+                part, more = _content(await receive())
+                parts.append(part)
         finally:
-            self._held_bytes -= held_bytes
-        self._check(held_bytes + len(parts[-1]))
+            self._held.size_bytes -= held_bytes
+        self._check(held_bytes + len(part))
         return b"".join(parts)
 
     def _check(self, size_bytes: int) -> None:
         if size_bytes > self.most_bytes:
             raise BadRequest(f"the body has more than {self.most_bytes:,} bytes", 413)
-        if self._held_bytes > HELD_BYTES:
+        if self._held.size_bytes > HELD_BYTES:
             raise BadRequest("too many long bodies are on their way; come back later", 503)
 
-    async def _next(self, receive: Receive) -> tuple[bytes, bool]:
-        """(some bytes, whether more come)."""
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        return message.get("body", b""), message.get("more_body", False)
+
+def _content(message: Message) -> tuple[bytes, bool]:
+    """(some bytes, whether more come)."""
+    if message["type"] == "http.disconnect":
+        raise ClientGone
+    return message.get("body", b""), message.get("more_body", False)
+
+
+@coroutine
+def _result(steps: Generator[Any, Any, Message], waits_for: Any) -> Generator[Any, Any, Message]:
+    """What comes out of an awaitable that has taken its first step, and waits for this."""
+    try:
+        while True:
+            try:
+                yield waits_for
+            except BaseException as error:  # as when it is cancelled: its own business
+                waits_for = steps.throw(error)
+            else:
+                waits_for = next(steps)
+    except StopIteration as end:
+        message: Message = end.value
+        return message
 
 
 def fields(lines: Headers) -> dict[bytes, bytes]:

@@ -30,6 +30,7 @@ VERSION = "1"
 LENGTH = b"inference-header-content-length"
 HEADS = 64  # of clients' requests that are remembered
 SHORT_BYTES = 2048  # of such a head, at most
+MOST_DIGITS = 10  # of a length: Python reads some thousands at most
 BINARY = (b"content-type", b"application/octet-stream")
 
 
@@ -62,7 +63,9 @@ class Head(NamedTuple):
 
 def asked(body: bytes, json_bytes: bytes | None, form: Format) -> Asked:
     """What is asked for. json_bytes: how long the JSON in front is, when bytes follow it."""
-    if json_bytes is not None and not (json_bytes.isdigit() and int(json_bytes) <= len(body)):
+    if json_bytes is not None and not (
+        json_bytes.isdigit() and len(json_bytes) <= MOST_DIGITS and int(json_bytes) <= len(body)
+    ):
         raise BadRequest(f"{LENGTH.decode()} must be a number of bytes that the body has")
     size_bytes = len(body) if json_bytes is None else int(json_bytes)
     again = json_bytes is not None and size_bytes <= SHORT_BYTES

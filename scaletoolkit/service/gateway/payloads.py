@@ -16,7 +16,6 @@ ROWS = 1000  # that numpy takes at once: no other thread runs meanwhile
 NUMBER_BYTES = 32  # that a number takes as JSON, with a comma and blanks around it
 LEAST_BYTES = 64 << 10
 TOO_LARGE = {2: 65_520.0, 4: 2.0**128 - 2.0**103, 8: np.inf}  # {bytes: what rounds to infinity}
-MOST_BYTES = 16 << 20
 
 
 class BadRequest(Exception):
@@ -36,7 +35,7 @@ class Format:
         self.item = np.dtype(signature.item_type(model["inputs"]))
         counts = [np.prod(shape, dtype=int) for _, _, shape in signature.item_type(model["inputs"])]
         written_bytes = most_items * int(sum(counts)) * NUMBER_BYTES
-        self.most_bytes = min(MOST_BYTES, max(LEAST_BYTES, written_bytes))
+        self.most_bytes = min(signature.MOST_BYTES, max(LEAST_BYTES, written_bytes))
 
     def items(self, body: bytes) -> list[Item]:
         """The items of a `/v1/predict` body, a JSON list of them.

@@ -3,7 +3,7 @@
 Each version has a replica and a queue of its own, so what one tenant loads touches no other's.
 Names are a tenant's own as well: to everybody else there is no such model. Of a model two versions
 are loaded at most, the current one and the one before, which gives way when a new one is loaded
-(not to a file that is no model, or too large).
+(not to a file that is no model, or too large; but it is not there any more if the new one fails).
 
 The pages are named as in github.com/triton-inference-server/server,
 docs/protocol/extension_model_repository.md; but the body of a load is the ONNX file itself.
@@ -35,10 +35,10 @@ Change = Callable[[str, str, Receive], Awaitable[Version | None]]
 class Desk:
     """Where one tenant's models are changed: one after the other."""
 
-    def __init__(self, account: Account, timeout_s: float) -> None:
+    def __init__(self, account: Account, timeout_s: float, held: asgi.Held) -> None:
         self.account = account
         self.lock = asyncio.Lock()
-        self.bodies = asgi.Bodies(min(account.model_bytes, asgi.HELD_BYTES), timeout_s)
+        self.bodies = asgi.Bodies(min(account.model_bytes, asgi.HELD_BYTES), timeout_s, held)
 
     @property
     def left_bytes(self) -> int:
@@ -57,7 +57,14 @@ class Repository:
         self._versions: set[Version] = set()
         self._home: Path | None = None
         accounts = common.tenants.accounts.items()
-        self._desks = {name: Desk(account, settings.timeout_s) for name, account in accounts}
+        self._desks = {
+            name: Desk(account, settings.timeout_s, common.held) for name, account in accounts
+        }
+
+    @property
+    def served(self) -> list[Served]:
+        """All versions that are loaded, or about to be."""
+        return [version.served for version in self._versions]
 
     def endpoint(self, method: str, path: str) -> Endpoint | None:
         """What answers this page, if it is one of a tenant's own models."""
@@ -122,56 +129,55 @@ class Repository:
         if not tenancy.NAME.fullmatch(name) or name == self._shared:
             raise BadRequest("a model's name has 1 to 63 small letters, digits and hyphens", 400)
         body = await desk.bodies.read(receive)
-        self._home = self._home or processes.workspace("models")
         shelf = self._shelves.get((tenant, name)) or Shelf()
+        version = await self._made(tenant, name, shelf, body)
         previous = shelf.previous
-        left_bytes = desk.left_bytes
-        if previous:
-            left_bytes += desk.account.models[name, previous.number]
-        if len(body) > left_bytes:
-            has = f"model {name!r} has {len(body):,} bytes"
-            raise BadRequest(f"{has}; tenant {tenant!r} has {left_bytes:,} left", 413)
-        number = str(shelf.count + 1)
-        settings = await asyncio.get_running_loop().run_in_executor(
-            self._common.reader, self._write, tenant, name, number, body, left_bytes
-        )
-        if previous:  # gives way only to a file that is a model
-            shelf.previous = None
-            await self._retire(tenant, name, previous)
-        version = await self._start(tenant, name, number, settings, len(body))
+        try:
+            if previous:  # gives way only to a file that is a model
+                shelf.previous = None
+                await self._retire(tenant, name, previous)
+            desk.account.models[name, version.number] = len(body)
+            await version.start()  # while it is loaded it may take what its tenant has left
+        except BaseException:
+            await self._retire(tenant, name, version)
+            raise
+        desk.account.models[name, version.number] = version.memory_bytes
         shelf.count += 1
         shelf.switch(version)
         self._shelves[tenant, name] = shelf
         return version
 
-    async def _start(
-        self, tenant: str, name: str, number: str, settings: Settings, file_bytes: int
-    ) -> Version:
-        """The version, ready; while it is loaded it may take what its tenant has left."""
-        desk = self._desks[tenant]
+    async def _made(self, tenant: str, name: str, shelf: Shelf, body: bytes) -> Version:
+        """The version whose file is the body, where that is a model and fits; not started."""
+        account = self._desks[tenant].account
+        left_bytes = self._desks[tenant].left_bytes
+        if shelf.previous:
+            left_bytes += account.models[name, shelf.previous.number]
+        if len(body) > left_bytes:
+            has = f"model {name!r} has {len(body):,} bytes"
+            raise BadRequest(f"{has}; tenant {tenant!r} has {left_bytes:,} left", 413)
+        self._home = self._home or processes.workspace("models")
+        number = str(shelf.count + 1)
+        path = self._home / tenant / name / number / f"{name}.onnx"
+        settings = await asyncio.get_running_loop().run_in_executor(
+            self._common.reader, self._write, path, body, left_bytes
+        )
         version = Version(number, settings, self._common)
         self._versions.add(version)
-        desk.account.models[name, number] = file_bytes
-        try:
-            await version.start()
-        except BaseException:
-            await self._retire(tenant, name, version)
-            raise
-        desk.account.models[name, number] = version.memory_bytes
         return version
 
-    def _write(self, tenant: str, name: str, number: str, body: bytes, left_bytes: int) -> Settings:
+    def _write(self, path: Path, body: bytes, left_bytes: int) -> Settings:
         """The settings of a file that is written to a folder of its own: it may read no others."""
-        assert self._home, "made before anything is written"
-        folder = self._home / tenant / name / number
-        path = folder / f"{name}.onnx"
-        folder.mkdir(parents=True)
-        path.write_bytes(body)
+        path.parent.mkdir(parents=True)
         try:
+            path.write_bytes(body)
             return replace(self._settings, folder=str(path), memory_bytes=left_bytes)
         except ValueError as error:
-            shutil.rmtree(folder)
+            shutil.rmtree(path.parent)
             raise BadRequest(told(str(error)), 422) from None
+        except BaseException:
+            shutil.rmtree(path.parent)
+            raise
 
     async def _roll_back(self, tenant: str, name: str, receive: Receive) -> Version:
         """The version before is asked again, which is still loaded; once more: the later one."""
@@ -199,7 +205,7 @@ class Repository:
     async def _retire(self, tenant: str, name: str, version: Version) -> None:
         await version.retire()
         self._versions.discard(version)
-        del self._desks[tenant].account.models[name, version.number]
+        self._desks[tenant].account.models.pop((name, version.number), None)
 
 
 async def _about(served: Served, caller: Caller, tenant: str, receive: Receive) -> Answered:

@@ -35,6 +35,7 @@ class Common:
         self.tenants = tenants
         self.starter = Starter(settings.warm)
         self.reader = ThreadPoolExecutor(1)
+        self.held = asgi.Held()
 
 
 class Served:
@@ -47,7 +48,7 @@ class Served:
         self.version = version
         self.format = Format(settings.model, settings.max_queue_size)
         self.reader = common.reader
-        self.bodies = asgi.Bodies(self.format.most_bytes, settings.timeout_s)
+        self.bodies = asgi.Bodies(self.format.most_bytes, settings.timeout_s, common.held)
         tenants = common.tenants
         self.tenants = tenants
         most = settings.max_queue_size

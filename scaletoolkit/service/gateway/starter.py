@@ -77,8 +77,12 @@ class Starter:
 
     async def _forked(self, line: bytes) -> ForkedProcess:
         async with self._one_by_one:
+            if self._ending:  # while this one waited for its turn
+                raise ReplicaLost("the server is stopping")
             if self._template is None or self._template.returncode is not None:
                 self._template = await self._python("replica.template", asyncio.subprocess.PIPE)
+            if self._ending:
+                await self._end_template()
             assert self._template.stdin is not None  # pipes, both
             assert self._template.stdout is not None
             self._template.stdin.write(line)

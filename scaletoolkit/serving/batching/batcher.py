@@ -11,7 +11,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic
 
 from scaletoolkit.machine.measure import Level
-from scaletoolkit.serving.batching.lines import Fifo, Item, Line, Request, Result
+from scaletoolkit.serving.batching.lines import (
+    Fifo,
+    Item,
+    Line,
+    Request,
+    Result,
+    check_rule,
+)
 
 MAX_ATTEMPTS = 2
 
@@ -44,13 +51,7 @@ class Batcher(Generic[Item, Result]):
         max_queue_size: float = 1024,
         line: Line[Item, Result] | None = None,
     ) -> None:
-        for name, value, least in [
-            ("max_batch_size", max_batch_size, 1),
-            ("max_queue_delay_microseconds", max_queue_delay_microseconds, 0),
-            ("max_queue_size", max_queue_size, 1),
-        ]:
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+        check_rule(max_batch_size, max_queue_delay_microseconds, max_queue_size)
         self.max_batch_size = max_batch_size
         self.max_queue_size = max_queue_size
         self.delay_s = max_queue_delay_microseconds / 1e6

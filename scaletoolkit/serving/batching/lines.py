@@ -16,6 +16,23 @@ class DeadlineExceeded(Exception):
     """A request was not answered within its time."""
 
 
+def check_rule(
+    max_batch_size: float,
+    max_queue_delay_microseconds: float,
+    max_queue_size: float,
+    servers: int = 1,
+) -> None:
+    """Raise ValueError for a rule by which no request would ever be answered."""
+    for name, value, least in [
+        ("max_batch_size", max_batch_size, 1),
+        ("max_queue_delay_microseconds", max_queue_delay_microseconds, 0),
+        ("max_queue_size", max_queue_size, 1),
+        ("servers", servers, 1),
+    ]:
+        if not value >= least:
+            raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
 class Request(Generic[Item, Result]):
     """One item: whose it is, when it came, how often a replica has tried it, who waits for it."""
 

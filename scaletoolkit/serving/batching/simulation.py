@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scaletoolkit.serving.batching.lines import check_rule
+
 
 @dataclass(frozen=True)
 class BatchRun:
@@ -44,8 +46,10 @@ def simulate(
     """The batches that `Batcher` would form, without waiting: a BatchRun. Simulated.
 
     arrivals_s: in seconds, ValueError if they do not rise; one at the moment of a decision is part
-    of it. service_s: how long a batch takes, a function of its size.
+    of it. service_s: how long a batch takes, a function of its size. ValueError for a rule that
+    Batcher does not take either, or no servers.
     """
+    check_rule(max_batch_size, max_queue_delay_microseconds, max_queue_size, servers)
     times_s = _rising(arrivals_s)
     queue = _Queue(times_s, max_batch_size, max_queue_delay_microseconds / 1e6, max_queue_size)
     free_s = [0.0] * servers

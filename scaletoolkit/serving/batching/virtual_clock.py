@@ -13,7 +13,7 @@ from typing import Any, TypeVar, TypeVarTuple
 import numpy as np
 
 from scaletoolkit.serving.batching.batcher import Batcher
-from scaletoolkit.serving.batching.lines import QueueFull
+from scaletoolkit.serving.batching.lines import QueueFull, check_rule
 from scaletoolkit.serving.batching.simulation import BatchRun
 
 Outcome = TypeVar("Outcome")
@@ -79,6 +79,7 @@ def replay(
     max_queue_size: float = math.inf,
 ) -> BatchRun:
     """What `simulate` computes, done by the real `Batcher` on a virtual clock: a BatchRun."""
+    check_rule(max_batch_size, max_queue_delay_microseconds, max_queue_size, servers)
     rule = (max_batch_size, max_queue_delay_microseconds, max_queue_size)
     return run_on_virtual_clock(_replay(list(arrivals_s), service_s, servers, rule))
 
