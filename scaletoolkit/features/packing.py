@@ -22,8 +22,9 @@ def scales(rows: ArrayLike) -> tuple[Floats, Floats]:
         raise ValueError("a scale needs at least one value of each feature")
     low = np.nanmin(values, axis=0)
     high = np.nanmax(values, axis=0)
-    step = (high.astype(float) - low) / LEVELS
-    return low, step.astype(np.float32)
+    step = ((high.astype(float) - low) / LEVELS).astype(np.float32)
+    beyond = low + LEVELS * step.astype(float) > np.finfo(np.float32).max  # it was rounded up
+    return low, np.where(beyond, np.nextafter(step, np.float32(0)), step)
 
 
 def pack(rows: ArrayLike, low: ArrayLike, step: ArrayLike) -> NDArray[np.uint8]:
@@ -37,5 +38,5 @@ def pack(rows: ArrayLike, low: ArrayLike, step: ArrayLike) -> NDArray[np.uint8]:
 def unpack(codes: ArrayLike, low: ArrayLike, step: ArrayLike) -> Floats:
     """The values of codes: off by half a step at most, where the scale covers them."""
     levels = np.asarray(codes)
-    values = np.asarray(low, np.float32) + levels * np.asarray(step, np.float32)
-    return np.where(levels == MISSING, np.float32(np.nan), values).astype(np.float32)
+    values = np.asarray(low, float) + levels * np.asarray(step, float)  # float32 may not reach
+    return np.where(levels == MISSING, np.nan, values).astype(np.float32)

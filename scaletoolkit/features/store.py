@@ -40,8 +40,8 @@ def materialise(
 
     make: rising ids in, one row of len(names) numbers an id out. With scales (of `packing.scales`)
     a number takes one byte, else four. In memory are the ids and one batch. ValueError where there
-    is no id, or make hands back another shape or a number beyond float32; what killed writers left
-    beside it is removed.
+    is no id, a scale that is not finite, or make hands back another shape or a number beyond
+    float32; what killed writers left beside it is removed.
     """
     path = Path(path).resolve()  # where it is a link, what it points to
     ordered = _rising(integers("ids", ids))
@@ -88,7 +88,8 @@ def _write(
     for rows in batches:
         if rows.shape[1] != len(names):
             raise ValueError(f"expected rows of {len(names)} features, got {rows.shape[1]}")
-        packed = packing.pack(rows, *scales) if scales else _floats(rows)
+        floats = _floats(rows)
+        packed = packing.pack(floats, *scales) if scales else floats
         crc = zlib.crc32(packed.data, crc)
         file.write(packed.data)
     file.seek(0)
@@ -107,6 +108,8 @@ def _plain(scale: ArrayLike, names: Sequence[str]) -> list[float]:
     values = np.asarray(scale, float).tolist()
     if len(values) != len(names):
         raise ValueError(f"expected a scale for each of {len(names)} features, got {len(values)}")
+    if not np.isfinite(values).all():
+        raise ValueError(f"a scale has finite numbers, got {values}")
     return values
 
 

@@ -35,6 +35,14 @@ def test_beyond_the_scale_is_its_end_and_a_constant_stays():
     assert features.unpack(codes, low, step).tolist() == [[1, 7], [3, 7]]
 
 
+@pytest.mark.parametrize("end", [3e38, np.finfo(np.float32).max])
+def test_a_scale_may_be_wider_than_the_largest_float32(end):
+    rows = np.array([[-end], [1e38], [end]], np.float32)
+    low, step = features.scales(rows)
+    back = features.unpack(features.pack(rows, low, step), low, step)
+    assert (np.abs(back.astype(float) - rows) <= 0.5001 * step).all()
+
+
 @pytest.mark.parametrize(
     ("rows", "sentence"),
     [

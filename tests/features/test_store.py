@@ -177,6 +177,9 @@ def test_half_a_file_is_a_sentence(path):
         features.Store(path)
 
 
+FLAT = ([0, 0, 0], [1, 1, 1])
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -187,6 +190,8 @@ def test_half_a_file_is_a_sentence(path):
         (([1], rows_of, ["a", "b", "a"]), "different names"),
         (([1], rows_of, "abc"), "different names"),
         (([1], lambda ids: np.full((1, 3), 1e39), NAMES), "a number is beyond float32"),
+        (([1], lambda ids: np.full((1, 3), 1e300), NAMES, FLAT), "a number is beyond float32"),
+        (([1], rows_of, NAMES, ([0, np.nan, 0], [1, 1, 1])), "a scale has finite numbers, got"),
         (([1], rows_of, NAMES, None, -1), "a batch has at least one row"),
     ],
 )
