@@ -81,11 +81,13 @@ def training_set(
     One row for each label, in their order; null where nothing was known. events: columns `key`,
     `happened`, `known` and the values; labels: `key` and `happened`. A value is known once it has
     arrived; of those, the one that happened last counts. A null key or time never joins. ValueError
-    for a missing column, or a value that the labels have a column for already.
+    for a missing column, a value that the labels have a column for already, or times of which only
+    one has a time zone.
     """
     _check_columns("events", events, [key, happened, known, *values])
     _check_columns("labels", labels, [key, happened])
     _check_new("labels", labels, values)
+    _check_zones(known, events[known].type, f"{happened} of the labels", labels[happened].type)
     whole = _whole(events, [key, happened, known])
     asked = _whole(labels, [key, happened])
     keys = _column(events, key, whole)
@@ -145,6 +147,13 @@ def _check_new(what: str, table: pa.Table, names: Sequence[str]) -> None:
     taken = [name for name in names if name in table.column_names]
     if taken:
         raise ValueError(f"the {what} have a column {taken[0]!r} already; rename it there")
+
+
+def _check_zones(name: str, kind: pa.DataType, other_name: str, other: pa.DataType) -> None:
+    """In numpy, where times are compared, none has a zone any more."""
+    zones = [getattr(each, "tz", None) for each in (kind, other)]
+    if None in zones and any(zones):
+        raise ValueError(f"{name} is {kind} and {other_name} {other}: they are not one clock")
 
 
 def _whole(table: pa.Table, names: Sequence[str]) -> Integers:

@@ -129,6 +129,19 @@ def test_dates_of_different_units_are_one_clock():
         assert features.training_set(events, labels, ["x"])["x"].to_pylist() == [expected]
 
 
+@pytest.mark.parametrize("zones", [("UTC", None), (None, "Europe/Paris"), ("UTC", "Asia/Tokyo")])
+def test_one_time_zone_alone_is_no_clock(zones):
+    kinds = [pa.timestamp("s", tz) for tz in zones]
+    times = [pa.array([moment], kind) for moment, kind in zip((9, 10), kinds, strict=True)]
+    events = pa.table({"user_id": [7], "event_time": times[0], "arrived_at": times[0], "x": [1]})
+    labels = pa.table({"user_id": [7], "event_time": times[1]})
+    if all(zones):  # moments, whatever the clocks on the wall show
+        assert features.training_set(events, labels, ["x"])["x"].to_pylist() == [1]
+        return
+    with pytest.raises(ValueError, match=r"^arrived_at is timestamp.* they are not one clock$"):
+        features.training_set(events, labels, ["x"])
+
+
 DAY = np.array(["2026-06-01"], "M8[D]")
 
 
