@@ -143,8 +143,7 @@ def _any_place(costs, stages):
 def _nearest(costs, stages):
     sums = [sum(costs[:i]) for i in range(len(costs) + 1)]
     ends = [sums[-1] * stage / stages for stage in range(1, stages)]
-    inner = range(1, len(costs))
-    cuts = [min(inner, key=lambda i, end=end: abs(sums[i] - end)) for end in ends]
+    cuts = [min((abs(sums[i] - end), i) for i in range(1, len(costs)))[1] for end in ends]
     return max(sum(costs[a:b]) for a, b in pairwise([0, *cuts, len(costs)]))
 
 
