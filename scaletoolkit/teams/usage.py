@@ -125,7 +125,7 @@ def read_prices(source: object, hours: str, wrong: Sentences) -> Row:
         result["machines"] = _machines(fields, "machines", wrong)
     elif "clusters" in fields:
         clusters = _any(fields, "clusters", wrong)
-        names = clusters.values if clusters else ()
+        names = fields.values["clusters"] if clusters else ()  # also one that holds nothing
         result["clusters"] = {name: _machines(clusters, name, wrong) for name in names if clusters}
     if WHOLE in fields and not wrong:
         result["prices_per_hour"] = _split(fields, result, wrong)

@@ -66,6 +66,14 @@ def test_bytes_without_a_unit_are_not_taken_for_gib():
     assert usage.read_usage(f"{HEADINGS}\na,cpu,1,2097152,1\n")[0]["used"] == 2097152
 
 
+def test_a_cluster_that_holds_nothing_is_a_sentence():
+    for nothing in (None, {}):
+        wrong = Sentences()
+        prices = {name: PRICES[name] for name in ("prices_per_hour", "hours")}
+        usage.read_prices(prices | {"clusters": {"a": nothing, "b": {"cpu": 1}}}, "", wrong)
+        assert wrong == ["prices.clusters.a: Required value: must be set."]
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
