@@ -26,7 +26,8 @@ class FairQueue(Generic[Item]):
     `most` their largest cost. Source: P. Goyal, H. Vin, H. Cheng, SIGCOMM 1996.
 
     weights: {tenant: share}, 1 for others. limits: {tenant: the cost that may wait}, no limit for
-    others. An item is hashable and in the queue once.
+    others. An item is hashable and in the queue once. Of each tenant that ever came a tag is kept:
+    whoever takes names from strangers bounds them first.
     """
 
     def __init__(
