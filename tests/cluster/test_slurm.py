@@ -9,6 +9,7 @@ import random
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -130,6 +131,23 @@ def test_a_task_that_raises_is_a_sentence(cluster):
         job.results()
 
 
+def test_results_outlast_slurms_memory_of_their_job(cluster, tmp_path):
+    cluster.map(abs, [-1, -2], tasks=2, folder=tmp_path).results()
+    forgotten = slurm.Job(cluster, 999_999, tmp_path, 2, "")
+    assert forgotten.results() == [[1], [2]]
+    with pytest.raises(slurm.SlurmError, match=r"scontrol refused: .*Invalid job id"):
+        slurm.Job(cluster, 999_999, tmp_path / "empty", 2, "").results()
+
+
+def test_where_slurm_tells_no_state_it_is_a_sentence(tmp_path):
+    class Silent(slurm.Cluster):
+        def ask(self, *words, stdin=""):
+            return ""
+
+    with pytest.raises(slurm.SlurmError, match="does not say where its job 7 stands"):
+        slurm.Job(Silent(tmp_path), 7, tmp_path, 1, "").state()
+
+
 def test_a_cluster_that_has_ended_says_so(cluster):
     with slurm.local(nodes=1) as other:
         pass
@@ -184,6 +202,22 @@ def test_where_slurm_is_not_installed_it_is_a_sentence(monkeypatch, tmp_path):
         pass
     with pytest.raises(slurm.Absent, match="No Slurm is here: sbatch"):
         slurm.existing(tmp_path)
+
+
+def test_a_user_without_a_name_is_a_sentence(monkeypatch):
+    before = psutil.Process().children(recursive=True)
+    monkeypatch.setattr(os, "geteuid", lambda: 2**31 - 9)
+    with pytest.raises(slurm.Absent, match="has none for 2147483639"), slurm.local(nodes=1):
+        pass
+    assert set(psutil.Process().children(recursive=True)) <= {*before}
+
+
+def test_the_temporary_folder_may_have_a_space(cluster, monkeypatch):
+    with tempfile.TemporaryDirectory(prefix="my files ") as folder:  # a short path: of sockets
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        with slurm.local(nodes=1) as one:
+            assert one._folder.parent == Path(folder)
+            assert one.map(abs, [-1]).results(timeout_s=60) == [[1]]
 
 
 def test_where_no_cluster_answers_it_is_a_sentence_of_one_line(monkeypatch, tmp_path):

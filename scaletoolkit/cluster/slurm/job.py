@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.2
 # What a job is no longer in; a requeued one is PENDING again.
-AT_WORK = ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED", "SUSPENDED", "STOPPED")
+AT_WORK = """PENDING RUNNING COMPLETING CONFIGURING REQUEUED SUSPENDED STOPPED STAGE_OUT RESIZING
+SIGNALING""".split()
 LINE = re.compile(r"JobState=(\w+) Reason=(\S+).*? Restarts=(\d+)")
 
 
@@ -50,6 +52,8 @@ class Job:
         """Its state in Slurm's word, why it waits, and how many times it was begun anew."""
         said = self._cluster.ask("scontrol", "--oneliner", "show", "job", str(self.number))
         states = [State(state, why, int(again)) for state, why, again in LINE.findall(said)]
+        if not states:
+            raise SlurmError(f"Slurm does not say where its job {self.number} stands: {said!r}")
         return min(states, key=lambda state: state.state not in AT_WORK)
 
     def wait(self, timeout_s: float = 600) -> State:
@@ -70,9 +74,15 @@ class Job:
         """What its ranks or tasks returned, in their order, once it has ended.
 
         RankError says which failed, and how. What counts are the results: at the end of a job that
-        is done, Slurm may find an agent that went a moment too late.
+        is done, Slurm may find an agent that went a moment too late, and minutes later it forgets
+        the job. SlurmError where it has, or the job has not ended, and not all results are there.
         """
-        state = self.wait(timeout_s)
+        try:
+            state = self.wait(timeout_s)
+        except SlurmError:
+            with suppress(ranks.RankError):
+                return ranks.results(self.folder, self._world_size)
+            raise
         try:
             return ranks.results(self.folder, self._world_size)
         except ranks.RankError as error:

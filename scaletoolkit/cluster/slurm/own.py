@@ -32,6 +32,7 @@ class OwnCluster(Cluster):
     """
 
     def __init__(self, names: Sequence[str], cpus: int) -> None:
+        user = _user()
         command = ["sh", str(NODES), "FOLDER"]
         mine = {name: text for name, text in environment().items() if not name.startswith(OTHERS)}
         path = {"PATH": enclosure.SYSTEM}
@@ -39,7 +40,6 @@ class OwnCluster(Cluster):
         folder = self._enclosure.folder
         super().__init__(folder, mine | {"SLURM_CONF": f"{folder}/slurm.conf"})
         host = socket.gethostname().partition(".")[0]
-        user = pwd.getpwuid(os.geteuid()).pw_name
         text = texts.configuration(folder, host, user, names, cpus)
         (folder / "slurm.conf").write_text(text)
         for name in ("state", *names):
@@ -113,6 +113,15 @@ class OwnCluster(Cluster):
         with suppress(SlurmError):  # the controller has not come up yet
             return condition()
         return False
+
+
+def _user() -> str:
+    """This process's user by name, which Slurm asks for; Absent where it has none."""
+    number = os.geteuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        raise Absent(f"Slurm needs users with names: /etc/passwd has none for {number}.") from None
 
 
 @contextmanager

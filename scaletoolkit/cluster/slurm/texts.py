@@ -33,12 +33,12 @@ EnforcePartLimits=ALL
 SlurmdTimeout=3
 MessageTimeout=2
 KillWait=2
-StateSaveLocation={folder}/state
-SlurmdSpoolDir={folder}/%n
-SlurmctldPidFile={folder}/slurmctld.pid
-SlurmdPidFile={folder}/%n.pid
-SlurmctldLogFile={folder}/slurmctld.log
-SlurmdLogFile={folder}/%n.log
+StateSaveLocation="{folder}/state"
+SlurmdSpoolDir="{folder}/%n"
+SlurmctldPidFile="{folder}/slurmctld.pid"
+SlurmdPidFile="{folder}/%n.pid"
+SlurmctldLogFile="{folder}/slurmctld.log"
+SlurmdLogFile="{folder}/%n.log"
 """
 NODE = "NodeName={name} NodeHostname={name} NodeAddr=127.0.0.1 Port={port} CPUs={cpus}\n"
 PARTITION = "PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP\n"
