@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
@@ -22,14 +22,14 @@ import psutil
 from scaletoolkit.machine import processes
 
 LOOK_EVERY_S = 0.02
+LIMITS = {"memory": "memory_bytes", "cpu": "cpu_s", "time": "seconds", "output": "output_bytes"}
 Members = dict[int, psutil.Process]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a command. over: the limit that ended it; "" for none.
+    """What became of a command. over: memory, cpu, time or output, whose limit ended it, or "".
 
-    There are four: memory, cpu, time, output.
     status: its exit status, negative for a signal. most_processes: of those that ran at once.
     peak_bytes, cpu_s: of all of them together. said: the end of what they wrote.
     """
@@ -63,9 +63,7 @@ def run_limited(
     this process may not use; FileNotFoundError where there is no such program; ChildProcessError
     where the process that watches was killed.
     """
-    limits = {"memory_bytes": memory_bytes, "cpu_s": cpu_s, "seconds": seconds}
-    limits |= {"output_bytes": output_bytes}
-    plan = _plan(command, limits, cores)
+    plan = _plan(command, cores, [memory_bytes, cpu_s, seconds, output_bytes])
     child = processes.Child(["-m", "scaletoolkit.machine.limits", json.dumps(plan)])
     try:
         line = child.stdout.readline()
@@ -80,12 +78,12 @@ def run_limited(
 
 
 def _plan(
-    command: Sequence[str], limits: Mapping[str, float], cores: Sequence[int]
+    command: Sequence[str], cores: Sequence[int], limits: Sequence[float]
 ) -> dict[str, object]:
     """What the watcher is told; ValueError for what cannot be."""
     if not command:
         raise ValueError("a command needs at least the name of a program, got none")
-    for name, limit in limits.items():
+    for name, limit in zip(LIMITS.values(), limits, strict=True):
         if not limit > 0:
             raise ValueError(f"{name} must be more than 0, got {limit}")
     if cores and not hasattr(os, "sched_setaffinity"):
@@ -93,7 +91,7 @@ def _plan(
     for core in cores:
         if core not in os.sched_getaffinity(0):
             raise ValueError(f"core {core} is none of those that this process may use")
-    named = dict(zip(("memory", "cpu", "time", "output"), limits.values(), strict=True))
+    named = dict(zip(LIMITS, limits, strict=True))
     return {"command": list(command), "cores": list(cores), "limits": named}
 
 

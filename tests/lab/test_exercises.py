@@ -298,12 +298,10 @@ def test_the_limit_of_the_caller_is_no_fault_of_one_in_use(record):
 
 
 def test_an_answer_that_catches_the_alarm_does_not_pass():
-    begun_s = time.monotonic()
-
     def catches_all(numbers):
-        while time.monotonic() < begun_s + 0.3:
+        for _ in range(3):
             try:
-                time.sleep(0.1)
+                time.sleep(0.01)
             except:  # noqa: E722 - as beginners write it
                 continue
         return double_all(numbers)
