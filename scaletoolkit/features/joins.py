@@ -81,13 +81,11 @@ def training_set(
     One row for each label, in their order; null where nothing was known. events: columns `key`,
     `happened`, `known` and the values; labels: `key` and `happened`. A value is known once it has
     arrived; of those, the one that happened last counts. A null key or time never joins. ValueError
-    for a missing column, a value that the labels have a column for already, or times of which only
-    one has a time zone.
+    for a missing column, a value that the labels have a column for already, or a time zone on one
+    side only.
     """
     _check_columns("events", events, [key, happened, known, *values])
-    _check_columns("labels", labels, [key, happened])
-    _check_new("labels", labels, values)
-    _check_zones(known, events[known].type, f"{happened} of the labels", labels[happened].type)
+    _check_labels(labels, values, key, happened, events[known].type)
     whole = _whole(events, [key, happened, known])
     asked = _whole(labels, [key, happened])
     keys = _column(events, key, whole)
@@ -143,17 +141,18 @@ def _check_columns(what: str, table: pa.Table, names: Sequence[str]) -> None:
         )
 
 
-def _check_new(what: str, table: pa.Table, names: Sequence[str]) -> None:
-    taken = [name for name in names if name in table.column_names]
+def _check_labels(
+    labels: pa.Table, values: Sequence[str], key: str, happened: str, known: pa.DataType
+) -> None:
+    """known: the type of the times that those of the labels are compared with."""
+    _check_columns("labels", labels, [key, happened])
+    taken = [name for name in values if name in labels.column_names]
     if taken:
-        raise ValueError(f"the {what} have a column {taken[0]!r} already; rename it there")
-
-
-def _check_zones(name: str, kind: pa.DataType, other_name: str, other: pa.DataType) -> None:
-    """In numpy, where times are compared, none has a zone any more."""
-    zones = [getattr(each, "tz", None) for each in (kind, other)]
+        raise ValueError(f"the labels have a column {taken[0]!r} already; rename it there")
+    asked = labels[happened].type
+    zones = [getattr(kind, "tz", None) for kind in (asked, known)]  # numpy drops them
     if None in zones and any(zones):
-        raise ValueError(f"{name} is {kind} and {other_name} {other}: they are not one clock")
+        raise ValueError(f"labels at {asked} and arrivals at {known}: they are not one clock")
 
 
 def _whole(table: pa.Table, names: Sequence[str]) -> Integers:

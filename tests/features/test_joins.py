@@ -138,7 +138,7 @@ def test_one_time_zone_alone_is_no_clock(zones):
     if all(zones):  # moments, whatever the clocks on the wall show
         assert features.training_set(events, labels, ["x"])["x"].to_pylist() == [1]
         return
-    with pytest.raises(ValueError, match=r"^arrived_at is timestamp.* they are not one clock$"):
+    with pytest.raises(ValueError, match=r"^labels at timestamp.* they are not one clock$"):
         features.training_set(events, labels, ["x"])
 
 
