@@ -18,6 +18,7 @@ from scaletoolkit import lab
 VARIABLE = "SCALETOOLKIT_TURNS"
 LOOK_EVERY_S = 0.2
 GUESS_S = 10.0  # for a turn of whom we know no better
+LEFT_S = 60  # a ticket that is not yet to be seen after so long has no process any more
 PLACES = ("first", "second", "third", "fourth", "fifth", "sixth", "far down")
 
 _took_s: dict[str, float] = {}  # this process's last turn at each label
@@ -34,9 +35,8 @@ def turn(label: str) -> Iterator[None]:
         yield
         return
     with contextlib.ExitStack() as stack:
+        gate = _gate(stack, Path(folder))
         ticket = _ticket(stack, Path(folder), _took_s.get(label, GUESS_S))
-        gate = os.open(folder, os.O_RDONLY)
-        stack.callback(os.close, gate)
         if _before(ticket) or not _locked(gate):
             with lab.busy("Measuring waits for its turn") as show:
                 while (before := _before(ticket)) or not _locked(gate):
@@ -48,6 +48,20 @@ def turn(label: str) -> Iterator[None]:
         begun_s = time.monotonic()
         yield
         _took_s[label] = time.monotonic() - begun_s
+
+
+def _gate(stack: contextlib.ExitStack, folder: Path) -> int:
+    """The folder, open until the stack is left; what killed processes left in it is removed."""
+    try:
+        gate = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise lab.LabError(f"{VARIABLE} names a folder that cannot be used: {error}") from None
+    stack.callback(os.close, gate)
+    for path in folder.glob(".turn-*"):
+        with contextlib.suppress(OSError):  # gone meanwhile, or another user's
+            if time.time() - path.stat().st_mtime > LEFT_S:
+                path.unlink()
+    return gate
 
 
 def _ticket(stack: contextlib.ExitStack, folder: Path, seconds: float) -> Path:

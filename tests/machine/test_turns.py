@@ -146,6 +146,24 @@ def test_a_folder_that_cannot_be_used_is_a_sentence(name, monkeypatch, tmp_path)
         measure.fastest(abs, [1])
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_a_sentence(monkeypatch, tmp_path):
+    tmp_path.chmod(0o333)
+    monkeypatch.setenv(turns.VARIABLE, str(tmp_path))
+    with pytest.raises(lab.LabError, match="names a folder that cannot be used"), turns.turn("a"):
+        pass
+
+
+def test_what_was_killed_before_its_ticket_was_seen_leaves_nothing(monkeypatch, tmp_path):
+    monkeypatch.setenv(turns.VARIABLE, str(tmp_path))
+    for name in (".turn-old", ".turn-new"):
+        (tmp_path / name).touch()
+    os.utime(tmp_path / ".turn-old", (0, 0))
+    with turns.turn("a"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [".turn-new"]
+
+
 def test_an_error_of_what_is_measured_stays_what_it_is(monkeypatch, tmp_path):
     monkeypatch.setenv(turns.VARIABLE, str(tmp_path))
     with pytest.raises(FileNotFoundError):

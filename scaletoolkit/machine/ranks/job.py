@@ -77,8 +77,9 @@ class Job:
     def start(self, function: Callable[..., object], arguments: Mapping[str, Any]) -> None:
         """Write the job, then let the keeper of its folder start torchrun."""
         write(self.folder, function, arguments)
-        self._stdin.write(b"start\n")
-        self._stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # it was killed: `follow` says so
+            self._stdin.write(b"start\n")
+            self._stdin.flush()
 
     def follow(self, detail: str, timeout_s: float, check: Callable[[], None]) -> None:
         """Pass on the ranks' lines until torchrun has ended; RankError when it takes too long.
@@ -104,7 +105,8 @@ class Job:
     def stop(self) -> None:
         """End whatever still runs, wait until it is gone, remove the folder."""
         alive = [path.open() for path in self.folder.path.glob("alive-*")]
-        self._stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.close()
         if self._running():
             os.killpg(self._keeper.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):

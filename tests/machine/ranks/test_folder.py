@@ -127,6 +127,17 @@ def test_a_stranger_s_file_is_refused(folder):
         ranks.results(folder.path, 1)
 
 
+def test_a_job_whose_keeper_was_killed_is_stopped_whole():
+    killed = job.Job(1, 0)
+    killed._keeper.kill()
+    killed._keeper.wait()
+    killed.start(abs, {})
+    with pytest.raises(ranks.RankError, match="the job's own shell was killed"):
+        killed.follow("", 10, lambda: None)
+    killed.stop()
+    assert not killed.folder.path.exists()
+
+
 def test_a_folder_without_a_job_is_a_sentence(tmp_path):
     with pytest.raises(ranks.RankError, match="holds no job"):
         ranks.results(tmp_path, 2)
