@@ -39,6 +39,9 @@ WRONG = [
     ("deployment", f"{BOX}.ports.0.name", "a-very-long-name", "at most 15 lower case letters"),
     ("deployment", f"{BOX}.livenessProbe.httpGet.port", "htp", "no port of the container"),
     ("deployment", f"{BOX}.livenessProbe.httpGet", None, "must specify one handler"),
+    ("deployment", f"{BOX}.livenessProbe.successThreshold", 2, "only a readinessProbe may"),
+    ("deployment", f"{BOX}.startupProbe.successThreshold", 2, "only a readinessProbe may"),
+    ("deployment", f"{BOX}.readinessProbe.periodSeconds", -1, "must be 0, for the default, or"),
     ("deployment", f"{BOX}.limits", {}, 'unknown field "spec.template.spec.containers[0].limits"'),
     ("service", "spec.ports", [], "spec.ports: Required value"),
     ("service", "spec.ports.0.port", 0, "spec.ports[0].port: Invalid value: 0"),
@@ -46,6 +49,8 @@ WRONG = [
     ("service", "spec.type", "Public", 'spec.type: Unsupported value: "Public"'),
     ("pod-disruption-budget", "spec.minAvailable", 1, "cannot be both set"),
     ("pod-disruption-budget", "spec.maxUnavailable", "110%", "one of percent up to 100%"),
+    ("pod-disruption-budget", "spec.maxUnavailable", "²%", "one of percent up to 100%"),
+    ("pod-disruption-budget", "spec.maxUnavailable", "9" * 5000 + "%", "one of percent up to"),
     ("scaled-object", "spec.maxReplicas", 20, 'did you mean "maxReplicaCount"'),
     ("scaled-object", "spec.maxReplicaCount", 1, "must be at least minReplicaCount, here 2"),
     ("scaled-object", "spec.maxReplicaCount", "20", 'Invalid value: "20": must be a whole number'),
@@ -53,7 +58,11 @@ WRONG = [
     ("scaled-object", "spec.triggers", [], "no triggers defined"),
     ("scaled-object", "spec.triggers.0.metricType", "Foo", 'Unsupported value: "Foo"'),
     ("scaled-object", "spec.triggers.1.metadata.threshold", 10, "write it in quotes"),
-    ("scaled-object", "spec.triggers.1.metadata.threshold", "ten", "must be a quantity"),
+    ("scaled-object", "spec.triggers.1.metadata.threshold", "ten", "must be a number"),
+    ("scaled-object", "spec.triggers.1.metadata.threshold", "500m", "must be a number such as 10"),
+    ("scaled-object", "spec.triggers.1.metadata.threshold", "1e999", "must be a number such as 10"),
+    ("scaled-object", "spec.triggers.1.metadata.threshold", "0.0", "must be greater than 0"),
+    ("scaled-object", "spec.triggers.0.metadata.value", "500m", "must be a whole number"),
     ("scaled-object", "spec.triggers.1.metadata.query", None, "metadata.query: Required value"),
     ("scaled-object", "metadata.name", "a" * 60, "must have at most 54"),
     ("ray-service", f"{RAY}.headGroupSpec", None, "headGroupSpec: Required value"),
@@ -108,6 +117,19 @@ def test_each_mistake_is_a_sentence(file, path, value, sentence, documents):
     told = checks.problems(changed(documents[file], path, value))
     assert any(sentence in problem for problem in told), told
     assert all("\n" not in problem for problem in told)
+
+
+@pytest.mark.parametrize(
+    ("file", "path", "value"),
+    [
+        *(("deployment", f"{BOX}.livenessProbe.{name}", 0) for name in workloads.COUNTS),
+        ("deployment", f"{BOX}.readinessProbe.successThreshold", 2),
+        ("pod-disruption-budget", "spec.maxUnavailable", "050%"),
+        ("scaled-object", "spec.triggers.1.metadata.threshold", "1.5e-1"),
+    ],
+)
+def test_what_the_servers_take_is_taken(file, path, value, documents):
+    assert checks.problems(changed(documents[file], path, value)) == []
 
 
 def test_several_mistakes_are_several_sentences(documents):

@@ -139,13 +139,20 @@ def test_results_outlast_slurms_memory_of_their_job(cluster, tmp_path):
         slurm.Job(cluster, 999_999, tmp_path / "empty", 2, "").results()
 
 
-def test_where_slurm_tells_no_state_it_is_a_sentence(tmp_path):
-    class Silent(slurm.Cluster):
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("", "does not say where its job 7 stands"),
+        ("JobState=STAGE_OUT Reason=None Requeue=1 Restarts=0", "not ended .* STAGE_OUT, None"),
+    ],
+)
+def test_what_slurm_seldom_says_is_a_sentence(said, told, tmp_path):
+    class Cluster(slurm.Cluster):
         def ask(self, *words, stdin=""):
-            return ""
+            return said
 
-    with pytest.raises(slurm.SlurmError, match="does not say where its job 7 stands"):
-        slurm.Job(Silent(tmp_path), 7, tmp_path, 1, "").state()
+    with pytest.raises(slurm.SlurmError, match=told):
+        slurm.Job(Cluster(tmp_path), 7, tmp_path, 1, "").wait(timeout_s=0)
 
 
 def test_a_cluster_that_has_ended_says_so(cluster):

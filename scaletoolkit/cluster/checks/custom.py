@@ -1,10 +1,14 @@
 """KEDA's ScaledObject, KubeRay's RayService, prometheus-adapter's rules: what is refused. Lab 12.
 
 Source of KEDA's: github.com/kedacore/keda, apis/keda/v1alpha1/scaledobject_types.go and its
-webhook, pkg/scalers/prometheus_scaler.go and cpu_memory_scaler.go; of KubeRay's:
+webhook, pkg/scalers/prometheus_scaler.go, cpu_memory_scaler.go and
+scalersconfig/typed_config.go; of KubeRay's:
 github.com/ray-project/kuberay, ray-operator/apis/ray/v1; of Ray Serve's: ray 2.60,
 serve/schema.py; of the adapter's: github.com/kubernetes-sigs/prometheus-adapter, docs/config.md.
 """
+
+import math
+import re
 
 from scaletoolkit.cluster.checks.workloads import METADATA, pod, top
 from scaletoolkit.kubernetes import names, quantity
@@ -38,6 +42,8 @@ placement_group_strategy placement_group_bundle_label_selector max_replicas_per_
 request_router_config gang_scheduling_config deployment_actors rolling_update_percentage
 max_surge_percent""".split()
 RULE = "seriesQuery seriesFilters resources name metricsQuery".split()
+JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+WHOLE = re.compile("[+-]?[0-9]+")
 RULE_KINDS = ("default", "custom", "external", "existing", "resource")
 
 
@@ -76,20 +82,30 @@ def _triggers(document: object) -> None:
         metadata = fields.mapping("metadata", fields.values.get("metadata") or ())
         fields.texts("metadata")  # KEDA's are all text: threshold: 10 is refused, "10" is not
         if kind in ("cpu", "memory"):
-            fields.choice("metricType", ("AverageValue", "Utilization"))
-            _number(metadata, "value")
+            target = fields.choice("metricType", ("AverageValue", "Utilization"))
+            _amount(metadata, target)
         elif kind == "prometheus":
             fields.choice("metricType", ("AverageValue", "Value"), "AverageValue")
-            _number(metadata, "threshold")
+            _threshold(metadata)
             for name in ("serverAddress", "query"):
                 metadata.text(name, "must be set")
 
 
-def _number(metadata: Fields, name: str) -> None:
-    text = metadata.text(name, "must be set")
-    amount = metadata.quantity(name, quantity.exact)
-    metadata.check(name, amount is not None and amount > 0, "must be greater than 0")
-    metadata.check(name, text == text.strip(), "must be a number")
+def _amount(metadata: Fields, target: str) -> None:
+    """What cpu and memory are kept at: percent, or a quantity."""
+    text = metadata.text("value", "must be set")
+    percent = WHOLE.fullmatch(text) or target != "Utilization"
+    metadata.check("value", bool(percent), "must be a whole number, of percent")
+    amount = metadata.quantity("value", quantity.exact)
+    metadata.check("value", amount is not None and amount > 0, "must be greater than 0")
+
+
+def _threshold(metadata: Fields) -> None:
+    """A number as JSON has it, which KEDA reads as one of 64 bits."""
+    text = metadata.text("threshold", "must be set")
+    number = JSON_NUMBER.fullmatch(text) and math.isfinite(float(text))
+    metadata.check("threshold", bool(number), "must be a number such as 10 or 0.5")
+    metadata.check("threshold", float(text) > 0, "must be greater than 0")
 
 
 def _cluster(document: object) -> None:

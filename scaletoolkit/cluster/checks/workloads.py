@@ -5,6 +5,7 @@ pkg/apis/core/validation and pkg/apis/policy/validation for the rules. Fields th
 are passed over; those that do not exist are mistakes.
 """
 
+import re
 from fractions import Fraction
 
 from scaletoolkit.kubernetes import names, quantity
@@ -30,7 +31,8 @@ workingDir""".split()
 PORT = ("containerPort", "hostIP", "hostPort", "name", "protocol")
 PROBE = """exec failureThreshold grpc httpGet initialDelaySeconds periodSeconds successThreshold
 tcpSocket terminationGracePeriodSeconds timeoutSeconds""".split()
-PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+COUNTS = ("periodSeconds", "timeoutSeconds", "failureThreshold", "successThreshold")
+MOST_SUCCESSES = {"startupProbe": 1, "readinessProbe": 2**31, "livenessProbe": 1}
 HTTP = ("path", "port", "host", "scheme", "httpHeaders")
 SERVICE_SPEC = """allocateLoadBalancerNodePorts clusterIP clusterIPs externalIPs externalName
 externalTrafficPolicy healthCheckNodePort internalTrafficPolicy ipFamilies ipFamilyPolicy
@@ -42,6 +44,7 @@ SELECTOR = ("matchLabels", "matchExpressions")
 PORT_NAME = "must be at most 15 lower case letters, digits and '-', with a letter among them"
 LONGEST_PORT_NAME = 15
 MOST_PORT = 65_535
+PERCENT = re.compile("0*(100|[0-9]{1,2})%")
 
 
 def top(document: object, version: str) -> Fields:
@@ -109,9 +112,10 @@ def pod(template: Fields) -> None:
         fields.check("image", image == image.strip(), "must not have leading or trailing spaces")
         ports = [_container_port(port, where) for port, where in fields.items("ports")]
         _resources(fields)
-        for probe in PROBES:
+        for probe, most in MOST_SUCCESSES.items():
             if probe in fields:
-                _probe(fields.mapping(probe, PROBE), {port for port in ports if port})
+                named = {port for port in ports if port}
+                _probe(fields.mapping(probe, PROBE), named, most)
 
 
 def _container_port(entry: object, path: str) -> str:
@@ -151,12 +155,14 @@ def _amounts(fields: Fields, name: str) -> dict[str, Fraction]:
     return amounts
 
 
-def _probe(fields: Fields, ports: set[str]) -> None:
+def _probe(fields: Fields, ports: set[str], most_successes: int) -> None:
     handlers = [name for name in ("exec", "grpc", "httpGet", "tcpSocket") if name in fields]
     if len(handlers) != 1:
         fields.required("httpGet", "must specify one handler, and one only")
-    for name in ("periodSeconds", "timeoutSeconds", "failureThreshold", "successThreshold"):
-        fields.check(name, fields.integer(name, 1) >= 1, "must be 1 or more")
+    for name in COUNTS:
+        fields.check(name, fields.integer(name, 0) >= 0, "must be 0, for the default, or more")
+    few = fields.integer("successThreshold", 0) <= most_successes
+    fields.check("successThreshold", few, "must be 1: only a readinessProbe may ask for more")
     if "httpGet" in fields:
         http = fields.mapping("httpGet", HTTP)
         target(http, "port")
@@ -206,9 +212,8 @@ def _budget(document: object) -> None:
     for name in ("minAvailable", "maxUnavailable"):
         value = spec.values.get(name, 0)
         if isinstance(value, str):
-            share = value.removesuffix("%")
-            percent = value.endswith("%") and share.isdigit() and int(share) <= 100
-            spec.check(name, percent, "must be a whole number, or one of percent up to 100%")
+            percent = PERCENT.fullmatch(value)
+            spec.check(name, bool(percent), "must be a whole number, or one of percent up to 100%")
         else:
             spec.check(name, spec.integer(name, 0) >= 0, "must be 0 or more")
 
