@@ -69,6 +69,19 @@ def test_the_cache_keeps_what_the_policy_lru_keeps(requests, items):
     assert cache.hits + cache.misses == len(requests)
 
 
+def test_what_leaves_nothing_to_count_is_said():
+    with pytest.raises(ValueError, match="skip=3 leaves nothing of the trace to count"):
+        caching.hit_ratio(caching.POLICIES["LRU"](2), [1, 2, 1], skip=3)
+
+
+def test_lfu_keeps_no_more_counts_than_items():
+    policy = caching.POLICIES["LFU"](3)
+    for key in [1] * 1000 + [2] * 500 + list(range(100)):
+        policy.access(key)
+    assert len(policy._with_count) <= 3
+    assert all(policy._with_count.values())
+
+
 def test_a_policy_and_a_cache_need_room():
     with pytest.raises(ValueError, match="at least one item, got 0"):
         caching.Cache(0)

@@ -161,8 +161,9 @@ def test_who_waits_for_its_turn_to_be_sent_is_late(silent, monkeypatch):
     asyncio.run(sender.send(plan, tally))
     tally.finish()
     outcomes = json.loads(lines.getvalue().splitlines()[-1])
-    assert outcomes["late_ms"][0] < outcomes["latency_ms"][0]
-    assert outcomes["late_ms"][1] == outcomes["latency_ms"][1]
+    columns = (outcomes[name] for name in ("due_s", "late_ms", "latency_ms"))
+    (_, first_ms, _), (_, late_ms, latency_ms) = sorted(zip(*columns, strict=True))
+    assert first_ms < late_ms == latency_ms
 
 
 def test_locust_follows_the_steps_and_keeps_its_report(server, tmp_path):
@@ -242,6 +243,37 @@ def test_wrong_requests_are_refused_before_anything_starts(url, payloads):
         traffic.open_loop(url, [(1, 1)], payloads)
 
 
+@pytest.mark.parametrize(
+    ("load", "options", "sentence"),
+    [
+        (traffic.closed_loop, {"rate_per_user": 0}, "rate_per_user must be a positive number, got"),
+        (traffic.closed_loop, {"patience_s": -1}, "patience_s must be a positive number, got -1"),
+        (traffic.open_loop, {"patience_s": float("nan")}, "patience_s must be a positive number"),
+    ],
+)
+def test_times_and_rates_that_cannot_be_are_refused(load, options, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        load("http://x", [(1, 1)], [1], **options)
+
+
+def test_arrays_are_sent_as_lists_and_what_is_none_is_said(server):
+    run = traffic.open_loop(address(server), [(0.5, 20)], np.array([0, 2]))
+    assert run.wait().totals["failed"] == 0
+    assert set(server.bodies) == {0, 2}
+    with pytest.raises(ValueError, match="only numbers, texts, lists and arrays can be sent, got"):
+        traffic.open_loop(address(server), [(0.5, 20)], [object()])
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_half_a_line_of_a_test_that_is_stopped_is_no_line(tmp_path, monkeypatch):
+    (tmp_path / "half.py").write_text("""print('{"time_s": 1}\\n{"time_s": 2', end="")""")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    run = runs.LoadRun(["half"], {"steps": [(1, 1)]}, tmp_path)
+    run._reader.join()
+    assert run.rows() == [{"time_s": 1}]
+    run.stop()
+
+
 def test_locust_ends_with_its_parent(server, wait_until_gone):
     code = (
         "import sys, time; from scaletoolkit.serving import traffic\n"
@@ -269,3 +301,5 @@ def test_a_result_is_cut_into_the_steps_of_its_load():
     assert first[1].tolist() == [200]  # the next one was due in the first step, answered later
     assert second[0] == pytest.approx(2 / 1.75)
     assert second[1].tolist() == [500, 600]
+    with pytest.raises(ValueError, match="skip_s=1 leaves nothing of a step of 1 s"):
+        result.by_step([(1, 4), (2, 8)], skip_s=1)

@@ -67,6 +67,7 @@ def live(
 
     read(now_s) gives what is Seen; resize(replicas) changes the size; wait(seconds) says whether to
     stop, as `threading.Event().wait`. speed: the manifest's seconds, as now_s, in one of the clock.
+    What a long sync has missed is left out: the next comes at the next multiple of the period.
     """
     start_s = clock()
     period_s = controller.flags.sync_period_s / speed
@@ -77,7 +78,7 @@ def live(
         if decision.rescaled:
             resize(decision.replicas)
         yield decision
-        syncs += 1
+        syncs = max(syncs, math.floor((clock() - start_s) / period_s)) + 1
         if wait(max(0.0, start_s + syncs * period_s - clock())):
             return
 

@@ -60,7 +60,7 @@ def simulate(
     """
     rates = _checked(arrivals_per_s, flags.sync_period_s)
     capacity = capacity or Capacity()
-    size = options.get("start_replicas", max(1, spec.min_replicas))
+    size = _size(spec, options)
     shared, lag_s = _conditions(spec, options)
     feeds = wire(spec, options.get("signals"))
     fed = replace(spec, metrics=tuple(feeds))
@@ -72,6 +72,17 @@ def simulate(
     lanes = None if shared else run.lanes
     queue, done = columns[2:]
     return Replay(spec, capacity, syncs, rates, replicas, ready, queue, done, run.notes, lanes)
+
+
+def _size(spec: Spec, options: Options) -> int:
+    """How many replicas there are at first."""
+    if unknown := options.keys() - Options.__annotations__:
+        known = ", ".join(Options.__annotations__)
+        raise TypeError(f"simulate takes {known}; got {', '.join(sorted(unknown))}")
+    size = options.get("start_replicas", max(1, spec.min_replicas))
+    if not size >= 0:
+        raise ValueError(f"start_replicas must be 0 or more, got {size}")
+    return size
 
 
 def _conditions(spec: Spec, options: Options) -> tuple[bool, float]:

@@ -54,12 +54,17 @@ class Lfu:
         count = self._counts.get(key, 0)
         if count:
             del self._with_count[count][key]
-            if self._least == count and not self._with_count[count]:
-                self._least = count + 1
+            if not self._with_count[count]:
+                del self._with_count[count]
+                if self._least == count:
+                    self._least = count + 1
         else:
             if len(self._counts) == self._items:
-                victim, _ = self._with_count[self._least].popitem(last=False)
+                rarest = self._with_count[self._least]
+                victim, _ = rarest.popitem(last=False)
                 del self._counts[victim]
+                if not rarest:
+                    del self._with_count[self._least]
             self._least = 1
         self._counts[key] = count + 1
         self._with_count[count + 1][key] = None
@@ -105,9 +110,14 @@ POLICIES: dict[str, type[Policy]] = {"FIFO": Fifo, "LRU": Lru, "LFU": Lfu, "SIEV
 
 
 def hit_ratio(policy: Policy, trace: Iterable[Hashable], skip: int = 0) -> float:
-    """The share of a trace's requests that the policy answers, its first `skip` not counted."""
+    """The share of a trace's requests that the policy answers, its first `skip` not counted.
+
+    ValueError where none is left.
+    """
     requests = iter(trace)
     for key in islice(requests, skip):
         policy.access(key)
     hits = [policy.access(key) for key in requests]
+    if not hits:
+        raise ValueError(f"skip={skip} leaves nothing of the trace to count")
     return sum(hits) / len(hits)

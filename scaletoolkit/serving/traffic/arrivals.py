@@ -1,10 +1,12 @@
 """Traffic as a plain list of steps, and the random moments at which requests come. Lab 07.
 
+Also what else a load test is told, checked before anything starts.
 A step is (seconds, level). The level is users for Locust and requests a second for open loop.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -52,3 +54,47 @@ def poisson(steps: Iterable[Sequence[float]], seed: int = 0) -> np.ndarray:
         moments.append(start_s + np.sort(random.uniform(0, seconds, count)))
         start_s += seconds
     return np.concatenate(moments)
+
+
+class Options(TypedDict, total=False):
+    """What both kinds of load tests take.
+
+    patience_s: what has no answer so long after the last request is given up; 30 unless said.
+    headers: sent with every request, as {"x-tenant": "ads"}.
+    """
+
+    patience_s: float
+    headers: Mapping[str, str]
+
+
+def planned(
+    url: str, steps: Iterable[Sequence[float]], payloads: Iterable[object], options: Options
+) -> dict[str, Any]:
+    """The plan of a load test as JSON holds it; ValueError for what cannot be sent."""
+    bodies = list(payloads)
+    if not url.startswith("http://"):
+        raise ValueError(f"a load test needs an address that starts with http://, got {url!r}")
+    if not bodies:
+        raise ValueError("a load test needs at least one payload to send, got none")
+    if unknown := options.keys() - Options.__annotations__:
+        known = " and ".join(Options.__annotations__)
+        raise TypeError(f"a load test takes {known}; got {', '.join(sorted(unknown))}")
+    for name, value in options.get("headers", {}).items():
+        if not f"{name}{value}".isprintable():
+            raise ValueError(f"a header stands on one line, got {name!r}: {value!r}")
+    check_positive("patience_s", options.get("patience_s", 30))
+    plan = {"url": url, "steps": checked(steps), "payloads": bodies}
+    return plan | {"patience_s": 30, "headers": {}} | options
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise ValueError for what is no positive number."""
+    if not 0 < value < math.inf:
+        raise ValueError(f"{name} must be a positive number, got {value!r}")
+
+
+def plain(value: object) -> object:
+    """What JSON has in place of an array or a number of numpy's; ValueError for anything else."""
+    if not isinstance(value, np.ndarray | np.generic):
+        raise ValueError(f"only numbers, texts, lists and arrays can be sent, got {value!r:.80}")
+    return value.tolist()

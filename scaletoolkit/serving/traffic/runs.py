@@ -9,14 +9,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, Unpack
 from urllib.parse import urljoin
 
 import numpy as np
 
 from scaletoolkit import lab
 from scaletoolkit.machine import interrupts, processes, turns
-from scaletoolkit.serving.traffic.arrivals import checked, poisson
+from scaletoolkit.serving.traffic.arrivals import (
+    Options,
+    check_positive,
+    checked,
+    plain,
+    planned,
+    poisson,
+)
 from scaletoolkit.serving.traffic.tally import Outcome, summary
 
 SILENCE_S = 60.0  # it writes a line a second, once it has begun
@@ -26,23 +33,13 @@ class LoadError(lab.LabError):
     """A load test that did not come to its end."""
 
 
-class Options(TypedDict, total=False):
-    """What both kinds of load tests take.
-
-    patience_s: what has no answer so long after the last request is given up; 30 unless said.
-    headers: sent with every request, as {"x-tenant": "ads"}.
-    """
-
-    patience_s: float
-    headers: Mapping[str, str]
-
-
 @dataclass(frozen=True)
 class LoadResult:
     """Every request of a load test. due_s: from the start. latency_ms: from then to the answer.
 
     status: HTTP's, 0 where no answer came. rows: what happened in each second. late_ms: how long
-    after its moment an open loop sent each: where that is long, the test's own computer was busy.
+    after its moment an open loop sent each: where that is long, the test's own computer was busy,
+    or had no more connections.
     """
 
     due_s: np.ndarray = field(repr=False)
@@ -62,12 +59,15 @@ class LoadResult:
     ) -> list[tuple[float, np.ndarray]]:
         """For each (seconds, level) of the load: (answers a second, an array of their latencies).
 
-        In ms, successes only, by the moment of the answer, without each step's first `skip_s`.
+        In ms, successes only, by the moment of the answer, without each step's first `skip_s`, of
+        which each must have more; else ValueError.
         """
         done_s = self.due_s + self.latency_ms / 1000
         start_s = 0.0
         parts = []
         for seconds, _ in checked(steps):
+            if not skip_s < seconds:
+                raise ValueError(f"skip_s={skip_s:g} leaves nothing of a step of {seconds:g} s")
             inside = (done_s > start_s + skip_s) & (done_s <= start_s + seconds)
             latency_ms = self.latency_ms[inside & (self.status // 100 == 2)]
             parts.append((len(latency_ms) / (seconds - skip_s), latency_ms))
@@ -91,7 +91,7 @@ class LoadRun:
         self._began_s = math.inf
         self._heard_s = time.monotonic()
         path = folder / "plan.json"
-        path.write_text(json.dumps(plan))
+        path.write_text(json.dumps(plan, default=plain))
         environment = os.environ | {"SCALETOOLKIT_LOAD_PLAN": str(path)}
         with ExitStack() as stack:
             stack.enter_context(turns.turn("load"))
@@ -106,7 +106,7 @@ class LoadRun:
         with self._turn:  # it ends with the process, whether or not anybody waits for that
             for line in self._child.stdout:
                 self._heard_s = time.monotonic()
-                if line.startswith("{"):  # other lines are remarks of Locust's
+                if line.startswith("{") and line.endswith("\n"):  # others: Locust's, or cut off
                     values = json.loads(line)
                     if not self._lines:
                         self._began_s = time.monotonic() - values.get("time_s", 0.0)
@@ -195,7 +195,7 @@ def open_loop(
     steps: (seconds, requests a second). payloads: values to send as JSON, in turn. options: see
     `Options`. ValueError for what cannot be sent.
     """
-    plan = _plan(url, steps, payloads, options)
+    plan = planned(url, steps, payloads, options)
     due_s = poisson(plan["steps"], seed).tolist()
     command = ["scaletoolkit.serving.traffic.sender"]
     return LoadRun(command, plan | {"due_s": due_s}, processes.workspace("load"))
@@ -214,7 +214,9 @@ def closed_loop(
     steps: (seconds, users). rate_per_user: posts a second if the server keeps up; None: one after
     each answer. folder: keeps Locust's report.html and tables. The rest as for `open_loop`.
     """
-    plan = _plan(url, steps, payloads, options) | {"rate_per_user": rate_per_user}
+    if rate_per_user is not None:
+        check_positive("rate_per_user", rate_per_user)
+    plan = planned(url, steps, payloads, options) | {"rate_per_user": rate_per_user}
     home = Path(folder) if folder else processes.workspace("load")
     told = {
         "-f": Path(__file__).with_name("locustfile.py"),
@@ -228,21 +230,3 @@ def closed_loop(
     command = ["scaletoolkit.serving.traffic.users", "--headless", "--only-summary"]
     command += [str(part) for option in told.items() for part in option]
     return LoadRun(command, plan, home)
-
-
-def _plan(
-    url: str, steps: Iterable[Sequence[float]], payloads: Iterable[object], options: Options
-) -> dict[str, Any]:
-    bodies = list(payloads)
-    if not url.startswith("http://"):
-        raise ValueError(f"a load test needs an address that starts with http://, got {url!r}")
-    if not bodies:
-        raise ValueError("a load test needs at least one payload to send, got none")
-    if unknown := options.keys() - Options.__annotations__:
-        known = " and ".join(Options.__annotations__)
-        raise TypeError(f"a load test takes {known}; got {', '.join(sorted(unknown))}")
-    for name, value in options.get("headers", {}).items():
-        if not f"{name}{value}".isprintable():
-            raise ValueError(f"a header stands on one line, got {name!r}: {value!r}")
-    plan = {"url": url, "steps": checked(steps), "payloads": bodies, "patience_s": 30}
-    return plan | {"headers": {}} | options

@@ -130,6 +130,19 @@ def test_the_live_loop_keeps_its_period_and_its_time_scale():
     assert [decision.replicas for decision in decisions] == sizes[1:]
 
 
+def test_syncs_that_a_long_one_has_missed_are_not_made_up_for():
+    clock = VirtualClock(syncs=3)
+    moments = []
+
+    def read(now_s):
+        moments.append(now_s)
+        clock.now_s += 0.25 if now_s else 2.5  # the first takes two and a half periods
+        return alike(2)
+
+    assert list(autoscaling.live(Controller(SPEC), read, None, clock.wait, 15, clock))
+    assert moments == pytest.approx([0, 45, 60])
+
+
 def test_the_live_loop_ends_when_it_is_told_to():
     stop = threading.Event()
     decisions = autoscaling.live(

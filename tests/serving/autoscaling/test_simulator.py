@@ -161,6 +161,7 @@ def test_what_kubernetes_would_say_is_counted():
     ("options", "sentence"),
     [
         ({"queue": "none"}, "queue must be one of shared, per pod, got 'none'"),
+        ({"start_replicas": -1}, "start_replicas must be 0 or more, got -1"),
         ({"lag_s": -1}, "lag_s must be from 0 to 600 seconds, got -1"),
         ({"lag_s": float("nan")}, "lag_s must be from 0 to 600"),
     ],
@@ -168,3 +169,8 @@ def test_what_kubernetes_would_say_is_counted():
 def test_options_that_cannot_be_are_said_in_one_sentence(options, sentence):
     with pytest.raises(ValueError, match=sentence):
         autoscaling.simulate(SPEC, [1.0], **options)
+
+
+def test_an_option_that_there_is_not_is_refused_by_name():
+    with pytest.raises(TypeError, match=r"simulate takes start_replicas.*; got lag"):
+        autoscaling.simulate(SPEC, [1.0], lag=30)
