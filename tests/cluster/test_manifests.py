@@ -76,7 +76,7 @@ def test_the_containers_arguments_are_those_of_serve(settings):
 def test_serve_reads_every_digit_of_its_arguments(digits_model):
     from scaletoolkit.commands import serve
 
-    counts = {"max_queue_size": 1_000_001, "cache_items": 2_000_000, "max_batch_size": 16.0}
+    counts = {"max_queue_size": 1_000_001, "cache_items": 2_000_000}
     told = {**counts, "timeout_s": 1234.5678, "cache_ttl_s": 86_400.25}
     words = workload.arguments(service.Settings(str(digits_model), **told))
     read = serve.settings(commands.options(serve, *words), None)

@@ -140,13 +140,8 @@ def arguments(settings: Settings) -> list[str]:
     for name in TOLD:
         value = getattr(settings, name)
         if value != getattr(Settings, name):
-            told += [f"--{name.replace('_', '-')}", _number(value)]
+            told += [f"--{name.replace('_', '-')}", str(value)]
     return told
-
-
-def _number(value: float) -> str:
-    """All digits of a number, and no more: `serve` reads counts as whole numbers."""
-    return str(int(value)) if value == int(value) else str(value)
 
 
 def resources(settings: Settings) -> Document:
