@@ -47,9 +47,11 @@ def start(folder: str | Path, wait: bool = True, **options: Unpack[Options]) -> 
     return server
 
 
-def quoted(name: str) -> str:
-    """A name as one part of an address, whatever it holds."""
-    return quote(name, safe="")
+def _plain(value: object) -> object:
+    """What JSON has in place of an array or number of numpy's."""
+    if not hasattr(value, "tolist"):
+        raise ValueError(f"only numbers, texts, lists and arrays can be sent, got {value!r:.80}")
+    return value.tolist()
 
 
 class Server:
@@ -95,7 +97,7 @@ class Server:
         model: one that the tenant has deployed itself; "": the one that all share. Raises
         ServerError for whatever is no success; its `status` says which.
         """
-        page = f"/v1/predict/{quoted(model)}" if model else "/v1/predict"
+        page = f"/v1/predict/{quote(model, safe='')}" if model else "/v1/predict"
         return self.ask("POST", page, items, tenant)
 
     def deploy(self, tenant: str, name: str, path: str | Path) -> str:
@@ -119,7 +121,7 @@ class Server:
         self._change(tenant, name, "unload")
 
     def _change(self, tenant: str, name: str, action: str, body: bytes = b"") -> str:
-        page = f"/v2/repository/models/{quoted(name)}/{action}"
+        page = f"/v2/repository/models/{quote(name, safe='')}/{action}"
         status, _, said = self.request("POST", page, body, {"x-tenant": tenant}, CHANGE_S)
         answer = json.loads(said)
         if status >= 400:
@@ -128,7 +130,7 @@ class Server:
 
     def ask(self, method: str, path: str, value: object = None, tenant: str = "") -> Any:
         """The JSON that the server answers; raises ServerError when it is not a success."""
-        sent = None if value is None else json.dumps(value)
+        sent = None if value is None else json.dumps(value, default=_plain)
         asking = {"x-tenant": tenant} if tenant else {}
         status, headers, body = self.request(method, path, sent, asking)
         answer = json.loads(body)

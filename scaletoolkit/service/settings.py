@@ -1,14 +1,25 @@
 """What a model server is told, checked before anything starts. Lab 07."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import TypedDict
 
 from scaletoolkit.service import signature, tenancy
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"
+COUNTS = (
+    "replicas",
+    "max_batch_size",
+    "max_queue_delay_microseconds",
+    "max_queue_size",
+    "cpu_milli",
+    "memory_bytes",
+    "cache_items",
+)
 
 
 class Options(TypedDict, total=False):
@@ -76,6 +87,9 @@ class Settings:
     host: str = LOOPBACK
 
     def __post_init__(self) -> None:
+        for name in COUNTS:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _count(name, getattr(self, name)))
         for name in ("max_batch_size", "max_queue_size", "timeout_s", "batch_timeout_s"):
             _at_least(name, getattr(self, name), 1 if name.startswith("max") else 1e-3)
         for name in ("replicas", "max_queue_delay_microseconds", "start_up_s", "cache_items"):
@@ -84,11 +98,11 @@ class Settings:
         for name, least in (("cpu_milli", 1), ("memory_bytes", 1), ("cache_ttl_s", 1e-3)):
             if getattr(self, name) is not None:
                 _at_least(name, getattr(self, name), least)
-        for value in self.accelerator_ms or ():
-            _at_least("accelerator_ms", value, 0)
         got = self.accelerator_ms
-        if got is not None and len(got) != 2:
+        if got is not None and not (isinstance(got, Sequence) and len(got) == 2):
             raise ValueError(f"accelerator_ms is (for a call, for an item), two numbers; got {got}")
+        for value in got or ():
+            _at_least("accelerator_ms", value, 0)
         if not isinstance(self.port, int) or not 0 <= self.port < 1 << 16:
             raise ValueError(f"port must be a number from 0 to 65535, got {self.port!r}")
         if self.host not in (LOOPBACK, EVERYWHERE):
@@ -109,6 +123,13 @@ class Settings:
     def model(self) -> signature.ModelFacts:
         """What the model takes and gives, as its file says it now: read once."""
         return signature.facts(self.folder)
+
+
+def _count(name: str, value: object) -> object:
+    """The value as an int of Python's, if it is a whole number's; a fraction is refused."""
+    if isinstance(value, float):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else value
 
 
 def _at_least(name: str, value: object, least: float) -> None:

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 
 import numpy as np
 import onnxruntime
@@ -379,6 +380,11 @@ def test_a_budget_never_grants_more_than_its_share(work, cpu_milli):
         ({"max_batch_size": 0}, "max_batch_size must be at least 1, got 0"),
         ({"timeout_s": float("nan")}, r"timeout_s must be at least 0\.001, got nan"),
         ({"accelerator_ms": (1,)}, "accelerator_ms is"),
+        ({"accelerator_ms": 5}, "accelerator_ms is .*; got 5"),
+        ({"replicas": 2.0}, r"replicas must be a whole number, got 2\.0"),
+        ({"memory_bytes": 1e9}, "memory_bytes must be a whole number, got 1000000000"),
+        ({"max_batch_size": 2.5}, r"max_batch_size must be a whole number, got 2\.5"),
+        ({"cache_items": True}, "cache_items must be at least 0, got True"),
         ({"folder": "nowhere"}, "no model at nowhere"),
         ({"port": 70_000}, "port must be a number from 0 to 65535, got 70000"),
     ],
@@ -386,6 +392,19 @@ def test_a_budget_never_grants_more_than_its_share(work, cpu_milli):
 def test_wrong_settings_are_refused_before_anything_starts(digits_model, options, sentence):
     with pytest.raises(ValueError, match=sentence):
         service.Settings(**{"folder": str(digits_model), **options})
+
+
+def test_arrays_are_items_too(server):
+    listed = server.predict(ITEMS[:3].tolist())
+    assert server.predict(ITEMS[:3]) == server.predict(list(ITEMS[:3])) == listed
+    with pytest.raises(ValueError, match="only numbers, texts, lists and arrays can be sent, got"):
+        server.predict([object()])
+
+
+def test_whole_numbers_of_numpys_are_python_s_from_then_on(digits_model):
+    made = service.Settings(str(digits_model), replicas=np.int64(2), cache_items=np.uint8(3))
+    assert json.loads(json.dumps(asdict(made)))["replicas"] == 2
+    assert type(made.cache_items) is int
 
 
 def test_a_size_that_is_no_number_is_refused(empty):

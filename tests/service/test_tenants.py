@@ -265,3 +265,9 @@ def test_locusts_users_say_who_they_are(server):
 def test_an_option_that_no_load_test_has_is_named(options, sentence):
     with pytest.raises((TypeError, ValueError), match=sentence):
         traffic.open_loop("http://127.0.0.1:1/", [(1, 1)], [0], **options)
+
+
+def test_thousands_of_tenants_fit_into_one_server(digits_model):
+    many = {f"team-{number:04}": {"weight": 1.5, "max_waiting": 1} for number in range(3000)}
+    with service.start(digits_model, tenants=many, max_queue_size=3000) as server:
+        assert len(server.predict([ITEM], "team-2999")) == 1

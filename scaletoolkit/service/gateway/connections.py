@@ -102,11 +102,17 @@ class JoiningProtocol(HttpToolsProtocol):
         self._in_head = True
         super().on_message_begin()
 
+    def on_body(self, body: bytes) -> None:
+        """A part of a body has come; behind it, in the same bytes, the next head may begin."""
+        self._head_bytes -= len(body)
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:
         """A head has ended."""
         self._in_head = False
         self._calm()
         size_bytes = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
+        self._head_bytes -= size_bytes
         if size_bytes > MOST_HEAD_BYTES:
             raise ValueError("uvicorn calls send_400_response")
         super().on_headers_complete()

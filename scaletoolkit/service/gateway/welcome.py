@@ -5,7 +5,7 @@ import json
 import math
 import shlex
 
-from scaletoolkit.service.signature import ModelFacts, Tensor
+from scaletoolkit.service.signature import NUMPY, ModelFacts, Tensor
 
 WRITTEN_OUT = 100  # numbers of an example; of a longer one, Python writes the zeros
 PAGE = """\
@@ -49,7 +49,6 @@ print(answer.as_numpy({output!r}))
 INPUT = """\
 given{n} = http.InferInput({name!r}, {shape}, {datatype!r})
 given{n}.set_data_from_numpy(numpy.zeros({shape}, {dtype!r}))"""
-NUMPY = {"BOOL": "bool"} | {f"FP{bits}": f"float{bits}" for bits in (16, 32, 64)}
 
 
 def page(model: ModelFacts, address: str) -> str:
@@ -120,7 +119,7 @@ def _client(model: ModelFacts, address: str) -> str:
             name=tensor["name"],
             shape=[1, *tensor["shape"][1:]],
             datatype=tensor["datatype"],
-            dtype=NUMPY.get(tensor["datatype"], tensor["datatype"].lower()),
+            dtype=NUMPY[tensor["datatype"]],
         )
         for n, tensor in enumerate(model["inputs"])
     ]
