@@ -193,7 +193,8 @@ def open_loop(
     """Send a POST at each of the random moments of `poisson(steps)`: a LoadRun.
 
     steps: (seconds, requests a second). payloads: values to send as JSON, in turn. options: see
-    `Options`. ValueError for what cannot be sent.
+    `Options`. ValueError for what cannot be sent. So many are on their way at once as this process
+    may have files open, but for a few, and at most 16,000; who waits for that is late in `late_ms`.
     """
     plan = planned(url, steps, payloads, options)
     due_s = poisson(plan["steps"], seed).tolist()

@@ -26,7 +26,10 @@ MOST_PORTS = 16_000  # that a computer has for connections to one address, at le
 
 
 def most_at_once() -> int:
-    """How many connections this process may have, as RLIMIT_NOFILE allows, which it raises."""
+    """How many connections this process may have: as RLIMIT_NOFILE allows, which it raises.
+
+    Never more than MOST_PORTS.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MOST_PORTS + SPARE_DESCRIPTORS
     most = max(soft, wanted if hard == resource.RLIM_INFINITY else min(hard, wanted))
