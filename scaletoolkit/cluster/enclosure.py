@@ -28,8 +28,9 @@ SYSTEM = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbi
 class Enclosure:
     """A command and all that it starts, in processes and a network of their own.
 
-    It ends with this process, however that ends, and its folder goes with it. The command reads
-    what `tell` sends, and ends with its stdin; what it writes goes to the file `log` in the folder.
+    It ends with this process, however that ends, and its folder goes with it: a word FOLDER of the
+    command stands for that. The command reads what `tell` sends, and ends with its stdin; what it
+    writes goes to the file `log` in the folder.
     """
 
     @interrupts.held_back()
@@ -38,7 +39,7 @@ class Enclosure:
     ) -> None:
         _refuse_where_impossible()
         self.folder = processes.temporary_path(name)
-        words = [part.replace("FOLDER", str(self.folder)) for part in command]
+        words = [str(self.folder) if part == "FOLDER" else part for part in command]
         inside = [*_own_namespaces(), "sh", "-c", NETWORK, "sh", *words]
         self._keeper = processes.keep(self.folder, inside, environment)
         interrupts.note(self.end)

@@ -163,6 +163,22 @@ def test_a_cluster_that_has_ended_says_so(cluster):
             asked()
 
 
+@pytest.mark.parametrize(("world_size", "nodes"), [(2, 0), (0, 2)])
+def test_no_ranks_or_no_nodes_are_refused(world_size, nodes, tmp_path):
+    with pytest.raises(ValueError, match=f"got {world_size} and {nodes}"):
+        slurm.script(lambda rank, world_size: None, world_size, nodes, tmp_path)
+
+
+def test_only_a_whole_word_stands_for_an_enclosures_folder(cluster):
+    words = ["sh", "-c", "echo $1 $2", "sh", "/my/FOLDER/python", "FOLDER"]
+    enclosed = enclosure.Enclosure("words", words)
+    enclosed.begin()
+    under_load.until(lambda: enclosed.over, "it has spoken")
+    said = enclosed.said()
+    enclosed.end()
+    assert said.split() == ["/my/FOLDER/python", str(enclosed.folder)]
+
+
 def test_what_the_queue_refuses_is_a_sentence(cluster):
     with pytest.raises(slurm.SlurmError, match=r"sbatch refused: .*More processors requested"):
         cluster.submit(lambda rank, world_size: None, 3, nodes=3)
@@ -217,6 +233,13 @@ def test_a_user_without_a_name_is_a_sentence(monkeypatch):
     with pytest.raises(slurm.Absent, match="has none for 2147483639"), slurm.local(nodes=1):
         pass
     assert set(psutil.Process().children(recursive=True)) <= {*before}
+
+
+def test_a_temporary_folder_with_a_long_path_is_a_sentence(cluster, monkeypatch, tmp_path):
+    (tmp_path / ("long" * 10)).mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("long" * 10)))
+    with pytest.raises(slurm.Absent, match="too long a path for Slurm"), slurm.local(nodes=1):
+        pass
 
 
 def test_the_temporary_folder_may_have_a_space(cluster, monkeypatch):

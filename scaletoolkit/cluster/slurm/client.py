@@ -110,7 +110,13 @@ class Cluster:
 def script(
     function: Callable[..., object], world_size: int, nodes: int, folder: Path, **arguments: Any
 ) -> str:
-    """What `submit` gives to a queue, for sbatch: the job is written to folder, nothing is run."""
+    """What `submit` gives to a queue, for sbatch: the job is written to folder, nothing is run.
+
+    ValueError where the ranks cannot be spread evenly over the nodes, or Slurm writes to no folder
+    of that name.
+    """
+    if min(world_size, nodes) < 1:
+        raise ValueError(f"a job has at least one rank and node, got {world_size} and {nodes}")
     command = ranks.command(function, world_size, nodes, "FIRST:1", folder, **arguments)
     line = command.splitlines()[-1]
     line = line.replace("-addr=FIRST --master-port=1 ", "-addr=$FIRST --master-port=$PORT ")

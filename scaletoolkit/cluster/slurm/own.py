@@ -21,6 +21,8 @@ from scaletoolkit.machine.ranks.job import environment
 NODES = Path(__file__).with_name("nodes.sh")
 LOOK_EVERY_S = 0.1
 PATIENCE_S = 60
+STEP = "_99999.4294967295"  # of a job, as its socket is called
+LONGEST_SOCKET = 107  # Linux, unix(7): 108 bytes with the last, which is 0
 # What a job of another cluster around this process would ask for, whose tools read the same names
 OTHERS = ("SLURM", "SBATCH", "SRUN", "SALLOC", "SINFO", "SCANCEL", "SCONTROL")
 
@@ -48,6 +50,7 @@ class OwnCluster(Cluster):
 
     def start(self) -> None:
         """Start the controller and every node; Absent where they do not come up."""
+        self._refuse_long_path()
         self._enclosure.begin()
         self._words = self._enclosure.words()
         try:
@@ -86,6 +89,13 @@ class OwnCluster(Cluster):
 
     def _lost(self, node: str) -> bool:
         return self.nodes()[node].startswith("down")
+
+    def _refuse_long_path(self) -> None:
+        """Raise Absent where no job could start: each step of one has a socket on its node."""
+        sockets = [f"{self._folder}/{name}/{name}{STEP}" for name in self._names]
+        if max(len(os.fsencode(path)) for path in sockets) > LONGEST_SOCKET:
+            told = "is too long a path for Slurm: set TMPDIR to a shorter one"
+            raise Absent(f"{self._folder} {told}.")
 
     def _refuse_stranger(self, node: str) -> None:
         if node not in self._names:
