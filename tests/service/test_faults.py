@@ -182,8 +182,13 @@ async def answered_with(frame):
         connected = door.expect("replica-1")
         _, writer = await asyncio.open_connection("127.0.0.1", door.port)
         writer.write(frames.pack({"name": "replica-1", "token": door.token}) + frame)
-        await connected
-        return await Replica({"name": "replica-1"}, connected, 10).call([])
+        _, behind = await connected
+        try:
+            return await Replica({"name": "replica-1"}, connected, 10).call([])
+        finally:
+            writer.close()
+            behind.close()
+            await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize(
