@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tools import handed_in, notebooks
@@ -66,6 +67,7 @@ def test_nbgrader_grades_what_it_released(tmp_path):
     course = tmp_path / "course"
     assert call("class", "export", "nbgrader", "00", "--to", str(course))[0] == 0
     env = kernel(tmp_path / "jupyter")
+    env["PATH"] = f"{Path(PYTHON).parent}:{env['PATH']}"  # nbgrader calls alembic by its name
 
     def nbgrader(*words):
         command = [PYTHON, "-m", "nbgrader", *words]
