@@ -33,10 +33,9 @@ def _kit(options: Namespace) -> int:
         "solved.ipynb": notebook + "\n",
     }
     folder = options.to or Path("kits") / path.stem
-    for name, text in texts.items():
-        files.replace(folder / name, text.encode())
-        print(folder / name)
-    for name, content in edition.newest(path).beside.items():  # which the solved notebook reads
+    contents = {name: text.encode() for name, text in texts.items()}
+    contents |= edition.newest(path).beside  # what the solved notebook reads
+    for name, content in contents.items():
         files.replace(folder / name, content)
         print(folder / name)
     return _execute(folder / "solved.ipynb", options.profile) if options.execute else 0
