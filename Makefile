@@ -1,5 +1,5 @@
 # make start   open your copy of a lab           make labs    run and store every lab (or LAB=01)
-# make check   the quick checks, five minutes    make bench   measure; writes data/bench.md
+# make check   the quick checks, five minutes    make bench   measure; writes docs/bench.md
 # make test    run every check                   make docs    pages from the docstrings
 # make clean   remove what was made              make site    the course as pages, offline
 #

@@ -53,7 +53,7 @@ def contents():
     groups = {
         "The labs": labs,
         "Teaching": _files(["classroom/*.md", "docs/grading.md"]),
-        "The library": _files(["docs/README.md", "C*G.md", "S*Y.md"]),
+        "The library": _files(["docs/README.md", "docs/bench.md", "C*G.md", "S*Y.md"]),
         "Data": _files(["data/README.md"]),
     }
     return "".join(

@@ -22,12 +22,23 @@ def load(name):
 def test_rows_become_a_markdown_table():
     rows = [{"layout": "by day", "B": 1_234_567, "ratio": 0.123456}]
     assert load("__main__").markdown("Reads", rows).splitlines() == [
-        "## Reads",
+        "### Reads",
         "",
         "| layout | B | ratio |",
         "| --- | --- | --- |",
         "| by day | 1,234,567 | 0.123 |",
     ]
+
+
+def test_a_part_of_the_page_is_replaced_and_the_others_stay():
+    bench = load("__main__")
+    page = bench.written({"training": "two\n\n### Steps\n\n| a |", "caching": "one"})
+    assert bench.written(bench.parts(page)) == page
+    assert bench.parts(page) | {"caching": "new"} == {
+        "caching": "new",
+        "training": "two\n\n### Steps\n\n| a |",
+    }
+    assert page.index("## caching") < page.index("## training")
 
 
 def test_an_unknown_benchmark_is_a_sentence():

@@ -37,7 +37,8 @@ CACHE_KEY = Exercise(
     ),
     solution=cache_key,
     why="The answer depends on the model and on the numbers as the model reads them, and on "
-    "nothing else. Adding 0 turns -0.0 into 0.0. Bytes are the same on every machine.",
+    "nothing else. Adding 0 turns -0.0 into 0.0. Unlike Python's hash(), these "
+    "bytes are the same in every process.",
     wrong={
         "the letters of the body are the key": lambda body, version: f"{version} {body}".encode(),
         "numbers are compared as Python writes them": lambda body, version: (

@@ -41,13 +41,15 @@ STEP_TO_TRUST = Exercise(
     name="5.2",
     story="From which of these checkpoints may a job go on?",
     hints=(
-        "A checkpoint is good when each file that was written is there, with the same digest.",
-        "One without a manifest was never finished: written is empty.",
+        "A checkpoint is good when what is there is what was written: the same files, each with "
+        "the same digest.",
+        "One without a manifest cannot be checked: written is empty.",
         "max(the steps whose written is not empty and equals there, default=None)",
     ),
     solution=step_to_trust,
-    why="The newest one whose manifest exists and agrees with every file. Names and dates prove "
-    "nothing: a job that was killed leaves a folder, and a disk that errs leaves a file.",
+    why="The newest one whose manifest exists and agrees with every file. A name and a date say "
+    "nothing of what happened to the files since; where a save does not end with a rename, they "
+    "do not even say that it ended.",
     wrong={
         "the newest one is taken as it is": lambda checkpoints: max(checkpoints, default=None),
         "only the names of the files are compared": _trusting(
@@ -198,7 +200,7 @@ def _draw_goodput(dice):
 
 GOODPUT = Exercise(
     name="5.5",
-    story="Of all the hours that so many GPUs are paid for, which share computes?",
+    story="Of all the hours that so many GPUs are paid for, which share computes what is kept?",
     hints=(
         "Any of the GPUs stops the job: a failure comes every gpu_mtbf_s / gpus.",
         "interval_s is the root of 2 × save_s × mtbf_s; what is lost is the law of 5.4.",

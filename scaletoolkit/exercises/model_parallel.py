@@ -83,7 +83,7 @@ def _as_text(ahead_of):
 
 ORDER_OF = Exercise(
     name="4.3",
-    story="What does a rank do, one after the other, if it remembers as little as it can?",
+    story="What does a rank do, one after the other, if it goes back as soon as it can?",
     hints=(
         "Rank r begins with stages - r forwards: so long until the first gradient is back.",
         "Then one backward, one forward, in turn, until no forward is left; then the backwards.",

@@ -185,7 +185,8 @@ def _one_schedule(rows, workers):
 
 SPEEDUP_LIMIT = Exercise(
     name="1.4",
-    story="Which speed-up can no schedule exceed, by the sum and the largest of the rows alone?",
+    story="What is the lowest speed-up that, by the sum and the largest of the rows alone, no "
+    "schedule can exceed?",
     hints=(
         "Two things bound the time from below. What if all rows were shared out evenly? "
         "And who takes the largest partition?",

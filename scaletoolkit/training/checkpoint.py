@@ -83,12 +83,12 @@ def save(folder: str | Path, step: int, state: State, keep: int = 2) -> None:
     try:
         with _quiet(), _in_a_sentence("written"):
             state_dict_saver.save(state, checkpoint_id=partial)
-        _on_first_rank(lambda: saves.publish(partial, folder, step))
+        published = _on_first_rank(lambda: saves.publish(partial, folder, step))
     except CheckpointError:
         if _rank() == 0:
             shutil.rmtree(partial, ignore_errors=True)  # where the disk is full, it fills it
         raise
-    _on_first_rank(lambda: saves.forget(folder, keep))
+    _on_first_rank(lambda: saves.forget(folder, keep, published))
 
 
 def load(

@@ -28,6 +28,8 @@ ROOM = 2000
 VALUE = b"v" * 40
 REPEATS = 5
 CALLERS = 20_000
+TRIED = 20_000  # requests, to learn how many keys a memory holds
+HALVES = 10
 
 
 def tables():
@@ -143,17 +145,27 @@ def _shared(requests, keys):
 def _bounded(client, requests):
     """(hits, seconds) of a replay with memory for about as many keys as the others hold.
 
-    A first replay shows how many keys the memory of ROOM keys keeps; the limit is set by that.
+    How many keys a memory holds is tried on the first requests, in halves of what is possible.
     """
-    full = client.info("memory")["used_memory"]
-    client.flushall()
-    empty = client.info("memory")["used_memory"]
+    least = client.info("memory")["used_memory"]  # which is more when clients are at work
+    most = 4 * least
     client.config_set("maxmemory-policy", "allkeys-lru")
-    client.config_set("maxmemory", full)
-    _replay(client, requests)
-    client.config_set("maxmemory", int(empty + (full - empty) * ROOM / client.dbsize()))
-    client.flushall()
+    for _ in range(HALVES):
+        middle = (least + most) // 2
+        _limit(client, middle)
+        _replay(client, requests[:TRIED])
+        if client.dbsize() < ROOM:
+            least = middle
+        else:
+            most = middle
+    _limit(client, most)
     return measure.timed(_replay, client, requests)
+
+
+def _limit(client, size_bytes):
+    """Forget all keys, and keep to that memory from now on."""
+    client.flushall()
+    client.config_set("maxmemory", size_bytes)
 
 
 async def _flights():

@@ -3,7 +3,7 @@
 Each way writes the same tensors, weights and Adam's two moments, into one file system, in turns;
 what it wrote is removed before the next, so nothing of it waits for the disk. One process saves
 all; then two fully sharded ranks save their shards, each into a file of its own where the way knows
-of no ranks. Ours also notes the sha256 of each file, and reads what it keeps once more.
+of no ranks. Ours also notes the sha256 of each file, for which it reads it.
 """
 
 import shutil
