@@ -4,9 +4,10 @@ Every server has an environment of its own (data/bench-peers), its documented dy
 with max_batch_size 32, one worker and one thread for the model. All answer the same requests, one
 item each, from the same client: 32 connections that send the next request when the answer is
 there, then one connection. Ours and mosec answer also to bytes in place of JSON: ours as the Open
-Inference Protocol has them (what tritonclient sends), mosec by two lines of its user's. The servers
-take turns; each row is a median over the rounds. They listen on loopback, but a replica of Ray
-Serve also opens a port that it does not let one choose.
+Inference Protocol has them (what tritonclient sends), mosec by two lines of its user's. A batch of
+ours waits for nobody unless one says so: one row of ours waits as long as mosec's, to show what
+that is worth. The servers take turns; each row is a median over the rounds. They listen on
+loopback, but a replica of Ray Serve also opens a port that it does not let one choose.
 """
 
 import contextlib
@@ -50,6 +51,7 @@ class Peer:
     waits: str
     wrap: str = "{}"
     bytes: bool = False
+    delay_us: int = 0  # ours only
 
     @property
     def name(self):
@@ -68,6 +70,7 @@ PEERS = [
 ]
 OURS = Peer("", "/v1/predict", "not (our default)")
 OURS_BYTES = Peer("", "/v2/models/{name}/infer", "not (our default)", bytes=True)
+OURS_WAITING = Peer("", OURS_BYTES.path, "10 ms at most", bytes=True, delay_us=10_000)
 JSON = {"Content-Type": "application/json"}
 BYTES = {"Content-Type": "application/octet-stream"}
 LENGTH = "Inference-Header-Content-Length"
@@ -109,7 +112,7 @@ def compare(folder, pythons):
     reasons = {}
     items = np.random.default_rng(0).random((64, PIXELS), np.float32).round(5)
     for turn in range(ROUNDS):
-        servers = [OURS, OURS_BYTES, *pythons]
+        servers = [OURS, OURS_BYTES, OURS_WAITING, *pythons]
         for peer in servers[turn:] + servers[:turn]:
             try:
                 figures = measure(peer, pythons.get(peer), folder, items)
@@ -123,7 +126,7 @@ def compare(folder, pythons):
     ours = {False: rows[OURS], True: rows[OURS_BYTES]}
     return [
         _row(peer, rows.get(peer), ours[peer.bytes], reasons.get(peer))
-        for peer in [OURS, OURS_BYTES, *pythons]
+        for peer in [OURS, OURS_BYTES, OURS_WAITING, *pythons]
     ]
 
 
@@ -192,7 +195,8 @@ def requests(peer, items):
 def _started(peer, python, folder):
     """(Family, port) of a server that has just been started."""
     if not peer.script:
-        with service.start(folder, max_batch_size=32) as server:
+        delay = {"max_queue_delay_microseconds": peer.delay_us}
+        with service.start(folder, max_batch_size=32, **delay) as server:
             yield processes.Family(server.pid), server.port
     else:
         port = processes.free_port()
