@@ -86,6 +86,14 @@ WRONG = {
     "default.cpu: Required value": {"default.cpu": None},
     "default.memory: Required value": {"default.memory": None},
     "max.cpu: 17 is above at_most.cpu, 16.": {"max.cpu": 17},
+    "default.gpu: 1 is above at_most.gpu, 0.": {
+        **dict.fromkeys(("guaranteed.gpu", "at_most.gpu", "max.gpu")),
+        "default.gpu": 1,
+    },
+    "max.gpu: 1 is above at_most.gpu, 0.": {
+        **dict.fromkeys(("guaranteed.gpu", "at_most.gpu")),
+        "max.gpu": 1,
+    },
     "budget_per_month: 1,670.58 is below 1,670.59, what": {"budget_per_month": 1670.58},
     "budget_per_month: Required value": {"budget_per_month": None},
     'budget_per_month: Invalid value: "2,000"': {"budget_per_month": "2,000"},
