@@ -23,7 +23,7 @@ PRICES = ("prices_per_hour", "machines", WHOLE, "clusters", "hours", "overhead",
 SEPARATORS = ",;\t|"
 MOST_ROWS = 1_000_000
 PLAIN = re.compile(r"(\d{1,15}(\.\d{0,20})?|\.\d{1,20})([eE][+-]?\d{1,2})?", re.ASCII)
-IN_BYTES = re.compile("memory|ram|storage|disk", re.IGNORECASE)
+IN_BYTES = re.compile("memory|(?<![a-z])ram(?![a-z])|storage|disk", re.IGNORECASE)
 MOST_PLAIN = 2**20  # of GiB: a pebibyte; of bytes: the least that a platform's file may have
 WITH_UNIT = "counts GiB and is too large for that; write a unit, such as 384Gi"
 
@@ -45,7 +45,7 @@ def read_usage(text: str) -> list[Row]:
         raise ManifestError(f"The usage has more than {MOST_ROWS:,} rows.")
     separator = max(SEPARATORS, key=lines[0].count)
     try:
-        table = list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
+        table = list(csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True))
     except csv.Error as error:
         raise ManifestError(f"The usage is no table: {error}.") from None
     places = _places(table[0])

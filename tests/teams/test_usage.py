@@ -74,6 +74,17 @@ def test_a_cluster_that_holds_nothing_is_a_sentence():
         assert wrong == ["prices.clusters.a: Required value: must be set."]
 
 
+def test_a_quote_that_never_closes_swallows_no_rows():
+    with pytest.raises(ManifestError, match=r"^The usage is no table: unexpected end of data\.$"):
+        usage.read_usage(f'{HEADINGS}\n"a,cpu,1,1,1\nb,cpu,1,1,1\n')
+
+
+def test_only_the_word_ram_is_memory():
+    text = f"{HEADINGS}\na,frames,3Gi,0,1\na,ram,3Gi,0,1\na,GPU-RAM,3Gi,0,1\na,parameters,2G,0,1\n"
+    rows = usage.read_usage(text)
+    assert [row["requested"] for row in rows] == [3 * 2**30, 3, 3, 2 * 10**9]
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
