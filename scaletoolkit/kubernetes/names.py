@@ -69,6 +69,16 @@ def resource(text: str) -> bool:
     return not text.startswith("requests.") and qualified(f"requests.{text}")
 
 
+def is_extended(resource: str) -> bool:
+    """Whether Kubernetes does not know the resource itself, as example.com/gpu: whole amounts."""
+    return "/" in resource and "kubernetes.io/" not in resource
+
+
+def can_overcommit(resource: str) -> bool:
+    """Whether a container may ask for less of a resource than its limit."""
+    return not is_extended(resource) and not resource.startswith("hugepages-")
+
+
 def group_of(api_version: str) -> str | None:
     """The group of an apiVersion: "apps" of "apps/v1", "" of "v1"; None where it is none."""
     if api_version.count("/") > 1:

@@ -4,6 +4,7 @@
 
 kinds      one document, or several: each by the checks of its kind
 custom     KEDA's ScaledObject, KubeRay's RayService, prometheus-adapter's rules
+selectors  labels, and selectors by labels
 workloads  Deployment, Service, PodDisruptionBudget
 """
 

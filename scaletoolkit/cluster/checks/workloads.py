@@ -8,6 +8,7 @@ are passed over; those that do not exist are mistakes.
 import re
 from fractions import Fraction
 
+from scaletoolkit.cluster.checks import selectors
 from scaletoolkit.kubernetes import names, quantity
 from scaletoolkit.kubernetes.fields import Fields
 
@@ -40,10 +41,10 @@ loadBalancerClass loadBalancerIP loadBalancerSourceRanges ports publishNotReadyA
 sessionAffinity sessionAffinityConfig trafficDistribution type""".split()
 SERVICE_PORT = ("appProtocol", "name", "nodePort", "port", "protocol", "targetPort")
 BUDGET_SPEC = ("maxUnavailable", "minAvailable", "selector", "unhealthyPodEvictionPolicy")
-SELECTOR = ("matchLabels", "matchExpressions")
 PORT_NAME = "must be at most 15 lower case letters, digits and '-', with a letter among them"
 LONGEST_PORT_NAME = 15
 MOST_PORT = 65_535
+PROTOCOLS = ("TCP", "UDP", "SCTP")
 PERCENT = re.compile("0*(100|[0-9]{1,2})%")
 
 
@@ -55,33 +56,22 @@ def top(document: object, version: str) -> Fields:
     name = metadata.named("name", names.subdomain, names.SUBDOMAIN_EXPECTED)
     metadata.named("generateName", names.prefix, names.SUBDOMAIN_EXPECTED)
     metadata.named("namespace", names.label, names.LABEL_EXPECTED)
-    labels(metadata, "labels")
+    selectors.labels(metadata, "labels")
     metadata.texts("annotations")
     if not name and "generateName" not in metadata:
         metadata.required("name", "name or generateName is required")
     return fields
 
 
-def labels(fields: Fields, name: str) -> dict[str, str]:
-    """A mapping of labels, each key and value as Kubernetes takes it."""
-    given = fields.texts(name)
-    for key, value in given.items():
-        fields.check(name, names.qualified(key), f"{key[:60]!r} {names.QUALIFIED_EXPECTED}")
-        fields.check(name, names.value(value), f"{value[:60]!r} {names.VALUE_EXPECTED}")
-    return given
-
-
 def _selected(document: object) -> None:
     """The selector must fit the template's labels, else the Deployment would never see its pods."""
     spec = top(document, "apps/v1").mapping("spec", SPEC)
-    selector = spec.mapping("selector", SELECTOR)
-    wanted = labels(selector, "matchLabels")
-    if not wanted and "matchExpressions" not in selector:
+    selector = spec.mapping("selector", selectors.KNOWN)
+    if not any(selector.values.values()):
         selector.required("matchLabels", "an empty selector is invalid for a Deployment")
     template = spec.mapping("template", ("metadata", "spec"))
     metadata = template.mapping("metadata", METADATA)
-    there = labels(metadata, "labels")
-    fits = wanted.items() <= there.items()
+    fits = selectors.selects(selector, selectors.labels(metadata, "labels"))
     metadata.check("labels", fits, "`selector` does not match template `labels`")
 
 
@@ -120,10 +110,14 @@ def pod(template: Fields) -> None:
 
 def _container_port(entry: object, path: str) -> str:
     fields = Fields(entry, path, PORT)
-    number = fields.integer("containerPort")
-    fields.check("containerPort", 1 <= number <= MOST_PORT, f"must be from 1 to {MOST_PORT}")
-    fields.choice("protocol", ("TCP", "UDP", "SCTP"), "TCP")
+    _port_number(fields, "containerPort")
+    fields.choice("protocol", PROTOCOLS, "TCP")
     return fields.named("name", _port_name, PORT_NAME)
+
+
+def _port_number(fields: Fields, name: str) -> None:
+    within = 1 <= fields.integer(name) <= MOST_PORT
+    fields.check(name, within, f"must be from 1 to {MOST_PORT}")
 
 
 def _port_name(text: str) -> bool:
@@ -138,8 +132,14 @@ def _resources(container: Fields) -> None:
     limits = _amounts(fields, "limits")
     for resource, amount in _amounts(fields, "requests").items():
         limit = limits.get(resource, amount)
-        expected = f"{resource} must be less than or equal to its limit"
-        fields.check("requests", amount <= limit, expected)
+        if names.can_overcommit(resource):
+            expected = f"{resource} must be less than or equal to its limit"
+            fields.check("requests", amount <= limit, expected)
+        elif resource not in limits:
+            told = "Limit must be set for non overcommitable resources"
+            fields.required("limits", f"{told} such as {resource}")
+        else:
+            fields.check("requests", amount == limit, f"{resource} must be equal to its limit")
 
 
 def _amounts(fields: Fields, name: str) -> dict[str, Fraction]:
@@ -151,6 +151,8 @@ def _amounts(fields: Fields, name: str) -> dict[str, Fraction]:
         given.check(resource, names.resource(resource), names.RESOURCE_EXPECTED)
         amount = given.quantity(resource, quantity.exact) or Fraction(0)
         given.check(resource, amount >= 0, "must be 0 or more")
+        is_whole = amount.denominator == 1 or not names.is_extended(resource)
+        given.check(resource, is_whole, "must be an integer")
         amounts[resource] = amount
     return amounts
 
@@ -178,8 +180,7 @@ def target(fields: Fields, name: str) -> None:
     if isinstance(fields.values[name], str):
         fields.named(name, _port_name, PORT_NAME)
     else:
-        number = fields.integer(name)
-        fields.check(name, 1 <= number <= MOST_PORT, f"must be from 1 to {MOST_PORT}")
+        _port_number(fields, name)
 
 
 def _service(document: object) -> None:
@@ -189,14 +190,15 @@ def _service(document: object) -> None:
     starts = names.label(name) and name[:1].isalpha()
     metadata.check("name", starts or not name, f"{names.LABEL_EXPECTED}, and begin with a letter")
     spec = fields.mapping("spec", SERVICE_SPEC)
-    labels(spec, "selector")
+    selectors.labels(spec, "selector")
     kinds = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
     kind = spec.choice("type", kinds, "ClusterIP")
     ports = [Fields(entry, path, SERVICE_PORT) for entry, path in spec.items("ports")]
     if not ports and kind != "ExternalName" and spec.values.get("clusterIP") != "None":
         spec.required("ports", "must have a port")
     for port in ports:
-        target(port, "port")
+        _port_number(port, "port")
+        port.choice("protocol", PROTOCOLS, "TCP")
         if "targetPort" in port:
             target(port, "targetPort")
         if len(ports) > 1:
@@ -208,7 +210,7 @@ def _budget(document: object) -> None:
     if "minAvailable" in spec and "maxUnavailable" in spec:
         spec.invalid("minAvailable", "minAvailable and maxUnavailable cannot be both set")
     if "selector" in spec:
-        labels(spec.mapping("selector", SELECTOR), "matchLabels")
+        selectors.selects(spec.mapping("selector", selectors.KNOWN), {})
     for name in ("minAvailable", "maxUnavailable"):
         value = spec.values.get(name, 0)
         if isinstance(value, str):
