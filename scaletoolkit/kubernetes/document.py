@@ -12,6 +12,7 @@ from scaletoolkit import lab
 MOST_BYTES = 65_536
 MOST_VALUES = 10_000
 MOST_DEPTH = 50
+LONGEST_NUMBER = 1000  # letters; Python writes no number of more than 4,300 digits
 TAG = "tag:yaml.org,2002:"
 
 
@@ -115,7 +116,7 @@ def _scalar(node: yaml.ScalarNode) -> str | int | float | bool | None:
     if node.tag == TAG + "bool":
         return text.lower() in ("true", "yes", "on")
     try:
-        if node.tag == TAG + "int":
+        if node.tag == TAG + "int" and len(text) <= LONGEST_NUMBER:
             return _whole(text.replace("_", ""))
         if node.tag == TAG + "float":
             return float(text.replace("_", ""))
@@ -135,5 +136,8 @@ def short(value: object) -> str:
     """A value as it may stand in a sentence: quoted text, no more than 60 characters."""
     if isinstance(value, dict | list):
         return "a mapping" if isinstance(value, dict) else "a list"
-    text = f'"{value}"' if isinstance(value, str) else json.dumps(value)
+    try:
+        text = f'"{value}"' if isinstance(value, str) else json.dumps(value, default=str)
+    except (TypeError, ValueError):
+        text = "a value that cannot be shown"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -4,6 +4,7 @@ The table of custom fields gives their sources; built-in kinds are compared with
 """
 
 import copy
+import datetime
 
 import kubernetes_validate
 import pytest
@@ -20,6 +21,21 @@ FILES = ("deployment.yaml", "service.yaml", "pod-disruption-budget.yaml", "scale
 POD = "spec.template.spec"
 BOX = f"{POD}.containers.0"
 RAY = "spec.rayClusterConfig"
+NAME = "app.kubernetes.io/name"
+
+
+def asked(resource, request, limit=None):
+    """A container's resources, of one of them; limit: None for none."""
+    limits = {} if limit is None else {resource: limit}
+    return {"requests": {resource: request}, "limits": limits}
+
+
+def labelled(*entries):
+    """A Deployment's selector by expressions, each of a key, an operator and values."""
+    names = ("key", "operator", "values")
+    return {"matchExpressions": [dict(zip(names, entry, strict=False)) for entry in entries]}
+
+
 # (file, path, its new value or None to remove it, the sentence)
 WRONG = [
     ("deployment", "apiVersion", "extensions/v1beta1", "apiVersion: Unsupported value"),
@@ -29,12 +45,32 @@ WRONG = [
     ("deployment", "spec.selector", None, "spec.selector: Required value"),
     ("deployment", "spec.selector.matchLabels", {"a": "b"}, "`selector` does not match"),
     ("deployment", "spec.template.metadata.labels", {}, "`selector` does not match"),
+    ("deployment", "spec.selector", {"matchExpressions": []}, "an empty selector is invalid"),
+    ("deployment", "spec.selector", labelled((NAME, "In", ["b"])), "`selector` does not match"),
+    ("deployment", "spec.selector", labelled(("b", "Exists")), "`selector` does not match"),
+    ("deployment", "spec.selector", labelled((NAME, "DoesNotExist")), "`selector` does not match"),
+    ("deployment", "spec.selector", labelled((NAME, "Has")), 'operator: Unsupported value: "Has"'),
+    ("deployment", "spec.selector", labelled((NAME, "In")), "values: Required value: must be"),
+    (
+        "deployment",
+        "spec.selector",
+        labelled((NAME, "Exists", ["a"])),
+        "values: Forbidden: may not",
+    ),
+    ("deployment", "spec.selector", labelled(("-", "Exists")), "key: Invalid value"),
+    ("deployment", "spec.selector", labelled((NAME, "In", [1])), "values: Invalid value"),
     ("deployment", f"{POD}.containers", [], f"{POD}.containers: Required value"),
     ("deployment", f"{BOX}.name", "Server", "must be at most 63 lower case letters"),
     ("deployment", f"{BOX}.image", None, "image: Required value"),
     ("deployment", f"{BOX}.resources.requests.cpu", "2 cores", "requests.cpu: Invalid value"),
     ("deployment", f"{BOX}.resources.requests.cpu", "2", "cpu must be less than or equal to its"),
     ("deployment", f"{BOX}.resources.requests.gpu", 1, "requests.gpu: Invalid value: 1"),
+    ("deployment", f"{BOX}.resources.requests.x/y", 1, "Limit must be set for non overcommitable"),
+    ("deployment", f"{BOX}.resources", asked("x/y", 1, 2), "x/y must be equal to its limit"),
+    ("deployment", f"{BOX}.resources", asked("x/y", "500m", "500m"), "must be an integer"),
+    ("deployment", f"{BOX}.resources", {"limits": {"x/y": 0.5}}, "limits.x/y: Invalid value: 0.5"),
+    ("deployment", f"{BOX}.resources", asked("hugepages-2Mi", "2Mi"), "Limit must be set for non"),
+    ("deployment", f"{BOX}.resources", asked("hugepages-2Mi", "2Mi", "4Mi"), "must be equal to"),
     ("deployment", f"{BOX}.ports.0.containerPort", 80_000, "must be from 1 to 65535"),
     ("deployment", f"{BOX}.ports.0.name", "a-very-long-name", "at most 15 lower case letters"),
     ("deployment", f"{BOX}.livenessProbe.httpGet.port", "htp", "no port of the container"),
@@ -45,8 +81,11 @@ WRONG = [
     ("deployment", f"{BOX}.limits", {}, 'unknown field "spec.template.spec.containers[0].limits"'),
     ("service", "spec.ports", [], "spec.ports: Required value"),
     ("service", "spec.ports.0.port", 0, "spec.ports[0].port: Invalid value: 0"),
+    ("service", "spec.ports.0.port", "http", "must be a whole number"),
+    ("service", "spec.ports.0.protocol", "HTTP", 'protocol: Unsupported value: "HTTP"'),
     ("service", "metadata.name", "7up", "and begin with a letter"),
     ("service", "spec.type", "Public", 'spec.type: Unsupported value: "Public"'),
+    ("pod-disruption-budget", "spec.selector", labelled(("b", "In")), "values: Required value"),
     ("pod-disruption-budget", "spec.minAvailable", 1, "cannot be both set"),
     ("pod-disruption-budget", "spec.maxUnavailable", "110%", "one of percent up to 100%"),
     ("pod-disruption-budget", "spec.maxUnavailable", "²%", "one of percent up to 100%"),
@@ -124,6 +163,12 @@ def test_each_mistake_is_a_sentence(file, path, value, sentence, documents):
     [
         *(("deployment", f"{BOX}.livenessProbe.{name}", 0) for name in workloads.COUNTS),
         ("deployment", f"{BOX}.readinessProbe.successThreshold", 2),
+        ("deployment", f"{BOX}.resources", asked("x/y", 2, 2)),
+        ("deployment", f"{BOX}.resources", {"limits": {"x/y": "1e3"}}),
+        ("deployment", f"{BOX}.resources", asked("x.kubernetes.io/y", "500m")),
+        ("deployment", "spec.selector", labelled((NAME, "Exists"), ("b", "NotIn", ["c"]))),
+        ("deployment", "spec.selector", labelled((NAME, "NotIn", ["b"]), ("b", "DoesNotExist"))),
+        ("service", "spec.ports.0.targetPort", "a-name"),
         ("pod-disruption-budget", "spec.maxUnavailable", "050%"),
         ("scaled-object", "spec.triggers.1.metadata.threshold", "1.5e-1"),
     ],
@@ -142,6 +187,38 @@ def test_what_cannot_be_checked_is_said():
     assert checks.problems("") == ["The manifest is empty."]
     assert "is not YAML" in checks.problems("a: [")[0]
     assert checks.problems([1]) == ["The manifest is a list; expected a mapping of fields."]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        (f"{POD}.nodeSelector", {1: 2}, f"{POD}.nodeSelector: Invalid key 1: a key must be text."),
+        ("spec", {None: 2}, "spec: Invalid key null: a key must be text."),
+        ("metadata.labels", {True: "a"}, "metadata.labels: Invalid key true: a key must be text."),
+        (
+            "spec.replicas",
+            [{(1, 2): 3}],
+            "spec.replicas[0]: Invalid key [1, 2]: a key must be text.",
+        ),
+    ],
+    ids=str,
+)
+def test_a_key_that_is_no_text_is_one_sentence(path, value, sentence, documents):
+    assert checks.problems(changed(documents["deployment"], path, value)) == [sentence]
+
+
+def test_what_holds_itself_is_one_sentence(documents):
+    loop = copy.deepcopy(documents["deployment"])
+    loop["spec"] = loop
+    assert checks.problems(loop) == ["The manifest is nested too deeply to be one."]
+
+
+@pytest.mark.parametrize("value", [10**5000, datetime.date(2026, 1, 2), object()], ids=type)
+def test_a_value_that_yaml_does_not_have_is_a_sentence(value, documents):
+    for name in ("deployment", "horizontal-pod-autoscaler"):
+        field = "maxReplicas" if name != "deployment" else "replicas"
+        (said,) = checks.problems(changed(documents[name], f"spec.{field}", value))
+        assert said.startswith(("spec.", "The manifest cannot be written as YAML"))
 
 
 @pytest.mark.parametrize(

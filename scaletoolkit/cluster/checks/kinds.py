@@ -23,12 +23,28 @@ def problems(document: object) -> list[str]:
     word: `kubectl apply --dry-run=server -f FILE`.
     """
     try:
+        _check_keys(document, "")
         several = documents(document) if isinstance(document, str | bytes) else [document]
     except ManifestError as error:
         return [str(error)]
+    except RecursionError:
+        return ["The manifest is nested too deeply to be one."]
     if not several:
         return ["The manifest is empty."]
     return [sentence for one in several for sentence in _problems(one)]
+
+
+def _check_keys(value: object, path: str) -> None:
+    """ManifestError for the first key that is no text; in YAML text, each is one."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if not isinstance(key, str):
+                told = f"Invalid key {short(key)}: a key must be text"
+                raise ManifestError(f"{path or 'The manifest'}: {told}.")
+            _check_keys(inner, f"{path}.{key}" if path else key)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _check_keys(inner, f"{path}[{index}]")
 
 
 def _problems(document: object) -> list[str]:
@@ -58,4 +74,8 @@ def _said(check: Check, document: object) -> list[str]:
 def _autoscaler(document: object) -> None:
     import yaml
 
-    parse(yaml.safe_dump(document))
+    try:
+        text = yaml.safe_dump(document)
+    except (yaml.YAMLError, ValueError):
+        raise ManifestError("The manifest cannot be written as YAML.") from None
+    parse(text)
