@@ -2,8 +2,8 @@
 
 Enough for Python, its imports, threads, numpy, and an asyncio loop that talks to itself. There is
 no call among them that changes a file's rights, starts or signals a process, or names an address;
-those that could do so with some arguments (`clone`, `fcntl`, `ioctl`, `sendto`), or take memory
-that no limit counts (`mmap`), are in `walls`.
+those that could do so with some arguments (`clone`, `fcntl`, `ioctl`, `sendto`), empty a file
+(`open`, `openat`), or take memory that no limit counts (`mmap`), are in `walls`.
 """
 
 # name: number on x86_64, number on aarch64 (asm/unistd_64.h and asm-generic/unistd.h of Linux)
@@ -42,7 +42,6 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "exit": (60, 93),
     "uname": (63, 160),
     "getcwd": (79, 17),
-    "open": (2, None),
     "stat": (4, None),
     "lstat": (6, None),
     "poll": (7, None),
@@ -73,7 +72,6 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "exit_group": (231, 94),
     "epoll_wait": (232, None),
     "epoll_ctl": (233, 21),
-    "openat": (257, 56),
     "newfstatat": (262, 79),
     "readlinkat": (267, 78),
     "faccessat": (269, 48),
@@ -89,6 +87,8 @@ NUMBERS: dict[str, tuple[int | None, int | None]] = {
     "rseq": (334, 293),
     "faccessat2": (439, 439),
 }
+OPEN = (2, None)
+OPENAT = (257, 56)
 MMAP = (9, 222)
 CLONE = (56, 220)
 CLONE3 = (435, 435)
