@@ -15,6 +15,8 @@ from scaletoolkit.classes.submissions import Cell
 
 DEFINES = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 CHANGES = ast.Subscript | ast.Attribute
+LOOPS = ast.For | ast.AsyncFor
+MAYBE = LOOPS | ast.AugAssign | ast.If | ast.While | ast.Try | ast.TryStar | ast.Match
 MAGIC = re.compile(r"(?m)^([ \t]*)(?:[%!?].*|[\w.]+\?+[ \t]*)$")
 MOST_STATEMENTS = 5000  # of a notebook; the longest lab has a tenth of that
 ANSWERS = "scaletoolkit.exercises"
@@ -24,8 +26,8 @@ class Statement(NamedTuple):
     """A statement at the top of a cell: the cell's place, source, and names.
 
     gives: names that it sets ("*" for a star import); changes: whose insides it changes; needs:
-    that it reads from outside, at once or when called. defines: whether it is a `def` or `class`.
-    answers: whether it imports the exercises of the course.
+    that it reads from outside, at once or when called, or may leave as they were before. defines:
+    whether it is a `def` or `class`. answers: whether it imports the exercises of the course.
     """
 
     cell: int
@@ -128,10 +130,16 @@ def _statement(place: int, node: ast.stmt) -> Statement:
         source,
         frozenset(gives | ({"*"} if star else set())),
         frozenset(_changed(node)),
-        frozenset(_reads(table)),
+        frozenset([*_reads(table), *(gives - _targets(node) if isinstance(node, MAYBE) else ())]),
         isinstance(node, DEFINES),
         any(name.startswith(ANSWERS) for name in _imported(node)),
     )
+
+
+def _targets(node: ast.stmt) -> set[str]:
+    """The names that a loop sets for each item; they are not what it may leave as it was."""
+    parts = ast.walk(node.target) if isinstance(node, LOOPS) else ()
+    return {one.id for one in parts if isinstance(one, ast.Name)}
 
 
 def _reads(table: symtable.SymbolTable) -> Iterator[str]:

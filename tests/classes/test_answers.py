@@ -39,6 +39,23 @@ def test_what_is_put_into_a_table_comes_along_and_what_is_after_the_check_does_n
     assert len(one) == 4
 
 
+ADDS = {
+    "t += [2]": "t = [1]",
+    "if small:\n    t = [5]": "t = [1]\nsmall = False",
+    "for x in []:\n    t = [x]": "t = [1]",
+    "while False:\n    t = [3]": "t = [1]",
+    "try:\n    t = nothing()\nexcept NameError:\n    pass": "t = [1]",
+    "match 5:\n    case 4:\n        t = [4]": "t = [1]",
+}
+
+
+@pytest.mark.parametrize("then", ADDS)
+def test_what_may_leave_a_name_as_it_was_needs_what_was_there_before(then):
+    before = ADDS[then]
+    (one,) = taken(before, then, ANSWER.format("t[0]") + CHECK)
+    assert one == [*before.split("\n"), then, ANSWER.format("t[0]")]
+
+
 def test_the_helper_that_counts_is_the_last_before_the_check():
     (one,) = taken("f = 1", "f = 2", ANSWER.format("f") + CHECK, "f = 3")
     assert one[0] == "f = 2"
