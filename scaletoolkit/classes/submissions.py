@@ -18,7 +18,9 @@ LARGEST_BYTES = 500_000_000
 LARGEST_CODE_BYTES = 5_000_000
 LONGEST_CELL = 200_000  # letters
 HIDDEN = (".", "__pycache__")
-TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
+TOKEN = re.compile(  # a text that never ends is one, too: else each mark in it would be tried
+    rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[\[\]{}]', re.DOTALL
+)
 OUTPUTS = re.compile(rb"\s*:\s*\[")
 
 

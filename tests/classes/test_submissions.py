@@ -10,6 +10,7 @@ from tools import handed_in, notebooks
 from scaletoolkit import lab
 from scaletoolkit.classes import submissions
 from scaletoolkit.classes.submissions import read
+from scaletoolkit.lab.exercises.answers import time_limit
 
 
 def written(path, notebook):
@@ -79,6 +80,14 @@ def test_outputs_are_left_out_before_a_large_notebook_is_read(tmp_path):
         assert [cell.source for cell in one.cells] == [tricky, "y = 2"]
         cells[1].outputs.append(notebooks.stream("y" * submissions.LARGEST_CODE_BYTES))
     assert path.stat().st_size > submissions.LARGEST_CODE_BYTES
+
+
+@pytest.mark.parametrize("end", [b"", b"\\", b'\\"'])
+def test_a_text_that_never_ends_takes_no_time(end, tmp_path):
+    path = tmp_path / "x.ipynb"
+    path.write_bytes(b'{"cells": "' + b'\\"' * submissions.LARGEST_CODE_BYTES + end)
+    with time_limit(20):
+        assert read(path, "x.ipynb").problem
 
 
 def test_too_much_code_is_not_read(tmp_path):
