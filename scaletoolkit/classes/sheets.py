@@ -17,6 +17,7 @@ LONGEST = 2000  # letters of a field
 LONGEST_NAME = 150
 HASHED = re.compile(r"-[0-9a-f]{8}\Z")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
+LATER_FORMULA = re.compile(r'(;[\s"]*)(?=[=+@-])')  # where ; parts fields, it begins after one
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem;
   color: CanvasText; background: Canvas; color-scheme: light dark; }
@@ -53,6 +54,7 @@ def harmless(text: str) -> str:
     try:
         float(line)
     except ValueError:
+        line = LATER_FORMULA.sub(r"\1'", line)
         return f"'{line}" if line.startswith(FORMULA) else line
     return line
 
