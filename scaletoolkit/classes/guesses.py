@@ -6,8 +6,9 @@ questions are those of the course, so that nothing else reaches the projector.
 """
 
 import math
+import os
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from scaletoolkit.copies import labs
 from scaletoolkit.lab.tables import quantity
 
 NEAR = 1.5
+CHECKPOINTS = ".ipynb_checkpoints"
 LARGEST_FILE_BYTES = 50_000_000
 MOST = 10**18  # as `lab.predict` has it
 LEAST = 1e-18  # what is closer to 0, and not 0, is no number of this course either
@@ -102,17 +104,33 @@ def _near(guess: float, result: float) -> bool:
 def records(folder: Path) -> tuple[list[Record], list[str]]:
     """The newest record of each notebook in a folder, and a sentence for each file without one.
 
-    Raises LabError where the folder is none or holds no notebook.
+    And one for each folder that cannot be read.
+    Raises LabError where the folder is none, cannot be read, or holds no notebook.
     """
     if not folder.is_dir():
         raise lab.LabError(f"There is no folder {str(folder)!r}.")
-    hidden = ".ipynb_checkpoints"
-    paths = [path for path in sorted(folder.rglob("*.ipynb")) if hidden not in path.parts]
-    if not paths:
+    closed: list[Path] = []
+    paths = sorted(_notebooks(folder, closed))
+    if folder in closed:
+        raise lab.LabError(f"The folder {folder} cannot be read.")
+    if not paths and not closed:
         raise lab.LabError(f"There is no notebook in {folder}.")
     found = [(path.relative_to(folder), _record(path)) for path in paths]
+    found += [(path.relative_to(folder), "is a folder that cannot be read.") for path in closed]
     sentences = [f"{path}: {what}" for path, what in found if isinstance(what, str)]
     return [what for _, what in found if not isinstance(what, str)], sentences
+
+
+def _notebooks(folder: Path, closed: list[Path]) -> Iterator[Path]:
+    """The notebooks below a folder, without an editor's own; what cannot be read goes to `closed`.
+
+    Links are not followed.
+    """
+    errors: list[OSError] = []
+    for root, folders, files in os.walk(folder, onerror=errors.append):
+        folders[:] = [name for name in folders if name != CHECKPOINTS]
+        yield from (Path(root, name) for name in [*folders, *files] if name.endswith(".ipynb"))
+    closed += [Path(error.filename) for error in errors]
 
 
 def _record(path: Path) -> Record | str:

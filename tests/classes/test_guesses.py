@@ -1,6 +1,8 @@
 """What a class predicted and found: counted as it is, and nothing strange reaches the picture."""
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 from tools import notebooks
@@ -71,6 +73,25 @@ def test_every_file_counts_or_is_named(tmp_path):
     found, sentences = guesses.records(tmp_path)
     assert [one["predictions"][0]["guess"] for one in found] == [2]  # the newest
     assert [sentence[:4] for sentence in sentences] == ["ben.", "cleo", "dan."]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    handed_in(tmp_path, "anna.ipynb", record(1, 1.0))
+    monkeypatch.chdir(tmp_path)
+    for _ in range(20):  # its path is longer than the system takes
+        Path("x" * 250).mkdir()
+        os.chdir("x" * 250)
+    found, (sentence,) = guesses.records(tmp_path)
+    assert len(found) == 1
+    assert sentence.startswith("x" * 250)
+    assert sentence.endswith(": is a folder that cannot be read.")
+
+
+def test_checkpoints_do_not_count(tmp_path):
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    handed_in(tmp_path, ".ipynb_checkpoints/anna.ipynb", record(1, 1.0))
+    with pytest.raises(lab.LabError, match="no notebook"):
+        guesses.records(tmp_path)
 
 
 def test_a_folder_without_notebooks_is_a_sentence(tmp_path):

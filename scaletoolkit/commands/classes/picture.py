@@ -29,11 +29,11 @@ def command(parser: ArgumentParser) -> Callable[[Namespace], int]:
 
 
 def _picture(options: Namespace) -> int:
-    from scaletoolkit.classes import guesses
+    from scaletoolkit.classes import guesses, sheets
 
     records, without = guesses.records(options.folder)
     for sentence in without:
-        print(sentence)
+        print(sheets.printable(sentence))
     path = labs.find_lab(options.lab or _most(records))
     lesson = guesses.lesson_record(path)
     questions = guesses.questions(lesson, records)

@@ -30,6 +30,12 @@ def test_a_folder_without_records_is_a_sentence(tmp_path):
     assert error.strip() == "None of the notebooks has a record: nobody has run a summary yet."
 
 
+def test_a_terminal_obeys_no_name_of_a_file(tmp_path):
+    (tmp_path / "\x1b]0;title\x07.ipynb").write_text("{")
+    _, said, _ = call("class", "picture", str(tmp_path))
+    assert said.strip() == "]0;title .ipynb: cannot be read as a notebook."
+
+
 def test_a_picture_takes_the_place_of_an_older_one_as_a_whole(tmp_path):
     path = tmp_path / "all.png"
     path.write_bytes(b"old")
