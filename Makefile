@@ -41,7 +41,7 @@ form: $(READY)
 	$(BIN)/mypy
 
 labs: $(READY)
-	@set -e; for lab in labs/$(LAB)*.ipynb; do \
+	@set -e; for lab in labs/$(if $(LAB),$(LAB)[_.])*ipynb; do \
 		$(BIN)/python -m scaletoolkit run "$$lab" --profile ci --save "$$lab"; \
 	done
 

@@ -68,3 +68,21 @@ def test_an_update_keeps_the_environment_unless_it_is_interrupted(folder):
 def test_make_start_opens_a_copy(folder, words, lab):
     said = run(folder, "-n", "start", *words).stdout.splitlines()[-1]
     assert said.split() == [".venv/bin/python", *f"-m scaletoolkit start {lab} --open".split()]
+
+
+@pytest.mark.parametrize(
+    ("words", "labs"),
+    [
+        ([], ["01_a.ipynb", "10_b.ipynb"]),
+        (["LAB=01"], ["01_a.ipynb"]),
+        (["LAB=10_b"], ["10_b.ipynb"]),
+        (["LAB=1"], ["1[_.]*ipynb"]),  # there is none, as `run` then says
+    ],
+)
+def test_make_labs_runs_all_labs_or_the_one(folder, words, labs):
+    assert make(folder)
+    (folder / "labs").mkdir()
+    for name in ("01_a.ipynb", "10_b.ipynb"):
+        (folder / "labs" / name).touch()
+    (folder / ".venv/bin/python").write_text('#!/bin/sh\necho "$4"\n')
+    assert run(folder, "labs", *words).stdout.split() == [f"labs/{name}" for name in labs]
