@@ -155,6 +155,24 @@ def test_what_slurm_seldom_says_is_a_sentence(said, told, tmp_path):
         slurm.Job(Cluster(tmp_path), 7, tmp_path, 1, "").wait(timeout_s=0)
 
 
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        ("COMPLETED FAILED", "FAILED"),
+        ("COMPLETED COMPLETED", "COMPLETED"),
+        ("RUNNING PENDING", "PENDING"),
+        ("COMPLETING RUNNING", "RUNNING"),
+        ("NODE_FAIL COMPLETED COMPLETING", "COMPLETING"),
+    ],
+)
+def test_an_array_is_where_its_hindmost_task_is(states, told, tmp_path):
+    class Cluster(slurm.Cluster):
+        def ask(self, *words, stdin=""):
+            return "\n".join(f"JobState={s} Reason=None Restarts=0" for s in states.split())
+
+    assert slurm.Job(Cluster(tmp_path), 7, tmp_path, 1, "").state().state == told
+
+
 def test_a_cluster_that_has_ended_says_so(cluster):
     with slurm.local(nodes=1) as other:
         pass

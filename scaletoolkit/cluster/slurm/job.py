@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from scaletoolkit.cluster.slurm.client import Cluster
 
 LOOK_EVERY_S = 0.2
-# What a job is no longer in; a requeued one is PENDING again.
-AT_WORK = """PENDING RUNNING COMPLETING CONFIGURING REQUEUED SUSPENDED STOPPED STAGE_OUT RESIZING
-SIGNALING""".split()
+# What a job that has ended is no longer in, from the hindmost; a requeued one is PENDING again.
+AT_WORK = """PENDING REQUEUED CONFIGURING SUSPENDED STOPPED RESIZING SIGNALING RUNNING STAGE_OUT
+COMPLETING""".split()
 LINE = re.compile(r"JobState=(\w+) Reason=(\S+).*? Restarts=(\d+)")
 
 
@@ -26,7 +26,7 @@ class SlurmError(lab.LabError):
 
 
 class State(NamedTuple):
-    """Where a job stands; of an array, the task that has come least far."""
+    """Where a job stands; of an array, the task that has come least far, or has failed."""
 
     state: str
     reason: str
@@ -54,7 +54,7 @@ class Job:
         states = [State(state, why, int(again)) for state, why, again in LINE.findall(said)]
         if not states:
             raise SlurmError(f"Slurm does not say where its job {self.number} stands: {said!r}")
-        return min(states, key=lambda state: state.state not in AT_WORK)
+        return min(states, key=_how_far)
 
     def wait(self, timeout_s: float = 600) -> State:
         """How it ended; SlurmError where it has not after so long."""
@@ -97,3 +97,10 @@ class Job:
 
     def _last_words(self) -> list[str]:
         return self.said().strip().splitlines()[-3:]
+
+
+def _how_far(state: State) -> int:
+    """How far a task has come; of those that have ended, first who did not complete."""
+    if state.state in AT_WORK:
+        return AT_WORK.index(state.state)
+    return len(AT_WORK) + (state.state == "COMPLETED")
