@@ -59,7 +59,9 @@ def record(texts: Mapping[str, str | Sequence[str]]) -> str:
 def problems(page: str) -> list[str]:
     """Sentences about what a page still lacks: [] for a page that is filled in."""
     sentences = []
-    left = [part.partition("\n")[0] for part in page.split("\n## ")[1:] if PLACEHOLDER in part]
+    head, *parts = page.split("\n## ")
+    left = [line.lstrip("# ").split(":")[0] for line in head.splitlines() if PLACEHOLDER in line]
+    left += [part.partition("\n")[0] for part in parts if PLACEHOLDER in part]
     if left:
         sentences.append(f"Still to be written: {', '.join(left)}.")
     words = sorted({word for word in SOURCES if re.search(rf"\b{word}\b", page)})

@@ -51,12 +51,13 @@ def shares(spread: Spread) -> dict[str, float]:
     """The share of the bill's variance that goes with each input, largest first.
 
     Squared rank correlations, which add up to about 1 where inputs are independent and the bill
-    rises or falls with each. An input that does not vary has none.
+    rises or falls with each. An input that does not vary has none, nor has any of a bill that does
+    not.
     """
     order = _ranks(spread.totals)
     parts = {}
     for name, values in spread.drawn.items():
-        varies = values.min() < values.max() and order.min() < order.max()
+        varies = values.min() < values.max() and spread.totals.min() < spread.totals.max()
         parts[name] = float(np.corrcoef(_ranks(values), order)[0, 1] ** 2) if varies else 0.0
     return dict(sorted(parts.items(), key=lambda pair: -pair[1]))
 

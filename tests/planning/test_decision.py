@@ -25,6 +25,15 @@ def test_what_is_missing_is_named():
     ]
 
 
+def test_the_pages_head_is_missing_too():
+    texts = FILLED | {"evidence": EVIDENCE, "title": "(yours)", "status": ""}
+    assert decision.problems(decision.record(texts | {"risks": "(yours)"})) == [
+        "Still to be written: Architecture decision, Status, Risks."
+    ]
+    (said,) = decision.problems(decision.record(FILLED | {"evidence": EVIDENCE, "status": ""}))
+    assert said == "Still to be written: Status."
+
+
 def test_a_part_that_there_is_not_is_a_sentence():
     with pytest.raises(KeyError, match="the page has no part 'evidense'; it has title, status"):
         decision.record({"evidense": "1"})

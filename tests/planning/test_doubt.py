@@ -44,6 +44,12 @@ def test_a_product_without_doubt_has_no_weakest_assumption():
     assert spread.within(spread.at(50)) == 1
 
 
+def test_an_input_that_does_not_move_the_bill_is_not_blamed():
+    drawn = {"a": np.arange(9.0), "b": np.arange(9.0)[::-1]}
+    assert doubt.shares(doubt.Spread(np.full(9, 5.0), drawn)) == {"a": 0, "b": 0}
+    assert doubt.shares(doubt.Spread(np.arange(9.0), drawn)) == pytest.approx({"a": 1, "b": 1})
+
+
 def test_a_measured_input_is_no_assumption():
     inputs = dict(examples.read(examples.FILES[0]).inputs)
     first = doubt.weakest(inputs, doubt.draw_bills(inputs))
