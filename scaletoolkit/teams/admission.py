@@ -23,6 +23,7 @@ NATIVE = (*COMPUTE, "ephemeral-storage")
 PER_POD = ("pods", "count/pods")
 OF_PODS = (*PER_POD, *(f"{side}{name}" for side in ("", "requests.", "limits.") for name in NATIVE))
 BOUNDS = (("min", "request", "at least", operator.lt), ("max", "limit", "at most", operator.gt))
+TYPES = ("Container", "Pod", "PersistentVolumeClaim")
 UNITS = {"Gi": 2**30, "Mi": 2**20, "Ki": 2**10}
 
 
@@ -35,9 +36,10 @@ def limit_range(rules: Sequence[Mapping[str, Any]], containers: Sequence[Contain
     sum of those that its containers have; it has none where none of them has. (A real API server
     has, before that, filled in a Container rule's missing defaults from its max and min.)
     """
+    rules = [_present(rule) for rule in rules]
+    containers = [_present(container) for container in containers]
     for number, rule in enumerate(rules, 1):
-        if "type" not in rule:
-            raise ValueError(f"rule {number} of the limit range has no type")
+        _check_type(rule, f"rule {number} of the limit range")
     filled = [_filled(rules, container) for container in containers]
     problems: list[str] = []
     for rule in rules:
@@ -61,6 +63,7 @@ def resource_quota(hard: Amounts, used: Amounts, containers: Sequence[Container]
     counts of pods it must be known how much is used. What the pod asks nothing of refuses no pod,
     nor does what none is charged for, such as services.
     """
+    containers = [_present(container) for container in containers]
     problems = [*_unnamed(hard, containers)] or [
         f"{name}: how much of it is used is not known yet."
         for name in hard
@@ -85,7 +88,7 @@ def charged(hard: Amounts, used: Amounts, containers: Sequence[Container]) -> Ex
     A pod is charged for itself, its requests and its limits, not for 0 of anything; resources that
     Kubernetes does not know itself, such as GPUs, by their requests only.
     """
-    kinds = [_exact(container) for container in containers]
+    kinds = [_exact(_present(container)) for container in containers]
     asked = dict.fromkeys(PER_POD, Fraction(1))
     for requests, limits in kinds:
         for resource, amount in requests.items():
@@ -98,8 +101,22 @@ def charged(hard: Amounts, used: Amounts, containers: Sequence[Container]) -> Ex
     return {
         name: quantity.exact(used.get(name, 0)) + amount
         for name, amount in asked.items()
-        if name in hard and amount
+        if name in hard and amount and _is_of_pods(name)
     }
+
+
+def _present(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given; null counts as absent."""
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _check_type(rule: Mapping[str, Any], whose: str) -> None:
+    if "type" not in rule:
+        raise ValueError(f"{whose} has no type")
+    if rule["type"] not in TYPES and "/" not in str(rule["type"]):  # others have a prefix
+        raise ValueError(
+            f"{whose} has the unknown type {rule['type']!r}; known: {', '.join(TYPES)}"
+        )
 
 
 def _request_names(resource: str) -> tuple[str, ...]:

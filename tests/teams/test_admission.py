@@ -120,6 +120,29 @@ def test_a_rule_without_a_type_is_one_sentence():
         limit_range([{"max": {"cpu": 1}}], POD)
 
 
+def test_a_rule_of_an_unknown_type_is_one_sentence():
+    with pytest.raises(ValueError, match=r"^rule 2 of .* unknown type 'container'; known: Cont.*$"):
+        limit_range([{"type": "PersistentVolumeClaim"}, {"type": "container"}], POD)
+    assert limit_range([{"type": "x.org/Disk", "max": {"cpu": 0}}], POD) == []
+
+
+def test_what_a_quota_does_not_count_of_pods_refuses_no_pod():
+    pod = [{"requests": {"gpu": 1, "kubernetes.io/foo": 1}}]
+    for name in ("requests.gpu", "requests.kubernetes.io/foo"):
+        assert resource_quota({name: 0}, {}, pod) == []
+        assert charged({name: 0}, {}, pod) == {}
+
+
+def test_null_counts_as_absent():
+    rule = {"type": "Container", "max": None, "default": None, "maxLimitRequestRatio": None}
+    assert limit_range([rule], [{"requests": None, "limits": None}]) == []
+    assert len(limit_range([{"type": "Pod", "max": {"cpu": 1}}], [{"limits": None}])) == 1
+    assert len(resource_quota({"cpu": 1}, {"cpu": 0}, [{"requests": None}])) == 1
+    assert charged({"pods": 1}, {}, [{"name": None, "requests": None}]) == {"pods": 1}
+    with pytest.raises(ValueError, match=r"^rule 1 of the limit range has no type$"):
+        limit_range([{"type": None}], POD)
+
+
 @given(st.lists(st.integers(1, 9), max_size=12), st.integers(0, 30))
 def test_what_is_admitted_one_after_another_never_passes_the_quota(requests, hard):
     used = {"cpu": 0, "pods": 0}
