@@ -12,6 +12,7 @@ import threading
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,14 +59,15 @@ def run(
     """Execute a lab and say its sections and claims as they come. Returns the executed notebook.
 
     save: where the executed notebook goes, also when the lab stopped early; but its own place only
-    when it ran to its end. A lab of `labs/` that is saved in its place becomes the reference. It,
-    and what is saved, know nobody's records.
-    Raises LabError where it cannot start and LabFailed where a cell of it fails.
+    when it ran to its end, and nothing was saved there meanwhile. A lab of `labs/` that is saved in
+    its place becomes the reference. It, and what is saved, know nobody's records.
+    Raises LabError where it cannot start or be saved, and LabFailed where a cell of it fails.
     """
-    notebook = _read(path)
-    start_s = time.monotonic()
     target = None if save is None else files.place(Path(save))
     in_place = target == path.resolve()
+    before = _content(path) if in_place else None
+    notebook = _read(path)
+    start_s = time.monotonic()
     own_records = target is None and not _is_the_courses(path)
     try:
         _execute(_client(notebook, path, say), _environment(profile), own_records)
@@ -74,11 +76,28 @@ def run(
             files.replace(target, _bytes(notebook))
         raise
     if target:
-        files.replace(target, _bytes(notebook))
-    if in_place and _is_the_courses(path):
-        update_reference(notebook, REFERENCE)
+        _save(notebook, target, before)
     say(f"{time.monotonic() - start_s:7.1f} s  done: {path.name}")
     return notebook
+
+
+def _content(path: Path) -> bytes | None:
+    """What lies in a file now; None where it cannot be read."""
+    with suppress(OSError):
+        return path.read_bytes()
+    return None
+
+
+def _save(notebook: NotebookNode, target: Path, before: bytes | None) -> None:
+    """Write an executed notebook; over its lab only where that holds what it did before."""
+    if before is not None and _content(target) not in (None, before):
+        raise lab.LabError(
+            f"{target.name} was changed while it ran: it stays as it was saved, without the "
+            "results of this run. Run it again."
+        )
+    files.replace(target, _bytes(notebook))
+    if before is not None and _is_the_courses(target):
+        update_reference(notebook, REFERENCE)
 
 
 def _is_the_courses(path: Path) -> bool:

@@ -189,6 +189,16 @@ def test_a_run_that_stopped_leaves_no_mixture_of_two_runs(tmp_path):
     assert {file.name for file in tmp_path.iterdir()} == {"small.ipynb", "copy.ipynb"}
 
 
+def test_what_is_saved_into_a_lab_while_it_runs_stays(tmp_path):
+    path = tmp_path / "small.ipynb"
+    write(path, f"open({str(path)!r}, 'a').write(' ')", "print(1)")
+    before = path.read_bytes()
+    with pytest.raises(lab.LabError, match=r"small\.ipynb was changed while it ran"):
+        run(path, save=path, say=lambda _: None)
+    assert path.read_bytes() == before + b" "
+    assert [file.name for file in tmp_path.iterdir()] == ["small.ipynb"]
+
+
 LONG = """
 print("x" * 20_000_000)
 print("out of reach")
