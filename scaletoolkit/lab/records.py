@@ -183,6 +183,7 @@ def save() -> None:
     """Write the record of a lab that has begun into the learner's folder, whole or not at all.
 
     What earlier sessions have kept, guessed and checked stays where this one has not done it anew.
+    A file that is no record of a lab is put aside.
     """
     if "lab" not in record():
         return
@@ -205,7 +206,27 @@ def _joined(path: Path) -> dict[str, Any]:
         old = _read(path)
         asked = {prediction["question"] for prediction in new["predictions"]}
         earlier = [one for one in old["predictions"] if one["question"] not in asked]
-        joined = {name: {**old[name], **new[name]} for name in ("checks", "kept")}
-    except (OSError, ValueError, TypeError, KeyError):
+        kept = {**old["kept"], **new["kept"]}
+        checks = {**old["checks"]}
+        for name, check in new["checks"].items():
+            checks[name] = _later(checks[name], check) if name in checks else check
+    except FileNotFoundError:
         return new
-    return new | joined | {"predictions": earlier + new["predictions"]}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        aside = path.with_suffix(".broken")
+        path.replace(aside)
+        print(f"{path} is no record of a lab; it is kept as {aside.name}.")
+        return new
+    return new | {"checks": checks, "kept": kept, "predictions": earlier + new["predictions"]}
+
+
+def _later(old: Check, new: Check) -> Check:
+    """How an exercise went that an earlier session has tried, and this one perhaps not."""
+    if new["tries"]:
+        return new
+    return {
+        "passed": old["passed"],
+        "tries": old["tries"],
+        "hints": sorted({*old["hints"], *new["hints"]}),
+        "solution_shown": old["solution_shown"] or new["solution_shown"],
+    }

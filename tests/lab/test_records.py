@@ -104,6 +104,34 @@ def test_a_short_second_session_takes_nothing_away(reference, own, monkeypatch):
     assert lab.recall("09.capacity") == 412
 
 
+def test_a_session_that_only_reads_a_hint_leaves_what_was_passed(own, monkeypatch):
+    lab.begin("09", MACHINE)
+    records.hinted("9.1", 2)
+    records.checked("9.1", True)
+    lab.summary()
+    monkeypatch.delitem(__main__.__dict__, "lab_record")
+    lab.begin("09", MACHINE)
+    records.hinted("9.1", 1)
+    records.shown("9.1")
+    lab.summary()
+    lab.summary()  # the same again
+    united = {"passed": True, "tries": 1, "hints": [1, 2], "solution_shown": True}
+    assert json.loads(own.read_text())["checks"] == {"9.1": united}
+
+
+@pytest.mark.parametrize("text", ["", '{"kept": {"09.cap', "[]", "null", "{}", "\udcff"])
+def test_a_broken_record_is_put_aside_before_a_new_one_is_written(own, capsys, text):
+    own.parent.mkdir()
+    broken = text.encode(errors="surrogateescape")
+    own.write_bytes(broken)
+    keep_capacity()
+    keep_capacity()
+    assert own.with_suffix(".broken").read_bytes() == broken
+    assert json.loads(own.read_text())["kept"] == {"09.capacity": [412.0, "req/s"]}
+    said = f"{own} is no record of a lab; it is kept as 09.broken.\n"
+    assert capsys.readouterr().out.count(said) == 1
+
+
 def test_only_a_finite_number_is_kept(own):
     with pytest.raises(lab.LabError, match="capacity cannot be kept: nan is no finite number"):
         keep_capacity(float("nan"))
