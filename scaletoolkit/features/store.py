@@ -40,8 +40,8 @@ def materialise(
 
     make: rising ids in, one row of len(names) numbers an id out. With scales (of `packing.scales`)
     a number takes one byte, else four. In memory are the ids and one batch. ValueError where there
-    is no id, a scale that is not finite, or make hands back another shape or a number beyond
-    float32; what killed writers left beside it is removed.
+    is no id or no one list of them, a scale that is not finite, or make hands back another shape or
+    a number beyond float32; what killed writers left beside it is removed.
     """
     path = Path(path).resolve()  # where it is a link, what it points to
     ordered = _rising(integers("ids", ids))
@@ -54,6 +54,8 @@ def materialise(
 
 def _rising(ids: Integers) -> Integers:
     """Each id once. By a sort, since numpy's unique takes several times the memory."""
+    if ids.ndim != 1:
+        raise ValueError(f"ids must be one list, got the shape {ids.shape}")
     ordered = np.sort(ids)
     twice = ordered[1:] == ordered[:-1]
     return np.unique(ordered) if twice.any() else ordered

@@ -5,6 +5,7 @@ SCALETOOLKIT_KILLS=100 kills a hundred writers and readers at random moments.
 
 import os
 import random
+import re
 import sys
 import tracemalloc
 from pathlib import Path
@@ -70,6 +71,15 @@ def test_what_is_no_id_is_a_sentence_and_not_rounded_to_somebodys(path, odd):
         features.Store(path).get(odd)
     with pytest.raises(ValueError, match="ids must"):
         features.materialise(path, odd, rows_of, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("odd", "shape"), [([[1], [2]], "(2, 1)"), ([[1, 2]], "(1, 2)"), (5, "()")]
+)
+def test_ids_that_are_no_list_are_a_sentence_and_nothing_is_written(tmp_path, odd, shape):
+    with pytest.raises(ValueError, match=f"ids must be one list, got the shape {re.escape(shape)}"):
+        features.materialise(tmp_path / "v1", odd, rows_of, NAMES)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_ids_give_no_rows(path):
@@ -271,6 +281,8 @@ def test_no_kill_mixes_versions_or_gives_a_stranger_a_row(path, monkeypatch):
         children[role] = started([WRITER, READER][role], folder)
     for child in children:
         child.end()
+    for name in ("v0", "current"):
+        (folder / f".{name}.01234567.partial").touch()  # as a writer leaves it that is killed
     features.materialise(folder / "v0", IDS, rows_of, NAMES)
     features.publish(folder / "v0", folder / "current")
-    assert list(folder.glob("v0.*")) == list(folder.glob("current.*")) == []
+    assert list(folder.glob(".v0.*")) == list(folder.glob(".current.*")) == []
