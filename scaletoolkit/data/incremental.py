@@ -17,20 +17,22 @@ from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs
 
 from scaletoolkit import lab
 from scaletoolkit.data import sampling, sketches
-from scaletoolkit.data.own.sources import readable
+from scaletoolkit.data.own.sources import plain, readable
 from scaletoolkit.machine import files, folders
 
-COLUMNS = ["event_time", "country", "user_id", "price_cents"]
 TYPES = {
     "event_time": ("times", pa.types.is_timestamp),
+    "country": ("text", pa.types.is_string),
     "user_id": ("whole numbers", pa.types.is_integer),
     "price_cents": ("whole numbers", pa.types.is_integer),
 }
+COLUMNS = list(TYPES)
 BATCH_ROWS = 500_000
 SAMPLE_ROWS = 5000
 DAY_MS = 86_400_000
@@ -65,9 +67,10 @@ def empty() -> Aggregate:
 
 
 def aggregate(events: pa.Table | pa.RecordBatch) -> Aggregate:
-    """The aggregate of these events; rows with a gap are left out."""
+    """The aggregate of these events; rows with a gap are left out, and parts of milliseconds."""
     table = pa.table(events).select(COLUMNS).drop_null()
-    times = table["event_time"].cast(pa.timestamp("ms")).cast(pa.int64()).to_numpy()
+    moments = pc.floor_temporal(table["event_time"], unit="millisecond")
+    times = moments.cast(pa.timestamp("ms")).cast(pa.int64()).to_numpy()
     users = table["user_id"].to_numpy()
     cents = table["price_cents"].to_numpy()
     keys = sampling.row_keys([times, users, cents])
@@ -132,12 +135,11 @@ def summarize(file: str | Path, filesystem: fs.FileSystem | None = None) -> Aggr
 
 
 def _check_types(schema: pa.Schema) -> None:
-    for name in COLUMNS:
+    for name, (expected, is_right) in TYPES.items():
         if name not in schema.names:
             raise lab.LabError(f"it has no column {name}; there are {', '.join(schema.names)}.")
         kind = schema.field(name).type
-        expected, is_right = TYPES.get(name, ("", bool))
-        if not is_right(kind):
+        if not is_right(plain(kind)):
             raise lab.LabError(f"its column {name} must hold {expected}; it holds {kind}.")
 
 

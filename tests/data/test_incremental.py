@@ -186,6 +186,7 @@ def test_the_job_runs_from_a_command_line(landing, tmp_path):
 
 NAMES = ["event_time", "user_id", "price_cents"]
 TEXTS = EVENTS.set_column(2, "user_id", pa.array(["x"] * 4000))
+NUMBERS = EVENTS.set_column(1, "country", pa.array([7] * 4000))
 FOREIGN = {
     "half landed": (lambda file: file.write_bytes(file.read_bytes()[:-99]), "cannot be read: "),
     "no Parquet": (lambda file: file.write_text("a,b\n"), "cannot be read: "),
@@ -196,6 +197,10 @@ FOREIGN = {
     "texts": (
         lambda file: pq.write_table(TEXTS, file),
         "its column user_id must hold whole numbers; it holds string.",
+    ),
+    "numbers": (
+        lambda file: pq.write_table(NUMBERS, file),
+        "its column country must hold text; it holds int64.",
     ),
 }
 
@@ -216,3 +221,32 @@ def test_batches_do_not_change_the_aggregate(tmp_path, monkeypatch):
     pq.write_table(EVENTS, tmp_path / "events.parquet")
     monkeypatch.setattr(incremental, "BATCH_ROWS", 333)
     assert incremental.summarize(tmp_path / "events.parquet") == WHOLE
+
+
+TEXT_KINDS = [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.large_string())]
+
+
+@pytest.mark.parametrize("kind", TEXT_KINDS, ids=str)
+def test_any_kind_of_text_is_a_country(tmp_path, kind):
+    place = COLUMNS.index("country")
+    texts = EVENTS["country"].cast(pa.string()).combine_chunks()
+    texts = texts.dictionary_encode() if pa.types.is_dictionary(kind) else texts
+    rows = EVENTS.set_column(place, "country", texts.cast(kind))
+    pq.write_table(rows, tmp_path / "events.parquet")
+    assert incremental.summarize(tmp_path / "events.parquet") == WHOLE
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+@pytest.mark.parametrize(("unit", "more"), [("us", 999), ("ns", 999_999)])
+def test_what_is_finer_than_a_millisecond_is_left_out(tmp_path, unit, more, zone):
+    times = EVENTS["event_time"].cast(pa.timestamp(unit)).cast(pa.int64()).combine_chunks()
+    finer = pa.compute.add(times, more).cast(pa.timestamp(unit, zone))
+    place = COLUMNS.index("event_time")
+    pq.write_table(EVENTS.set_column(place, "event_time", finer), tmp_path / "events.parquet")
+    assert incremental.summarize(tmp_path / "events.parquet") == WHOLE
+
+
+def test_a_moment_before_1970_belongs_to_the_day_before(tmp_path):
+    moment = pa.array([-1], pa.timestamp("us"))
+    row = EVENTS.slice(0, 1).set_column(COLUMNS.index("event_time"), "event_time", moment)
+    assert list(incremental.aggregate(row)["totals"]) == ["1969-12-31"]
