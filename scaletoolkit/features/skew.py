@@ -45,13 +45,13 @@ def _index(trained: NDArray[np.float64], served: NDArray[np.float64]) -> float:
 
 
 def _edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The tenths; where several are one value, the next number above ends its own bin."""
+    """The tenths; a value that fills one begins a bin, and the next number above ends it."""
     if not len(values):
         return values
-    tenths, often = np.unique(
-        np.quantile(values, np.arange(1, BINS) / BINS, method="nearest"), return_counts=True
-    )
-    return np.union1d(tenths, np.nextafter(tenths[often > 1], np.inf))
+    tenths = np.quantile(values, np.arange(1, BINS) / BINS, method="nearest")
+    found, counts = np.unique(values, return_counts=True)
+    often = found[counts * BINS >= len(values)]
+    return np.unique(np.concatenate([tenths, often, np.nextafter(often, np.inf)]))
 
 
 def _shares(values: NDArray[np.float64], edges: NDArray[np.float64]) -> NDArray[np.float64]:

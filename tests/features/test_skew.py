@@ -54,6 +54,14 @@ def test_a_feature_that_was_mostly_0_drifts_when_it_no_longer_is():
     assert features.drift(before, later)[0] > 0.25
 
 
+def test_a_value_that_fills_a_tenth_has_a_bin_of_its_own():
+    """Twelve below 0, fifteen at it, the rest above: one tenth of the values only lies on 0."""
+    before = np.array([*range(-13, -1), *[0] * 15, *range(1, 74)], float)[:, None]
+    later = np.where(before == 0, 0.5, before)
+    assert features.drift(before, before).tolist() == [0]
+    assert features.drift(before, later)[0] > 0.25
+
+
 def test_values_that_went_missing_are_drift(rows):
     served = rows.copy()
     served[:400, 1] = np.nan
