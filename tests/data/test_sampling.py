@@ -99,6 +99,21 @@ def test_take_names_a_row_that_is_not_there():
         sampling.take([np.arange(10)], np.array([[3, 12]]))
 
 
+@pytest.mark.parametrize("row", [-1, 10, -11])
+def test_take_names_a_row_before_the_first_or_behind_the_last(row):
+    with pytest.raises(ValueError, match=f"row {row} was asked for, but there are 10"):
+        sampling.take([np.arange(10)], [3, row])
+
+
+def test_no_rows_asked_for_are_no_values():
+    assert sampling.take([np.arange(10)], []).tolist() == []
+    assert sampling.take([], []).tolist() == []
+    assert [found.tolist() for found in sampling.take_strata([(STRATA, VALUES)], [[], []])] == [
+        [],
+        [],
+    ]
+
+
 @settings(deadline=None)
 @given(st.lists(st.integers(0, 10_000), max_size=6))
 def test_take_strata_counts_within_the_stratum(cuts):
@@ -150,6 +165,10 @@ def test_what_a_full_stratum_cannot_give_the_others_share():
     assert (half[:500] == 10).all()
     assert half[500:].max() - half[500:].min() <= 1
     assert sampling.neyman(6 * 10**5, [10**6] * 3, [0, 0, 0]).tolist() == [200_000] * 3
+
+
+def test_an_allocation_of_billions_of_rows_does_not_overflow():
+    assert sampling.proportional(4 * 10**9, [10**10, 1000]).tolist() == [3_999_999_600, 400]
 
 
 def test_a_spread_that_is_no_number_is_a_sentence():
@@ -260,6 +279,15 @@ def test_strata_of_a_file_are_those_of_its_rows(tmp_path):
     stream = sampling.coded(tmp_path / "study.parquet", "place", "price", names)
     for h, found in enumerate(sampling.take_strata(stream, places)):
         assert (found == VALUES[h == STRATA][places[h]]).all()
+
+
+def test_the_spread_of_large_values_is_not_lost(tmp_path):
+    place = ["a", "b"] * 500
+    price = [10**9 + row % 2 * 10 + row // 2 % 2 for row in range(1000)]
+    pq.write_table(pa.table({"place": place, "price": price}), tmp_path / "x", row_group_size=77)
+    names, sizes, sds = sampling.strata(tmp_path / "x", "place", "price")
+    assert (names, sizes.tolist()) == (["a", "b"], [500, 500])
+    assert sds == pytest.approx([0.5, 0.5])
 
 
 def test_row_groups_need_rows(tmp_path):

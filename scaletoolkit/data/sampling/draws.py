@@ -100,16 +100,23 @@ def uniform(rows: int, n: int, seed: Seed) -> Numbers:
 def strata(path: str | Path, by: str, value: str) -> tuple[list[str], Numbers, Fractions]:
     """The strata of a Parquet file: (names of `by`, in order; sizes; sds of `value`). Two passes.
 
-    `by` holds texts, `value` numbers. Memory is bounded by a row group.
+    `by` holds texts, `value` numbers. Memory is bounded by a row group. Each group's squares are of
+    its values less their mean, so that large values lose no digits. Source: T. Chan, G. Golub and
+    R. LeVeque, COMPSTAT 1982.
     """
     groups = row_groups(path, [by])
     names = sorted({name for group in groups for name in group[by].unique().to_pylist()})
-    sums = np.zeros((3, len(names)))
+    sizes, means, squares = np.zeros((3, len(names)))
     for codes, values in coded(path, by, value, names):
-        sums += [np.bincount(codes, values**power, len(names)) for power in (0.0, 1.0, 2.0)]
-    sizes, totals, squares = sums
-    variances = squares / sizes - (totals / sizes) ** 2
-    return names, sizes.astype(np.int64), np.sqrt(np.maximum(variances, 0))
+        rows = np.bincount(codes, minlength=len(names))
+        own_means = np.bincount(codes, values, len(names)) / np.maximum(rows, 1)
+        off = own_means - means
+        share = rows / np.maximum(sizes + rows, 1)
+        squares += np.bincount(codes, (values - own_means[codes]) ** 2, len(names))
+        squares += off**2 * sizes * share
+        means += off * share
+        sizes += rows
+    return names, sizes.astype(np.int64), np.sqrt(squares / sizes)
 
 
 def coded(
@@ -136,7 +143,8 @@ class _Picker:
     """Takes the values at chosen places out of a stream that is fed in pieces."""
 
     def __init__(self, places: npt.ArrayLike) -> None:
-        self.places = np.asarray(places)
+        given = np.asarray(places)
+        self.places = given if given.size else given.astype(np.int64)  # numpy's [] is of floats
         self.order = np.argsort(self.places, axis=None, kind="stable")
         self.in_order = self.places.ravel()[self.order]
         self.passed = 0
@@ -150,9 +158,10 @@ class _Picker:
 
     def result(self) -> Values:
         """The values, in the shape of the places. Raises ValueError for a place not reached."""
-        if self.in_order.size and self.in_order[-1] >= self.passed:
-            raise ValueError(f"row {self.in_order[-1]} was asked for, but there are {self.passed}")
-        values = np.concatenate(self.picked)
+        outside = self.in_order[(self.in_order < 0) | (self.in_order >= self.passed)]
+        if outside.size:
+            raise ValueError(f"row {outside[-1]} was asked for, but there are {self.passed}")
+        values = np.concatenate(self.picked) if self.picked else np.empty(0)
         result = np.empty_like(values)
         result[self.order] = values
         return result.reshape(self.places.shape)

@@ -109,8 +109,9 @@ def _moved(whole: Numbers, n: int, sizes: Numbers, weights: Fractions) -> Number
     The variance is a sum of weights² / whole: one row more takes weights² / whole / (whole + 1).
     """
     while True:
-        more = np.where(whole < sizes, weights**2 / np.maximum(whole * (whole + 1), 1), -np.inf)
-        less = np.where(whole > 1, weights**2 / np.maximum(whole * (whole - 1), 1), np.inf)
+        rows = whole.astype(float)  # the product of two counts may be beyond 64 bits
+        more = np.where(whole < sizes, weights**2 / np.maximum(rows * (rows + 1), 1), -np.inf)
+        less = np.where(whole > 1, weights**2 / np.maximum(rows * (rows - 1), 1), np.inf)
         missing = n - whole.sum()
         if missing == 0 and more.max() <= less.min() * (1 + 1e-12):
             return whole
