@@ -110,13 +110,16 @@ def fit_amdahl(
 
     T(n) = T(1) (s + (1 - s) / n), with T(1) free. The law has a core for every worker, so workers
     beyond `cores` count as if they were not there; otherwise missing cores pass for a serial part.
-    ValueError without two different counts.
+    ValueError without two different counts, or for seconds that are not above 0.
     """
     counts = np.minimum(np.asarray(workers, dtype=float), cores)
     measured = np.asarray(seconds, dtype=float)
     if len(set(counts)) < 2:
         needs = "an Amdahl fit needs two different counts of workers that have a core"
         raise ValueError(f"{needs}, got one")
+    if not (measured > 0).all():
+        raise ValueError(f"seconds must be positive, got {measured.min():g}")
+    measured = measured / measured.max()
 
     def law(n: Array, seconds_of_one: float, serial: float) -> Array:
         return seconds_of_one * (serial + (1 - serial) / n)

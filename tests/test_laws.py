@@ -95,6 +95,22 @@ def test_amdahl_fit_finds_the_serial_part():
     assert error < 1e-6
 
 
+@pytest.mark.parametrize("unit", [1e-9, 1e-6, 1e-3, 1, 1e3, 1e6])
+@pytest.mark.parametrize("true_serial", [0.02, 0.5])
+def test_an_amdahl_fit_is_the_same_in_any_unit(unit, true_serial):
+    workers = [1, 2, 3, 4, 8]
+    seconds = unit * 12 / laws.amdahl(workers, true_serial)
+    serial, error = laws.fit_amdahl(workers, seconds)
+    assert serial == pytest.approx(true_serial, abs=1e-6)
+    assert error < 1e-6
+
+
+@pytest.mark.parametrize("odd", [0.0, -1.0, float("nan")])
+def test_an_amdahl_fit_needs_times_above_0(odd):
+    with pytest.raises(ValueError, match=f"seconds must be positive, got {odd:g}"):
+        laws.fit_amdahl([1, 2, 4], [3, 2, odd])
+
+
 def two_cores(serial, workers):
     """Seconds of a job of known serial part on two cores: a third worker has none."""
     return [serial + (1 - serial) / min(n, 2) for n in workers]
