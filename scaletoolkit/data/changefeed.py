@@ -58,12 +58,15 @@ def signs(change_types: pa.Array) -> pa.Array:
 
 
 def _batch_totals(batch: pa.RecordBatch, sign: pa.Array) -> pa.Table:
-    """Signed events and cents by day and country of one record batch, in TOTALS' form."""
+    """Signed events and cents by day and country of one record batch, in TOTALS' form.
+
+    An event without a price is one event, and no cents.
+    """
     columns = [
         batch["event_time"].cast(pa.date32()),
         batch["country"].cast(pa.string()),
         sign,
-        pc.multiply(batch["price_cents"], sign),
+        pc.multiply(pc.fill_null(batch["price_cents"], 0), sign),
     ]
     return _grouped([pa.table(columns, schema=TOTALS)])
 

@@ -72,6 +72,25 @@ def test_follows_an_update_of_the_key(tables):
     assert "US" not in changefeed.read(totals)["country"].to_pylist()
 
 
+def test_an_event_without_a_price_adds_no_cents(tmp_path):
+    source = tmp_path / "events"
+    totals = tmp_path / "totals"
+    rows = ROWS.slice(0, 3).set_column(
+        ROWS.schema.get_field_index("price_cents"),
+        "price_cents",
+        pa.array([None, 5, None], "int64"),
+    )
+    pq.write_table(rows, tmp_path / "gaps.parquet")
+    changefeed.append(tmp_path / "gaps.parquet", source)
+    changefeed.follow(source, totals)
+    assert_same(source, totals)
+    assert changefeed.sums(totals) == [3, 5]
+    DeltaTable(source).update(predicate="price_cents IS NULL", updates={"price_cents": "7"})
+    changefeed.follow(source, totals)
+    assert_same(source, totals)
+    assert changefeed.sums(totals) == [3, 19]
+
+
 CHANGES = [
     lambda table, n: table.delete(f"user_id % 3 = {n % 3}"),
     lambda table, n: table.update(
