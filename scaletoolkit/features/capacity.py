@@ -103,11 +103,12 @@ def zipf_share(rank: int, items: int, exponent: float = 1.0) -> float:
     exact = min(items, EXACT_RANKS)
     total = float((np.arange(1, exact + 1, dtype=float) ** -exponent).sum())
     low = exact + 0.5
-    high = items + 0.5
-    if exponent == 1:
-        total += math.log(high / low)
+    ratio = math.log((items + 0.5) / low)
+    power = 1 - exponent
+    if power:  # expm1: beside 1 a difference of two powers has no digits left
+        total += low**power * math.expm1(power * ratio) / power
     else:
-        total += (high ** (1 - exponent) - low ** (1 - exponent)) / (1 - exponent)
+        total += ratio
     return float(rank**-exponent / total)
 
 

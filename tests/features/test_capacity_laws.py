@@ -69,6 +69,14 @@ def test_the_share_of_a_rank_is_that_of_zipfs_law(items, exponent):
         assert features.zipf_share(rank, items, exponent) == pytest.approx(shares[rank - 1])
 
 
+@pytest.mark.parametrize("off", [0, 1e-16, 2e-16, 1e-12, 1e-9, 1e-6])
+def test_beside_an_exponent_of_1_the_share_is_that_of_1(off):
+    share = features.zipf_share(1, 10**9, 1)
+    for exponent in (1 - off, 1 + off):
+        assert features.zipf_share(1, 10**9, exponent) == pytest.approx(share, rel=20 * off + 1e-13)
+    assert features.zipf_share(1, 10**9, sum([0.1] * 10)) == pytest.approx(share, rel=1e-13)
+
+
 def test_a_plan_has_enough_of_everything_with_one_machine_down():
     hot = 0.05
     plan = features.plan(95e9, 20_000, 10e9, 2_000, hot)
