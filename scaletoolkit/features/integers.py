@@ -35,11 +35,14 @@ def same_clock(
 ) -> tuple[Integers, Integers]:
     """Two lists of times in one unit, the finer one, so that they may be compared.
 
-    ValueError where only one of them has dates, or a date is beyond what the finer unit reaches.
+    ValueError where only one of them has dates, or a date is beyond what the finer unit reaches. An
+    empty list is on any clock.
     """
     first = np.asarray(values)
     second = np.asarray(others)
-    kinds = {array.dtype.kind for array in (first, second) if array.size}
+    if not first.size or not second.size:
+        return moments(name, first), moments(other_name, second)
+    kinds = {first.dtype.kind, second.dtype.kind}
     if "M" in kinds and len(kinds) > 1:
         raise ValueError(
             f"{name} are {first.dtype} and {other_name} {second.dtype}: they are not one clock"

@@ -145,6 +145,12 @@ def test_one_time_zone_alone_is_no_clock(zones):
 DAY = np.array(["2026-06-01"], "M8[D]")
 
 
+def test_no_events_and_no_labels_are_on_any_clock():
+    assert features.as_of([1], DAY, [], []).tolist() == []
+    assert features.as_of([], [], [1], DAY).tolist() == [-1]
+    assert features.as_of([], np.array([], "M8[s]"), [1], [5]).tolist() == [-1]
+
+
 @pytest.mark.parametrize(
     ("times", "moments", "sentence"),
     [
