@@ -13,7 +13,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from pyarrow import acero, fs
 
-from scaletoolkit import lab
+from scaletoolkit.data.batches import LayoutError, few_values, gathered
 from scaletoolkit.machine import folders
 from scaletoolkit.machine.disk import Reads
 
@@ -49,9 +49,9 @@ def with_key(batch: pa.RecordBatch, layout: str) -> pa.RecordBatch:
 def write_layout(source: str | Path, folder: str | Path, layout: str) -> Path:
     """Write a dataset again in one of LAYOUTS. Replaces the folder as a whole and returns it.
 
-    Row groups hold at least 50,000 rows where a partition has so many, in the source's order.
-    Memory is bounded: a rare partition waits until it fills one. A second writer waits. ValueError
-    for another layout, LayoutError as `write_partitions`.
+    Row groups hold at least 50,000 rows, but a partition's last, in the source's order. Memory is
+    bounded: a rare partition waits until it fills one. A second writer waits. ValueError for
+    another layout, LayoutError as `write_partitions`.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"there is no layout {layout!r}; there are {', '.join(LAYOUTS)}")
@@ -67,8 +67,8 @@ def write_layout(source: str | Path, folder: str | Path, layout: str) -> Path:
         folders.replaced(Path(folder)) as new,
         pq.ParquetWriter(new / "part-0.parquet", data.schema, compression="zstd") as writer,
     ):
-        for batch in batches:
-            writer.write_batch(batch)
+        for table in gathered(batches, MIN_ROWS_PER_GROUP):
+            writer.write_table(table)
     return Path(folder)
 
 
@@ -83,14 +83,8 @@ def write_partitions(
     min_rows_per_group matters: with 0, pyarrow's default, every batch leaves a row group of its own
     in every file. Replaces the folder as a whole. LayoutError for more than 1024 values, or no row.
     """
-    try:
-        with folders.alone(Path(folder), WAITING), folders.replaced(Path(folder)) as new:
-            _write_hive(iter(batches), new, key, min_rows_per_group)
-    except pa.ArrowInvalid as error:
-        if "partitions" not in str(error):
-            raise
-        told = f"{key!r} has more than 1024 different values: a folder for each is too many."
-        raise LayoutError(f"{told} Put the values into buckets first.") from None
+    with folders.alone(Path(folder), WAITING), folders.replaced(Path(folder)) as new:
+        _write_hive(few_values(batches, key), new, key, min_rows_per_group)
     return Path(folder)
 
 
@@ -111,10 +105,6 @@ def _write_hive(
         max_rows_per_group=MAX_ROWS_PER_GROUP,
         preserve_order=True,
     )
-
-
-class LayoutError(lab.LabError, ValueError):
-    """A layout that cannot be written; the sentence says why."""
 
 
 def open_layout(folder: str | Path, filesystem: fs.FileSystem | None = None) -> ds.Dataset:

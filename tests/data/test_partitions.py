@@ -153,6 +153,28 @@ def test_too_many_partitions_is_a_sentence(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_too_many_partitions_are_counted_over_all_batches(tmp_path):
+    batches = pa.table({"user_id": range(1500)}).to_batches(max_chunksize=100)
+    with pytest.raises(partitions.LayoutError, match="'user_id' has more than 1024"):
+        partitions.write_partitions(batches, tmp_path / "many", "user_id")
+    assert list(tmp_path.iterdir()) == []
+    written = partitions.write_partitions(batches[:10], tmp_path / "some", "user_id")
+    assert len(partitions.rows_per_partition(written)) == 1000
+
+
+def test_one_file_of_small_batches_has_no_small_row_groups(tmp_path):
+    (tmp_path / "events").mkdir()
+    for number, rows in enumerate([20_000, 20_000, 20_000, 50_000, 500, 49_000, 100, 5]):
+        names = pa.array([f"{number}", "x"] * (rows // 2) + ["y"] * (rows % 2)).dictionary_encode()
+        pq.write_table(pa.table({"name": names}), tmp_path / "events" / f"{number}.parquet")
+    file = partitions.write_layout(tmp_path / "events", tmp_path / "one", "one file")
+    footer = pq.read_metadata(file / "part-0.parquet")
+    groups = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
+    assert groups == [60_000, 50_000, 49_605]
+    written, source = (ds.dataset(folder).to_table() for folder in (file, tmp_path / "events"))
+    assert written["name"].to_pylist() == source["name"].to_pylist()
+
+
 @pytest.mark.parametrize("layout", partitions.LAYOUTS)
 def test_what_is_interrupted_leaves_the_old_layout_and_again_replaces_it(
     layout, source, tmp_path, monkeypatch
