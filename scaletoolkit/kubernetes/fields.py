@@ -83,8 +83,7 @@ class Fields:
     def segment(self, name: str, missing: str) -> str:
         """A text that can stand in a URL: not ".", not "..", no "/" and no "%"."""
         value = self.text(name, missing)
-        allowed = value not in (".", "..") and "/" not in value and "%" not in value
-        self.check(name, allowed, "may not be '.' or '..' and may not contain '/' or '%'")
+        self.check(name, names.segment(value), names.SEGMENT_EXPECTED)
         return value
 
     def choice(

@@ -23,6 +23,7 @@ RESOURCE_EXPECTED = (
     "must be cpu, memory, ephemeral-storage, hugepages-<size> or a name with a prefix such as "
     "example.com/gpu"
 )
+SEGMENT_EXPECTED = "may not be '.' or '..' and may not contain '/' or '%'"
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 QUALIFIED = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
@@ -39,6 +40,11 @@ def label(text: str) -> bool:
 def subdomain(text: str) -> bool:
     """Whether it can name most kinds of object."""
     return len(text) <= LONGEST_SUBDOMAIN and SUBDOMAIN.fullmatch(text) is not None
+
+
+def segment(text: str) -> bool:
+    """Whether it can stand in a URL, as the names of roles and their bindings; it may be empty."""
+    return text not in (".", "..") and "/" not in text and "%" not in text
 
 
 def prefix(text: str) -> bool:

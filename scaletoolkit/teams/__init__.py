@@ -6,6 +6,7 @@ platforms  what the machines have and cost, and which teams are there: the opera
 requests   what a team asks for, and all that is wrong with it
 manifests  the same for Kubernetes and Kueue
 policy     what is wrong with manifests that their schemas accept
+limits     what is wrong with a LimitRange
 quotas     what each team may use, lends and borrows, as Kueue counts it; a day of GPU jobs
 usage      what teams used, and prices, from files
 admission  whether a namespace takes a pod: Kubernetes' LimitRange and ResourceQuota

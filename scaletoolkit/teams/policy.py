@@ -4,18 +4,18 @@ A schema is a grammar: it knows which fields there are and that a quantity is te
 here is what the API server and Kueue refuse only when they are asked, one object at a time, with
 half of a tenant already there; and what even they accept, and nobody means.
 
-Sources: pkg/apis/core/validation, pkg/apis/core/v1/defaults.go and pkg/apis/rbac/validation of
-Kubernetes; the custom resource definition and the webhook of Kueue's ClusterQueue (v1beta2).
+Sources: pkg/apis/core/validation and pkg/apis/rbac/validation of Kubernetes; the custom resource
+definition and the webhook of Kueue's ClusterQueue (v1beta2).
 """
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from fractions import Fraction
 from typing import Any
 
-from scaletoolkit.kubernetes import names, quantity
+from scaletoolkit.kubernetes import names
 from scaletoolkit.kubernetes.document import short
+from scaletoolkit.teams.limits import exact, limit_range, places, quantities, twice
 
 Document = Mapping[str, Any]
 
@@ -31,16 +31,23 @@ SPECS = {  # the fields of each kind's spec
     ),
     "LocalQueue": ("clusterQueue", "fairSharing", "stopPolicy"),
 }
-COMPUTE = ("cpu", "memory", "ephemeral-storage")
+SEGMENT = (names.segment, names.SEGMENT_EXPECTED)
+NAMES = {  # what may be a name, where that is not a subdomain
+    "Namespace": (names.label, names.LABEL_EXPECTED),
+    "Role": SEGMENT,
+    "RoleBinding": SEGMENT,
+}
 COUNTS = """
 pods services secrets configmaps persistentvolumeclaims replicationcontrollers resourcequotas
 services.loadbalancers services.nodeports requests.storage
 """.split()
-QUOTA_KEYS = (*COMPUTE, *(f"{side}.{name}" for side in ("requests", "limits") for name in COMPUTE))
+QUOTA_KEYS = (
+    *names.STANDARD,
+    *(f"{side}.{name}" for side in ("requests", "limits") for name in names.STANDARD),
+)
 PORT = re.compile(r"(?=.*[a-z])[a-z0-9]+(-[a-z0-9]+)*")
 LONGEST_PORT = 15
 COHORT = {"borrowingLimit": "borrow from", "lendingLimit": "lend to"}
-ORDER = ("min", "defaultRequest", "default", "max")  # of a LimitRange, from the least to the most
 
 
 def mistakes(documents: Iterable[Document]) -> list[str]:
@@ -61,10 +68,10 @@ def _name(document: Document) -> str:
 
 def _of(document: Document) -> Iterator[str]:
     kind = str(document.get("kind"))
-    is_namespace = kind == "Namespace"
-    fits = names.label if is_namespace else names.subdomain
-    expected = names.LABEL_EXPECTED if is_namespace else names.SUBDOMAIN_EXPECTED
-    if not fits(_name(document)):
+    fits, expected = NAMES.get(kind, (names.subdomain, names.SUBDOMAIN_EXPECTED))
+    if not _name(document):
+        yield "metadata.name: must be set."
+    elif not fits(_name(document)):
         yield f"metadata.name: {short(_name(document))} {expected}."
     spec = document.get("spec") or {}
     yield from _unknown("spec", spec, SPECS.get(kind, tuple(spec)))
@@ -80,26 +87,9 @@ def _unknown(path: str, there: Iterable[str], known: Collection[str]) -> Iterato
             yield f"{path}.{name}: there is no such field{hint}"
 
 
-def _quantities(path: str, values: Mapping[str, Any]) -> Iterator[str]:
-    """What is no quantity, or is below zero."""
-    for name, value in values.items():
-        amount = _amount(value)
-        if amount is None:
-            yield f"{path}.{name}: {short(value)} is no quantity such as 12, 500m or 1Gi."
-        elif amount < 0:
-            yield f"{path}.{name}: {short(value)} must not be negative."
-
-
-def _amount(value: object) -> Fraction | None:
-    try:
-        return quantity.exact(value)
-    except ValueError:
-        return None
-
-
 def _resource_quota(spec: Document) -> Iterator[str]:
     hard = spec.get("hard") or {}
-    yield from _quantities("spec.hard", hard)
+    yield from quantities("spec.hard", hard)
     for key in hard:
         if not _is_quota_key(key):
             close = get_close_matches(key, [*QUOTA_KEYS, *COUNTS], n=1)
@@ -117,46 +107,6 @@ def _is_quota_key(key: str) -> bool:
     return key.startswith(("count/", "requests.")) or storage
 
 
-def _limit_range(spec: Document) -> Iterator[str]:
-    limits = spec.get("limits") or []
-    yield from _twice(_places("spec.limits", [limit.get("type") for limit in limits], ".type"))
-    for index, limit in enumerate(limits):
-        path = f"spec.limits[{index}]"
-        there = {name: limit.get(name) or {} for name in ORDER}
-        for name in ("default", "defaultRequest") if limit.get("type") == "Pod" else ():
-            if there[name]:
-                yield f"{path}.{name}: a pod has no defaults; only its containers have."
-        for name, values in there.items():
-            yield from _quantities(f"{path}.{name}", values)
-        for low, high in ((a, b) for i, a in enumerate(ORDER) for b in ORDER[i + 1 :]):
-            yield from _above(path, low, there[low], high, there[high])
-        for name in there["max"] if limit.get("type") == "Container" else ():
-            if name not in COMPUTE and name not in there["default"]:
-                told = f"{path}.default.{name}: without it each container gets {path}.max.{name}"
-                yield f"{told}, {there['max'][name]}; write 0."
-
-
-def _places(path: str, values: Iterable[object], field: str = "") -> dict[str, object]:
-    """{path of each value: value}, for values that stand in a list."""
-    return {f"{path}[{index}]{field}": value for index, value in enumerate(values)}
-
-
-def _twice(places: Mapping[str, object]) -> Iterator[str]:
-    """Values that stand at a place before theirs, too."""
-    values = list(places.values())
-    for index, (path, value) in enumerate(places.items()):
-        if value in values[:index]:
-            yield f"{path}: {short(value)} is there already."
-
-
-def _above(path: str, low: str, lows: Document, high: str, highs: Document) -> Iterator[str]:
-    for name in filter(highs.__contains__, lows):
-        least = _amount(lows[name])
-        most = _amount(highs[name])
-        if least is not None and most is not None and least > most:
-            yield f"{path}.{low}.{name}: {lows[name]} is above {path}.{high}.{name}, {highs[name]}."
-
-
 def _cluster_queue(spec: Document) -> Iterator[str]:
     limits: set[str] = set()
     resources: dict[str, object] = {}
@@ -164,15 +114,15 @@ def _cluster_queue(spec: Document) -> Iterator[str]:
     for index, group in enumerate(spec.get("resourceGroups") or []):
         path = f"spec.resourceGroups[{index}]"
         covered = [str(name) for name in group.get("coveredResources") or []]
-        resources |= _places(f"{path}.coveredResources", covered)
+        resources |= places(f"{path}.coveredResources", covered)
         each = group.get("flavors") or []
-        flavors |= _places(f"{path}.flavors", [flavor.get("name") for flavor in each], ".name")
+        flavors |= places(f"{path}.flavors", [flavor.get("name") for flavor in each], ".name")
         for place, flavor in enumerate(each):
             quotas = flavor.get("resources") or []
             yield from _quotas(f"{path}.flavors[{place}].resources", quotas, covered)
             limits = limits.union(*quotas)
-    yield from _twice(resources)
-    yield from _twice(flavors)
+    yield from twice(resources)
+    yield from twice(flavors)
     for limit, what in COHORT.items():
         if limit in limits and not spec.get("cohortName"):
             yield f"spec.cohortName: without it there is nobody to {what}, up to a {limit}."
@@ -193,9 +143,9 @@ def _quotas(path: str, quotas: list[Document], covered: list[str]) -> Iterator[s
         yield f"{told}: {', '.join(covered)}."
     for name, quota in zip(named, quotas, strict=True):
         limits = {field: value for field, value in quota.items() if field != "name"}
-        yield from _quantities(f"{path}[{name}]", limits)
-        lent = _amount(quota.get("lendingLimit"))
-        nominal = _amount(quota.get("nominalQuota"))
+        yield from quantities(f"{path}[{name}]", limits)
+        lent = exact(quota.get("lendingLimit"))
+        nominal = exact(quota.get("nominalQuota"))
         if lent is not None and nominal is not None and lent > nominal:
             told = f"{path}[{name}].lendingLimit: {quota['lendingLimit']} is above the nominalQuota"
             yield f"{told}, {quota['nominalQuota']}."
@@ -235,7 +185,7 @@ def _port(path: str, port: object) -> Iterator[str]:
 
 CHECKS = {
     "ResourceQuota": _resource_quota,
-    "LimitRange": _limit_range,
+    "LimitRange": limit_range,
     "ClusterQueue": _cluster_queue,
     "Role": _role,
     "RoleBinding": _role_binding,

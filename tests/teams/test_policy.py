@@ -191,6 +191,28 @@ MISTAKES = {  # name: (kind, change, sentence); the first ten are those of the l
         added("spec", "limits", {"type": "Container"}),
         'LimitRange limits: spec.limits[1].type: "Container" is there already.',
     ),
+    "a ratio below one": (
+        "LimitRange",
+        set_at(*LIMIT, "maxLimitRequestRatio", {"cpu": "500m"}),
+        "LimitRange limits: spec.limits[0].maxLimitRequestRatio.cpu: 500m is below 1, and no limit "
+        "is below its request.",
+    ),
+    "a request of GPUs other than the limit": (
+        "LimitRange",
+        set_at(*LIMIT, "default", "nvidia.com/gpu", "1"),
+        "LimitRange limits: spec.limits[0].defaultRequest.nvidia.com/gpu: 0 must equal "
+        "spec.limits[0].default.nvidia.com/gpu, 1: it cannot be overcommitted.",
+    ),
+    "a role whose name is a path": (
+        "Role",
+        set_at("metadata", "name", "a/b"),
+        "Role a/b: metadata.name: \"a/b\" may not be '.' or '..' and may not contain '/' or '%'.",
+    ),
+    "a binding without a name": (
+        "RoleBinding",
+        set_at("metadata", "name", ""),
+        "RoleBinding : metadata.name: must be set.",
+    ),
 }
 TEN = list(MISTAKES)[:10]
 
@@ -201,6 +223,15 @@ def test_each_mistake_is_named_in_a_sentence(name):
     said = policy.mistakes(broken(name))
     assert said
     assert said[0].startswith(sentence)
+
+
+def test_a_role_may_have_a_name_that_other_objects_may_not():
+    documents = manifests.render(yaml.safe_load(REQUEST), yaml.safe_load(PLATFORM))
+    roles = [document for document in documents if document["kind"] in ("Role", "RoleBinding")]
+    for role in roles:
+        role["metadata"]["name"] = "system:controller:Token_Cleaner"
+    assert len(roles) >= 2
+    assert policy.mistakes(documents) == []
 
 
 def schema_accepts(document):
