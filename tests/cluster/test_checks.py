@@ -36,6 +36,12 @@ def labelled(*entries):
     return {"matchExpressions": [dict(zip(names, entry, strict=False)) for entry in entries]}
 
 
+def served(fields):
+    """An application of Ray Serve, of one deployment with this autoscaling_config and more."""
+    deployment = f"{{name: M, autoscaling_config: {fields}}}"
+    return f"applications: [{{import_path: a.b, deployments: [{deployment}]}}]"
+
+
 # (file, path, its new value or None to remove it, the sentence)
 WRONG = [
     ("deployment", "apiVersion", "extensions/v1beta1", "apiVersion: Unsupported value"),
@@ -103,7 +109,7 @@ WRONG = [
     ("scaled-object", "spec.triggers.1.metadata.threshold", "0.0", "must be greater than 0"),
     ("scaled-object", "spec.triggers.0.metadata.value", "500m", "must be a whole number"),
     ("scaled-object", "spec.triggers.1.metadata.query", None, "metadata.query: Required value"),
-    ("scaled-object", "metadata.name", "a" * 60, "must have at most 54"),
+    ("scaled-object", "metadata.name", "a" * 64, "must have at most 63"),
     ("ray-service", f"{RAY}.headGroupSpec", None, "headGroupSpec: Required value"),
     ("ray-service", f"{RAY}.workerGroups", [], 'did you mean "workerGroupSpecs"'),
     ("ray-service", f"{RAY}.workerGroupSpecs.0.replicas", 50, "must be from 2 to 20"),
@@ -116,6 +122,13 @@ WRONG = [
         "spec.serveConfigV2",
         "applications: [{import_path: a.b, deployments: [{name: M, replicas: 2}]}]",
         'did you mean "num_replicas"',
+    ),
+    ("ray-service", "spec.serveConfigV2", served("{min_replicas: 2}"), "at least min_replicas"),
+    (
+        "ray-service",
+        "spec.serveConfigV2",
+        served("{min_replicas: 101}, num_replicas: auto"),
+        "at least min_replicas, here 101",
     ),
     ("horizontal-pod-autoscaler", "spec.scaleTargetRef.apiVersion", None, "specify API group"),
     ("prometheus-adapter-values", "rules.custom.0.metricsQuery", None, "metricsQuery: Required"),
@@ -171,6 +184,8 @@ def test_each_mistake_is_a_sentence(file, path, value, sentence, documents):
         ("service", "spec.ports.0.targetPort", "a-name"),
         ("pod-disruption-budget", "spec.maxUnavailable", "050%"),
         ("scaled-object", "spec.triggers.1.metadata.threshold", "1.5e-1"),
+        ("scaled-object", "metadata.name", "a" * 63),
+        ("ray-service", "spec.serveConfigV2", served("{min_replicas: 2}, num_replicas: auto")),
     ],
 )
 def test_what_the_servers_take_is_taken(file, path, value, documents):

@@ -150,6 +150,7 @@ def test_rays_application_is_python_and_slurms_script_is_bash(settings):
     files, _ = manifests.ray(settings, SPEC)
     ast.parse(files["application.py"])
     config = yaml.safe_load(yaml.safe_load(files["ray-service.yaml"])["spec"]["serveConfigV2"])
+    assert config["applications"][0]["deployments"][0]["max_replicas_per_node"] == 1
     (application,) = config["applications"]
     assert application["deployments"][0]["autoscaling_config"]["max_replicas"] == 20
     script = manifests.slurm(settings, SPEC)[0]["serve.sbatch"]

@@ -1,7 +1,7 @@
 """KEDA's ScaledObject, KubeRay's RayService, prometheus-adapter's rules: what is refused. Lab 12.
 
 Source of KEDA's: github.com/kedacore/keda, apis/keda/v1alpha1/scaledobject_types.go and its
-webhook, pkg/scalers/prometheus_scaler.go, cpu_memory_scaler.go and
+webhook, controllers/keda/hpa.go, pkg/scalers/prometheus_scaler.go, cpu_memory_scaler.go and
 scalersconfig/typed_config.go; of KubeRay's:
 github.com/ray-project/kuberay, ray-operator/apis/ray/v1; of Ray Serve's: ray 2.60,
 serve/schema.py; of the adapter's: github.com/kubernetes-sigs/prometheus-adapter, docs/config.md.
@@ -20,8 +20,7 @@ minReplicaCount maxReplicaCount advanced triggers fallback""".split()
 SCALE_TARGET = ("name", "apiVersion", "kind", "envSourceContainerName")
 TRIGGER = "type name useCachedMetrics metadata authenticationRef metricType".split()
 MOST_REPLICAS = 100  # KEDA's own default
-PREFIX = "keda-hpa-"
-LONGEST = 63
+AUTO_REPLICAS = 100  # Ray Serve's default where num_replicas is auto
 RAY = """serveConfigV2 rayClusterConfig serviceUnhealthySecondThreshold serveService
 deploymentUnhealthySecondThreshold upgradeStrategy excludeHeadPodFromServeSvc suspend
 rayClusterDeletionDelaySeconds""".split()
@@ -50,9 +49,8 @@ RULE_KINDS = ("default", "custom", "external", "existing", "resource")
 def _bounds(document: object) -> None:
     fields = top(document, "keda.sh/v1alpha1")
     metadata = fields.mapping("metadata", METADATA)
-    fits = len(PREFIX + metadata.text("name")) <= LONGEST
-    most_letters = LONGEST - len(PREFIX)
-    metadata.check("name", fits, f"must have at most {most_letters}: {PREFIX} and it are a label")
+    fits = len(metadata.text("name")) <= names.LONGEST_LABEL
+    metadata.check("name", fits, f"must have at most {names.LONGEST_LABEL}: it is a label's value")
     spec = fields.mapping("spec", SCALED)
     least = spec.integer("minReplicaCount", 0)
     most = spec.integer("maxReplicaCount", MOST_REPLICAS)
@@ -152,11 +150,12 @@ def _scaled(entry: object, path: str) -> None:
     deployment.text("name", "must be set")
     if "autoscaling_config" not in deployment:
         return
-    alone = "num_replicas" not in deployment or deployment.values["num_replicas"] == "auto"
+    is_auto = deployment.values.get("num_replicas") == "auto"
+    alone = "num_replicas" not in deployment or is_auto
     deployment.check("num_replicas", alone, "cannot be set beside autoscaling_config")
     config = deployment.mapping("autoscaling_config", deployment.values["autoscaling_config"])
     least = config.integer("min_replicas", 1)
-    most = config.integer("max_replicas", 1)
+    most = config.integer("max_replicas", AUTO_REPLICAS if is_auto else 1)
     config.check("max_replicas", 1 <= most >= least, f"must be at least min_replicas, here {least}")
 
 

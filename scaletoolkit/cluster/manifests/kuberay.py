@@ -79,6 +79,7 @@ def service(settings: Settings, spec: Spec, image: str) -> tuple[Document, list[
         "autoscaling_config": config,
         "max_ongoing_requests": 2 * settings.max_batch_size,
         "max_queued_requests": settings.max_queue_size,
+        "max_replicas_per_node": 1,
         "ray_actor_options": {"num_cpus": (settings.cpu_milli or 1000) / 1000},
     }
     applications = [
@@ -103,7 +104,7 @@ def service(settings: Settings, spec: Spec, image: str) -> tuple[Document, list[
 
 
 def _cluster(settings: Settings, spec: Spec, image: str) -> Document:
-    """A head that runs no replica, and workers with room for one each."""
+    """A head that runs no replica, and workers, each of whole cores, for one each."""
     asked = workload.resources(settings)
     return {
         "rayVersion": RAY_VERSION,
