@@ -125,7 +125,7 @@ class Group:
             for process in alive:
                 with suppress(psutil.Error):
                     process.kill()
-            psutil.wait_procs(alive, timeout=1)
+            time.sleep(LOOK_EVERY_S)  # whoever waits for them here would take their exit status
             self.look()
 
 

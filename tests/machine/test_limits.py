@@ -46,6 +46,11 @@ def test_cpu_seconds_and_time_are_limits_too():
     )
 
 
+def test_a_command_over_a_limit_was_ended_by_a_signal():
+    outcome = limits.run_limited(["sleep", "60"], 1e9, seconds=0.2)
+    assert (outcome.over, outcome.status) == ("time", -signal.SIGKILL)
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only Linux keeps to cores")
 def test_it_keeps_to_the_cores():
     core = min(os.sched_getaffinity(0))
