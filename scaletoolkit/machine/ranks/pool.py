@@ -9,6 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from typing import Any, Self, TypeVar
 
 import cloudpickle
@@ -18,6 +19,7 @@ from scaletoolkit.machine import interrupts, processes, turns
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 LOOK_EVERY_S = 0.1
+GRACE_S = 8
 
 
 class Pool:
@@ -58,7 +60,7 @@ class Pool:
         interrupts.forget(self.close)
         self._alive.close()
         if self._executor:
-            self._executor.shutdown(cancel_futures=True)
+            _shut_down(self._executor)
         self._executor = None
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
@@ -98,6 +100,22 @@ class Pool:
         except (KeyboardInterrupt, BrokenProcessPool):
             self.close()
             raise
+
+
+def _shut_down(executor: ProcessPoolExecutor) -> None:
+    """Wait until the workers have ended; kill those in C code that lets no thread end them."""
+    workers = list(executor._processes.values())
+    killer = threading.Timer(GRACE_S, _kill, (workers,))
+    killer.start()
+    try:
+        executor.shutdown(cancel_futures=True)
+    finally:
+        killer.cancel()
+
+
+def _kill(workers: Iterable[BaseProcess]) -> None:
+    for worker in workers:
+        worker.kill()
 
 
 def _submitted(executor: ProcessPoolExecutor, function: bytes, item: object) -> Future[bytes]:

@@ -107,6 +107,17 @@ def test_a_closed_pool_ends_its_work_and_begins_anew_when_used():
     pool.close()
 
 
+def test_a_worker_in_code_that_lets_no_thread_run_is_ended_too():
+    pool = ranks.Pool(1)
+    pool.stream(lambda last: sum(range(last)), [10**12])
+    time.sleep(1)  # so that it is at work
+    begun_s = time.monotonic()
+    pool.close()
+    assert time.monotonic() - begun_s < 30
+    assert pool.map(abs, [-1]) == [1]
+    pool.close()
+
+
 def test_a_pool_needs_a_worker():
     with pytest.raises(ValueError, match="at least 1 worker, got 0"):
         ranks.Pool(0)
