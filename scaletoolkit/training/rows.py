@@ -31,8 +31,8 @@ class Rows:
     """The features (n×f float32) and labels (n) of all rows, in the order of (seed, epoch).
 
     mix: at most how many row groups are shuffled together, and so lie in memory at once. Raises
-    FileNotFoundError for a folder without Parquet files, ValueError for a column without numbers;
-    `read` for rows without one.
+    FileNotFoundError for a folder without Parquet files, ValueError for a column without numbers or
+    of two types; `read` for rows without one.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Rows:
         for path, group, _ in (self.units[unit] for unit in window):
             with pq.ParquetFile(path) as file:
                 tables.append(file.read_row_group(group, [*self.features, self.label]))
-        table = pa.concat_tables(tables)
+        table = pa.concat_tables(tables, promote_options="default")  # nullable or not
         _refuse_nulls(table)
         order = _generator(self.seed, epoch, number + 1).permutation(len(table))
         features = np.empty((len(table), len(self.features)), np.float32)
@@ -100,21 +100,27 @@ def _units(folder: Path | str, columns: list[str]) -> list[Unit]:
     if not files:
         raise FileNotFoundError(f"no .parquet file in {folder}")
     units = []
+    first: dict[str, pa.DataType] = {}
     for path in files:
         with pq.ParquetFile(path) as file:
             for column in columns:
-                _check_column(file.schema_arrow, column, path.name)
+                kind = _kind(file.schema_arrow, column, path.name)
+                if kind != first.setdefault(column, kind):
+                    other = f"in {files[0].name} {first[column]}"
+                    raise ValueError(f"{path.name}: column {column!r} holds {kind}, and {other}")
             groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
             units += [Unit(path, i, group.num_rows) for i, group in enumerate(groups)]
     return units
 
 
-def _check_column(schema: pa.Schema, column: str, file_name: str) -> None:
+def _kind(schema: pa.Schema, column: str, file_name: str) -> pa.DataType:
+    """The type of a column; ValueError where it is not there, or holds no numbers."""
     if column not in schema.names:
         raise ValueError(f"{file_name} has no column {column!r}; it has {', '.join(schema.names)}")
     kind = schema.field(column).type
     if not (pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind)):
         raise ValueError(f"{file_name}: column {column!r} holds {kind}, expected numbers")
+    return kind
 
 
 def _refuse_nulls(table: pa.Table) -> None:

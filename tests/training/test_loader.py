@@ -218,3 +218,20 @@ def test_text_is_no_feature(tmp_path):
     pq.write_table(pa.table({"word": ["a"], "clicked": [1]}), tmp_path / "a.parquet")
     with pytest.raises(ValueError, match="column 'word' holds string, expected numbers"):
         ParquetBatches(tmp_path, ["word"], "clicked", 1)
+
+
+def test_files_whose_types_differ_are_named_before_anything_is_read(tmp_path):
+    write(tmp_path, [40])
+    pq.write_table(pa.table({"row": [1], "half": [0.5]}), tmp_path / "late.parquet")
+    words = r"late.parquet: column 'row' holds int64, and in events-00000.parquet float"
+    with pytest.raises(ValueError, match=words):
+        Rows(tmp_path, ["row"], "half")
+
+
+def test_files_may_differ_in_whether_a_row_may_lack_a_number(tmp_path):
+    write(tmp_path, [40])
+    table = pq.read_table(tmp_path / "events-00000.parquet")
+    strict = pa.schema([field.with_nullable(False) for field in table.schema])
+    pq.write_table(table.cast(strict), tmp_path / "late.parquet")
+    [(x, _)] = Rows(tmp_path, ["row", "half"], "clicked").read(0, [(0, 80)])
+    assert torch.equal(x[:, 1] * 2, x[:, 0])
