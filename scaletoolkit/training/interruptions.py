@@ -7,6 +7,8 @@ import math
 
 import numpy as np
 
+MOST = 12  # times the mean between failures: one try in e^12, about 160,000, lasts that long
+
 
 def lost_time(interval: float, save: float, restart: float, between_failures: float) -> float:
     """What saving and failures cost a job, for each unit of time that it computes.
@@ -29,12 +31,11 @@ def simulate(
 
     After every `interval_s` of computing the job stops for `save_s`. Failures come at random,
     `mtbf_s` apart on average (exponential); each takes what was computed or half saved since the
-    last save, and `restart_s`, in which nothing fails. ValueError for an `interval_s` or `mtbf_s`
-    that is not positive: it would never end.
+    last save, and `restart_s`, in which nothing fails. ValueError where it would hardly ever end:
+    for an `interval_s` or `mtbf_s` that is not positive, and where an interval and its save take
+    over MOST times as long as `mtbf_s`.
     """
-    for name, seconds in {"interval_s": interval_s, "mtbf_s": mtbf_s}.items():
-        if not seconds > 0:
-            raise ValueError(f"{name} must be more than 0, got {seconds}")
+    _refuse_what_hardly_ever_ends(min(interval_s, work_s) + save_s, interval_s, mtbf_s)
     dice = np.random.default_rng(seed)
     now_s = 0.0
     done_s = 0.0
@@ -49,3 +50,12 @@ def simulate(
             now_s = fails_s + restart_s
             fails_s = now_s + dice.exponential(mtbf_s)
     return now_s
+
+
+def _refuse_what_hardly_ever_ends(needed_s: float, interval_s: float, mtbf_s: float) -> None:
+    for name, seconds in {"interval_s": interval_s, "mtbf_s": mtbf_s}.items():
+        if not seconds > 0:
+            raise ValueError(f"{name} must be more than 0, got {seconds}")
+    if needed_s > MOST * mtbf_s:
+        what = f"{needed_s:,g} s of computing and saving"
+        raise ValueError(f"{what} hardly ever fit between failures {mtbf_s:,g} s apart on average")

@@ -44,5 +44,13 @@ def test_what_would_never_end_is_a_sentence():
         interruptions.simulate(1000, 300, 10, 60, 0, seed=0)
 
 
+def test_an_interval_that_hardly_ever_fits_between_failures_is_a_sentence():
+    words = "1,000 s of computing and saving hardly ever fit between failures 60 s apart"
+    with pytest.raises(ValueError, match=words):
+        interruptions.simulate(10**6, 900, 100, 60, 60, seed=0)
+    with pytest.raises(ValueError, match="hardly ever fit"):
+        interruptions.simulate(900, 10**6, 100, 60, 60, seed=0)
+
+
 def test_without_failures_only_saves_cost():
     assert interruptions.simulate(1000, 300, 10, 60, 1e12, seed=0) == 1000 + 4 * 10
