@@ -175,6 +175,12 @@ def drawn(pieces: Sequence[Piece]) -> str:
     most = max(piece.operation[1] for piece in pieces)
     if most > 9:
         raise PipelineError(f"only microbatches 0 to 9 can be drawn, and there is a {most}")
+    for piece in pieces:
+        if piece.end != round(piece.end):
+            which = f"{piece.operation[0]}{piece.operation[1]} of rank {piece.rank}"
+            raise PipelineError(
+                f"only whole units of time can be drawn, and {which} ends at {piece.end:g}"
+            )
     lines = []
     for rank in sorted({piece.rank for piece in pieces}):
         line = ["·"] * round(makespan(pieces))

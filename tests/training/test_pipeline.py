@@ -101,3 +101,9 @@ def test_more_microbatches_than_signs_are_a_sentence():
 def test_a_drawing_has_a_column_for_each_unit_of_time():
     drawn = pipeline.drawn(pipeline.play(pipeline.gpipe(2, 2)))
     assert drawn == "rank 0 │01···aabb│\nrank 1 │·01aabb··│"
+
+
+def test_times_that_are_no_whole_units_are_a_sentence_instead_of_a_drawing():
+    pieces = pipeline.play(pipeline.gpipe(2, 2), 0.5)
+    with pytest.raises(pipeline.PipelineError, match=r"whole units .* F0 of rank 0 ends at 0\.5"):
+        pipeline.drawn(pieces)
