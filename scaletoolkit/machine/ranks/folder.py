@@ -41,6 +41,16 @@ class Call(NamedTuple):
     arguments: dict[str, Any]
 
 
+def _loaded(rank: int, path: Path) -> tuple[str, Any]:
+    """The identity of its job, and what a rank returned; RankError where it cannot be unpickled."""
+    try:
+        identity, result = pickle.loads(path.read_bytes())
+    except Exception as error:
+        cause = f"{type(error).__name__}: {error}"
+        raise RankError(f"what rank {rank} returned cannot be read: {cause}") from error
+    return identity, result
+
+
 class Folder:
     """A job's folder, as its launcher sees it."""
 
@@ -84,7 +94,7 @@ class Folder:
         """{rank: what its function returned}; a late rank of an older job does not count."""
         identity = self._load_job()["identity"]
         marks = self.marks("result", attempt).items()
-        loaded = {rank: pickle.loads(path.read_bytes()) for rank, path in marks}
+        loaded = {rank: _loaded(rank, path) for rank, path in marks}
         return {rank: result for rank, (job, result) in loaded.items() if job == identity}
 
     def said(self) -> str:

@@ -48,6 +48,9 @@ def told(ranks: Ranks) -> tuple[str, bool]:
         reason = "their exchanges do not fit together"
         return f"{names(waits)} wait for each other, {reason}:{_lines(ranks, [], waiting)}", False
     at_work = set(range(ranks.world_size)) - set(ranks.finished)
+    if not at_work:
+        reason = "a thread or a process that it started goes on"
+        return f"Every rank has returned, but one does not end: {reason}", False
     return f"No rank waits for another; each is still at work:{_lines(ranks, at_work, [])}", False
 
 

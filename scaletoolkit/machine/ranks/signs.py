@@ -92,7 +92,7 @@ def _described(exchange: Sequence[FrameType]) -> Wait:
     within = known.get(f"group_{TO_ONE.get(name, '')}")
     if peer is None and within is not None:
         peer = distributed.get_global_rank(group, within)
-    peers = [] if peer is None else [peer]
+    peers = [] if peer is None else [int(peer)]  # numpy's integers are none of JSON's
     return {"exchange": name, "group": group.group_name, "peers": peers}
 
 
@@ -117,7 +117,7 @@ def _groups() -> dict[str, Group]:
     return {
         group.group_name: {
             "exchanges": group._get_sequence_number_for_group(),
-            "ranks": distributed.get_process_group_ranks(group),
+            "ranks": [int(rank) for rank in distributed.get_process_group_ranks(group)],
         }
         for group in groups
     }

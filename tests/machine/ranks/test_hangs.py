@@ -10,7 +10,7 @@ import psutil
 import pytest
 from tools import hanging
 
-from scaletoolkit.machine.ranks import failures, job
+from scaletoolkit.machine.ranks import failures, hangs, job
 from scaletoolkit.machine.ranks.folder import Folder
 
 LIMIT_S = 40
@@ -108,3 +108,12 @@ def test_the_right_rank_is_named(shape, jobs):
         time.sleep(0.2)
         said = diagnosis(jobs[shape], hanging.SHAPES[shape][1])
     assert [words for words in EXPECTED[shape] if words not in said] == [], said
+
+
+def test_ranks_that_have_returned_and_do_not_end_are_told_from_those_at_work():
+    place = {"where": "its start", "wait": None, "groups": {}, "still_s": 3}
+    states = {0: place, 1: place}
+    said, _ = hangs.told(hangs.Ranks(2, states, finished=[0, 1]))
+    assert said.startswith("Every rank has returned, but one does not end: a thread or a process")
+    said, _ = hangs.told(hangs.Ranks(2, states, finished=[0]))
+    assert said.endswith("each is still at work:\n  rank 1 at its start")

@@ -3,9 +3,12 @@
 import fcntl
 import json
 import os
+import sys
 import threading
 import time
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from scaletoolkit.machine.ranks import lines, rank, signs
@@ -79,3 +82,14 @@ def test_lost_connections_are_echoes():
 
     assert failure_of(lose)["echo"]
     assert not failure_of(lambda: 1 / 0)["echo"]
+
+
+def test_a_peer_may_be_a_number_of_numpy_s():
+    import torch.distributed as dist
+
+    def recv(src, group):
+        return sys._getframe()
+
+    assert dist.is_available()
+    wait = signs._described([recv(np.int64(1), SimpleNamespace(group_name="0"))])
+    assert json.loads(json.dumps(wait)) == {"exchange": "recv", "group": "0", "peers": [1]}
