@@ -58,18 +58,20 @@ def _negative(quotas, used, team):
     return free if most is None else min(free, quotas[team][0] + most - used[team])
 
 
+def _shuffled(dice, table):
+    """The same dict in another order."""
+    return dict(dice.sample([*table.items()], len(table)))
+
+
 def _draw_quotas(dice):
     quotas = {}
     used = {}
     for name in ("ads", "speech", "vision"):
         guaranteed = dice.randint(1, 8)
-        quotas[name] = (
-            guaranteed,
-            dice.choice([None, None, 0, 2, 5]),
-            dice.choice([None, None, 0, 1, 3]),
-        )
+        most_borrowed = dice.choice([None, None, 0, 2, 5])
+        quotas[name] = (guaranteed, most_borrowed, dice.choice([None, None, 0, 1, 3]))
         used[name] = dice.randint(0, guaranteed + dice.choice([0, 0, 4]))
-    return quotas, used, dice.choice(sorted(quotas))
+    return quotas, _shuffled(dice, used), dice.choice(sorted(quotas))
 
 
 THREE = {"ads": (4, None, None), "speech": (4, None, None), "vision": (2, None, None)}
@@ -176,8 +178,13 @@ def _neediest_or_nobody(capacity, demands, weights, tasks):
     return neediest if first == neediest else None
 
 
+def _by_place(capacity, demands, weights, tasks):
+    in_order = dict(zip(demands, weights.values(), strict=True))
+    return next_task(capacity, demands, in_order, dict(zip(demands, tasks.values(), strict=True)))
+
+
 def _draw_demands(dice):
-    capacity = {"gpus": 32, "memory": 64}
+    capacity = _shuffled(dice, {"gpus": 32, "memory": 64})
     demands = {
         "ads": {"gpus": 1, "memory": dice.choice([4, 6, 8])},
         "speech": {"gpus": dice.choice([3, 4, 5]), "memory": 1},
@@ -190,7 +197,7 @@ def _draw_demands(dice):
         more = tasks | {name: tasks[name] + 1}
         if all(sum(more[t] * demands[t][w] for t in more) <= capacity[w] for w in capacity):
             tasks = more
-    return capacity, demands, weights, tasks
+    return capacity, demands, _shuffled(dice, weights), _shuffled(dice, tasks)
 
 
 PAPER = (
@@ -220,6 +227,7 @@ NEXT_TASK = Exercise(
         "a heavy team's share is multiplied by its weight": _by_share(
             lambda parts, weight, tasks: max(parts) * weight
         ),
+        "weights and tasks are paired with the teams by their places, not by names": _by_place,
         "nobody is next while the neediest team's task does not fit": _neediest_or_nobody,
         "nobody looks whether the task fits": lambda capacity, demands, weights, tasks: next_task(
             {what: 2**20 * number for what, number in capacity.items()}, demands, weights, tasks

@@ -36,7 +36,7 @@ DESIRED = Exercise(
     hints=(
         "The ratio average ÷ target says how many times too much each replica has.",
         "A ratio from 0.9 to 1.1 is close enough: keep the replicas. Otherwise multiply.",
-        "math.ceil(replicas * average / target), and replicas where the ratio is near 1",
+        "math.ceil(replicas * (average / target)), and replicas where the ratio is near 1",
     ),
     solution=desired,
     why="The work is replicas × average, and as much as `target` fits on one replica. It is "
@@ -161,9 +161,8 @@ STABILIZED = Exercise(
     why="Growing is at once, since the new wish is the largest. Shrinking waits until nobody "
     "has asked for more during a whole window; a dip in between changes nothing.",
     wrong={
-        "no wish is ever forgotten, however old": lambda history, wish, now_s, window_s: max(
-            [wish, *(replicas for _, replicas in history)]
-        ),
+        "no wish is ever forgotten, however old": lambda *given: stabilized(*given[:3], math.inf),
+        "one as old as the window is forgotten": lambda *of: stabilized(*of[:3], of[3] - 1e-6),
         "the new wish itself is left out": lambda history, wish, now_s, window_s: max(
             _of_window(history, wish, now_s, window_s)[1:], default=wish
         ),
@@ -174,6 +173,7 @@ STABILIZED = Exercise(
     cases=(
         Case("no history yet", ([], 4, 0, 300), 4),
         Case("a larger wish, 200 s ago", ([(0, 10), (100, 5)], 3, 200, 300), 10),
+        Case("the same wish, exactly 300 s ago", ([(0, 10), (100, 5)], 3, 300, 300), 10),
         Case("the same wish, 301 s ago", ([(0, 10), (100, 5)], 3, 301, 300), 5),
         Case("a wish that is larger than all before", ([(0, 4), (15, 6)], 9, 30, 300), 9),
         Case("a dip between two peaks", ([(0, 8), (15, 2), (30, 7)], 1, 310, 300), 7),

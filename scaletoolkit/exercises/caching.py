@@ -16,13 +16,15 @@ def cache_key(body, model_version):
 
 
 def _draw_body(dice):
-    numbers = ["-0.0", "-0.05", "1e-6", "12345.678", dice.choice(["0", "1", "2.50"])]
+    numbers = ["-0.0", "-1e-60", "-0.05", "1e-6", "12345.678", dice.choice(["0", "1", "2.50"])]
     numbers += [f"{dice.uniform(-9, 9):.4f}" for _ in range(dice.randint(1, 4))]
     dice.shuffle(numbers)
-    return (
-        f"[{dice.choice([',', ', ']).join(numbers)}]",
-        f"{dice.choice(['v', 'vé'])}{dice.randint(1, 99)}",
-    )
+    body = f"[{dice.choice([',', ', ']).join(numbers)}]"
+    return body, f"{dice.choice(['v', 'vé'])}{dice.randint(1, 99)}"
+
+
+def _key(read):
+    return lambda body, version: version.encode() + b" " + read(json.loads(body)).tobytes()
 
 
 A_KEY = cache_key("[0, 1]", "v1")
@@ -33,7 +35,7 @@ CACHE_KEY = Exercise(
     hints=(
         "Read the body first: what the model sees are numbers, not letters.",
         "The model sees them as numpy's float32. Mind that -0.0 equals 0.0, and has other bytes.",
-        'model_version.encode() + b" " + (numbers + 0, as float32).tobytes()',
+        'model_version.encode() + b" " + (numbers as float32, + 0).tobytes()',
     ),
     solution=cache_key,
     why="The answer depends on the model and on the numbers as the model reads them, and on "
@@ -45,12 +47,11 @@ CACHE_KEY = Exercise(
             f"{version} {json.loads(body)}".encode()
         ),
         "the model's version is left out": lambda body, version: cache_key(body, ""),
-        "numbers keep 64 bits, of which the model sees 32": lambda body, version: (
-            version.encode() + b" " + (np.array(json.loads(body), float) + 0.0).tobytes()
+        "numbers keep 64 bits, of which the model sees 32": _key(lambda xs: np.add(xs, 0.0)),
+        "0 is added to 64 bits, and a tiny negative number still becomes -0.0": _key(
+            lambda xs: np.float32(np.add(xs, 0.0))
         ),
-        "-0.0 and 0.0 have different keys": lambda body, version: (
-            version.encode() + b" " + np.array(json.loads(body), np.float32).tobytes()
-        ),
+        "-0.0 and 0.0 have different keys": _key(np.float32),
         "the key comes from Python's hash(), which differs between processes": (
             lambda body, version: hash((version, *json.loads(body)))
         ),
@@ -231,9 +232,7 @@ GAIN_AHEAD = Exercise(
             lambda rate, period, cost_batch, cost_single: -math.exp(-rate * period) * cost_single
         ),
         "the batch is paid only for those who come": (
-            lambda rate, period, cost_batch, cost_single: (
-                (1 - math.exp(-rate * period)) * (cost_single - cost_batch)
-            )
+            lambda rate, period, batch, one: (1 - math.exp(-rate * period)) * (one - batch)
         ),
     },
     cases=(

@@ -35,6 +35,7 @@ def _draw_checkpoints(dice):
 
 WHOLE = ({"rank0": "aaaa", "rank1": "bbbb"}, {"rank0": "aaaa", "rank1": "bbbb"})
 CHANGED = ({"rank0": "aaaa", "rank1": "bbbb"}, {"rank0": "aaaa", "rank1": "bbzb"})
+MORE = (WHOLE[0], {**WHOLE[1], "rank2": "cccc"})
 CUT_OFF: tuple[dict[str, str], dict[str, str]] = ({}, {"rank0": "aaaa"})
 
 STEP_TO_TRUST = Exercise(
@@ -58,6 +59,9 @@ STEP_TO_TRUST = Exercise(
         "a save that never ended counts as good": _trusting(
             lambda written, there: all(there.get(name) == of for name, of in written.items())
         ),
+        "a file that nobody wrote is overlooked": _trusting(
+            lambda written, there: written and written.items() <= there.items()
+        ),
         "a folder with no manifest and no file counts as good": _trusting(
             lambda written, there: written == there
         ),
@@ -69,6 +73,7 @@ STEP_TO_TRUST = Exercise(
     cases=(
         Case("two whole ones", ({10: WHOLE, 20: WHOLE},), 20),
         Case("one byte changed in the newer", ({10: WHOLE, 20: CHANGED},), 10),
+        Case("the newer has a file that nobody wrote", ({10: WHOLE, 20: MORE},), 10),
         Case("the newer has no manifest", ({10: WHOLE, 20: CUT_OFF},), 10),
         Case("the newer was killed before its first file", ({10: WHOLE, 20: ({}, {})},), 10),
         Case("none is good", ({20: CHANGED},), None),
@@ -97,7 +102,7 @@ TO_DELETE = Exercise(
     hints=(
         "Count good ones from the newest back; the bad ones do not count.",
         "What is older than the last one counted may go, good or bad.",
-        "sorted good steps [-keep:] ; delete every step below the first of these.",
+        "With fewer than keep good ones: none. Else every step below sorted(the good steps)[-keep]",
     ),
     solution=to_delete,
     why="The last good ones are what a restart needs. Where the newest files are bad, 'the last "
@@ -112,6 +117,9 @@ TO_DELETE = Exercise(
             )
         ),
         "old bad ones stay for ever": lambda good, keep: sorted(s for s in good if good[s])[:-keep],
+        "some go although there are fewer good ones than are to stay": (
+            lambda good, keep: to_delete(good, min(keep, sum(good.values())))
+        ),
         "one too few is kept": lambda good, keep: (
             to_delete(good, keep - 1) if keep > 1 else sorted(good)
         ),
@@ -122,6 +130,7 @@ TO_DELETE = Exercise(
         Case(
             "a bad one in between, keep two", ({10: True, 20: True, 30: False, 40: True}, 2), [10]
         ),
+        Case("fewer good ones than are to stay", ({10: False, 20: True}, 2), []),
         Case("an old bad one", ({10: False, 20: True, 30: True}, 2), [10]),
         Case(
             "five good ones", ({50: True, 40: True, 30: True, 20: True, 10: True}, 2), [10, 20, 30]
@@ -136,12 +145,8 @@ def lost(interval_s, save_s, restart_s, mtbf_s):
 
 
 def _draw_lost(dice):
-    return (
-        dice.choice([300, 900, 1800, 3600]),
-        dice.randint(2, 120),
-        dice.randint(60, 900),
-        dice.randint(10_000, 400_000),
-    )
+    interval_s = dice.choice([300, 900, 1800, 3600])
+    return interval_s, dice.randint(2, 120), dice.randint(60, 900), dice.randint(10_000, 400_000)
 
 
 LOST = Exercise(

@@ -1,5 +1,7 @@
 """Exercises of lab 01: what must be read, which layout, how to merge, where skew ends speed-up."""
 
+from operator import mul
+
 from scaletoolkit.lab.exercises import Book, Case, Exercise
 
 HOURS = [(0, 9), (10, 19), (20, 29), (30, 39)]
@@ -88,7 +90,7 @@ def _draw_costs(dice):
     questions = ["day", "user", "country"][: dice.randint(2, 3)]
     layouts = ["one file", "by day", "by user", "by country"][: dice.randint(2, 4)]
     costs = {layout: {q: dice.randint(1, 10**6) for q in questions} for layout in layouts}
-    return costs, {q: dice.randint(1, 100) for q in questions}
+    return costs, {q: dice.randint(1, 100) for q in dice.sample(questions, len(questions))}
 
 
 CHEAPEST_LAYOUT = Exercise(
@@ -105,6 +107,11 @@ CHEAPEST_LAYOUT = Exercise(
     wrong={
         "every question counts once, however often it is asked": lambda costs, times: min(
             costs, key=lambda layout: sum(costs[layout].values())
+        ),
+        "costs and times are paired by their places, not by the names of the questions": (
+            lambda costs, times: min(
+                costs, key=lambda layout: sum(map(mul, costs[layout].values(), times.values()))
+            )
         ),
         "a layout is judged by its best question alone": lambda costs, times: min(
             costs, key=lambda layout: min(costs[layout].values())

@@ -17,7 +17,8 @@ def key_number_by_number(body, model_version):
 
     key = f"{model_version} ".encode()
     for number in json.loads(body):
-        key += struct.pack("<f", number + 0.0)
+        (rounded,) = struct.unpack("<f", struct.pack("<f", number))
+        key += struct.pack("<f", rounded + 0.0)
     return key
 
 
