@@ -281,3 +281,15 @@ def test_spans_go_from_low_to_high_and_the_first_is_on_top(pictures):
     assert axes.yaxis_inverted()
     ends = [(bar.get_x(), bar.get_x() + bar.get_width()) for bar in axes.patches]
     assert ends == [(5, 1), (5, 6), (5, 9), (5, 4)]
+
+
+def test_a_name_below_a_bar_is_not_broken_inside_a_word(monkeypatch):
+    ticks = []
+    monkeypatch.setattr(
+        "matplotlib.axes.Axes.set_xticks", lambda axes, at, names, **how: ticks.append((names, how))
+    )
+    groups = {f"feature {n} store": {"$": n} for n in range(12)}
+    plots.bars(groups, "A bill", "dollars", show=lambda figure, words: None)
+    ((names, how),) = ticks
+    assert names[0].split("\n") == ["feature", "0", "store"]
+    assert how == {"fontsize": "x-small"}

@@ -224,7 +224,9 @@ def _draw_bars(
         if show_values:
             axes.bar_label(drawn, [show_values(value) for value in series.y], fontsize=8, padding=2)
     room = FITTING // len(lines[0].x)
-    axes.set_xticks(range(len(lines[0].x)), [fill(str(group), room) for group in lines[0].x])
+    groups = [fill(str(group), room, break_long_words=False) for group in lines[0].x]
+    fits = all(len(line) <= room for group in groups for line in group.splitlines())
+    axes.set_xticks(range(len(groups)), groups, fontsize="medium" if fits else "x-small")
     axes.margins(y=0.12)
     if log_y:
         _log_axis(axes, "y")
