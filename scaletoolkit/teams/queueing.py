@@ -12,6 +12,7 @@ from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item", bound=Hashable)
+Time = float | Fraction
 NOTHING: Mapping[str, float] = {}
 
 
@@ -44,12 +45,12 @@ class FairQueue(Generic[Item]):
         self._steps = {tenant: int(self._unit / weight) for tenant, weight in exact.items()}
         self._limits = dict(limits)
         self._tenants: OrderedDict[Item, str] = OrderedDict()  # of all items, the oldest first
-        self._lines: dict[str, OrderedDict[Item, tuple[float, float]]] = {}  # came, cost
+        self._lines: dict[str, OrderedDict[Item, tuple[Time, float]]] = {}  # came, cost
         self._waiting: dict[str, float] = {}  # cost
-        self._ends: dict[str, float] = {}
-        self._now: float = 0
-        self._turns: list[tuple[float, int, str]] = []
-        self._turn: dict[str, tuple[float, int]] = {}  # the one entry of each that counts
+        self._ends: dict[str, Time] = {}
+        self._now: Time = 0
+        self._turns: list[tuple[Time, int, str]] = []
+        self._turn: dict[str, tuple[Time, int]] = {}  # the one entry of each that counts
         self._count = itertools.count()
 
     def __len__(self) -> int:
@@ -106,8 +107,10 @@ class FairQueue(Generic[Item]):
         if item in self._tenants:
             self._leave(item)
 
-    def _takes(self, tenant: str, cost: float) -> float:
-        """The virtual time that a cost takes: whole for whole costs, so that no tag is rounded."""
+    def _takes(self, tenant: str, cost: float) -> Time:
+        """The virtual time that a cost takes, so that no tag is rounded: whole for whole costs."""
+        if not isinstance(cost, int):
+            return Fraction(str(cost)) * self._steps.get(tenant, self._unit)
         return cost * self._steps.get(tenant, self._unit)
 
     def _add(self, tenant: str, item: Item, cost: float) -> None:
@@ -129,7 +132,7 @@ class FairQueue(Generic[Item]):
             del self._waiting[tenant]
         return cost
 
-    def _start(self, tenant: str) -> float:
+    def _start(self, tenant: str) -> Time:
         """The tag of the item at the head of a tenant's line."""
         came, _ = next(iter(self._lines[tenant].values()))
         return max(came, self._ends.get(tenant, came))

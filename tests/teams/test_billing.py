@@ -201,6 +201,7 @@ def test_other_mistakes_are_one_sentence():
         lambda: bill([], {"hours": 1}),
         lambda: split_price(35, {"gpu": 0}, {"gpu": 1}),
         lambda: split_price(35, {"gpu": 1}, {}),
+        lambda: split_price(35, {"cpu": 1}, {"cpu": 0}),
     ):
         with pytest.raises(ValueError, match=r"^[^\n]+$"):
             call()

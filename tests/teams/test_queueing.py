@@ -28,6 +28,17 @@ def test_who_waits_is_served_by_weight():
     assert served(filled({"a": 3}, {"a": 1, "b": 1}), 400) == {"a": 300, "b": 100}
 
 
+def test_many_decimal_weights_and_a_cost_with_a_fraction_lose_nothing():
+    weights = {f"t{number}": 0.1 + number * 1.37e-16 + number / 997 for number in range(60)}
+    queue = FairQueue(weights)
+    for number, tenant in enumerate(weights):
+        assert queue.enter(tenant, number, 0.5)
+    assert len({queue.take() for _ in weights}) == len(weights)
+    assert len(queue) == 0
+    assert queue.enter("t0", "again", 0.25)
+    assert queue.waiting("t0") == 0.25
+
+
 def test_items_count_not_requests():
     assert served(filled({}, {"a": 1, "b": 32}), 330) == {"a": 320, "b": 10}
 

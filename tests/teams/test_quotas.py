@@ -171,6 +171,14 @@ def test_the_first_resource_by_name_dominates_where_shares_are_equal():
         ({"q": {"weight": "heavy"}}, "'heavy'"),
         ({"q": {"quota": {WHAT: "4"}}}, "whole number of at least 0, got '4'"),
         ({"q": {"quota": {WHAT: [1, 2, 3, 4]}}}, "got 4 numbers"),
+        ({"q": 5}, "q must be a mapping of parent, weight, quota; got 5"),
+        ({"q": {"quota": [1]}}, "q: quota must be a mapping"),
+        ({"q": {"parent": ["x"]}}, r"its parent \['x'\] is not in the tree"),
+        ({"q": {"weight": 10**400}}, "weight must be a number"),
+        ({"q": {"weight": 10**5000}}, "weight must be a number"),
+        ({"q": {1: 2}}, "1 is unknown"),
+        ({1: {"parent": 1}}, "above itself: 1"),
+        ([1], "a tree must be a mapping"),
     ],
 )
 def test_a_tree_that_cannot_be_is_one_sentence(tree, words):

@@ -38,6 +38,8 @@ def split_price(
             raise ValueError(f"{name} needs a base price, and the machine at least some of it")
     full = {name: exact(base_prices[name]) * exact(amount) for name, amount in amounts.items()}
     parts = in_proportion(exact(node_cost, "the price of a machine"), full)
+    if not parts:
+        raise ValueError("the price cannot be shared out: no base price is above 0")
     return {name: decimal(part / exact(amounts[name])) for name, part in parts.items()}
 
 

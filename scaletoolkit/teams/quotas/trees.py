@@ -1,12 +1,14 @@
 """A tree of queues and cohorts from plain values; every mistake is one sentence. Lab 11."""
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
 KEYS = ("parent", "weight", "quota")
+LARGEST_WEIGHT = sys.float_info.max
 
 
 class Quota(NamedTuple):
@@ -46,6 +48,8 @@ def grow(tree: Mapping[str, Mapping[str, Any]]) -> dict[str, Node]:
 
     Raises ValueError in one sentence for a tree that cannot be.
     """
+    if not isinstance(tree, Mapping):
+        raise ValueError(f"a tree must be a mapping of names to what they have; got {tree!r}")
     tree = {name: entry or {} for name, entry in tree.items()}
     nodes: dict[str, Node] = {}
     order = _order(tree)
@@ -64,10 +68,12 @@ def grow(tree: Mapping[str, Mapping[str, Any]]) -> dict[str, Node]:
 def _order(tree: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The names, children before their parents."""
     for name, entry in tree.items():
+        if not isinstance(entry, Mapping):
+            raise ValueError(f"{name} must be a mapping of {', '.join(KEYS)}; got {entry!r}")
         parent = entry.get("parent")
-        if parent is not None and parent not in tree:
+        if parent is not None and parent not in [*tree]:  # which it may be without a hash
             raise ValueError(f"{name}: its parent {parent!r} is not in the tree")
-        if unknown := sorted({*entry} - {*KEYS}):
+        if unknown := sorted({*entry} - {*KEYS}, key=str):
             raise ValueError(f"{name}: {unknown[0]!r} is unknown; known: {', '.join(KEYS)}")
     below: dict[str, list[str]] = {name: [] for name in tree}
     for name, entry in tree.items():
@@ -76,7 +82,7 @@ def _order(tree: Mapping[str, Mapping[str, Any]]) -> list[str]:
     try:
         return list(TopologicalSorter(below).static_order())
     except CycleError as error:
-        circle = " → ".join(error.args[1])
+        circle = " → ".join(map(str, error.args[1]))
         raise ValueError(f"a cohort cannot be above itself: {circle}") from None
 
 
@@ -84,14 +90,16 @@ def _weight(name: str, entry: Mapping[str, Any]) -> float:
     weight = entry.get("weight", 1)
     if not isinstance(weight, int | float) or not 0 <= weight < math.inf:
         raise ValueError(f"{name}: a weight must be a number of at least 0, got {weight!r}")
+    if weight > LARGEST_WEIGHT:
+        raise ValueError(f"{name}: a weight must be a number of at most {LARGEST_WEIGHT:g}")
     return float(weight)
 
 
 def _quotas(name: str, entry: Mapping[str, Any]) -> dict[str, Quota]:
-    return {
-        what: _quota(numbers, f"{name}: quota of {what}")
-        for what, numbers in (entry.get("quota") or {}).items()
-    }
+    given = entry.get("quota") or {}
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{name}: quota must be a mapping of what to amounts; got {given!r}")
+    return {what: _quota(numbers, f"{name}: quota of {what}") for what, numbers in given.items()}
 
 
 def _quota(numbers: object, where: str) -> Quota:
