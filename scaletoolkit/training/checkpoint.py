@@ -43,7 +43,8 @@ def collect(model: nn.Module, optimizer: Optimizer, schedule: LRScheduler) -> St
     and Python's are not among them. Training goes on as if nobody had asked.
     """
     fresh = not optimizer.state
-    weights, moments = get_state_dict(model, optimizer)
+    with _gradients_aside(optimizer):
+        weights, moments = get_state_dict(model, optimizer)
     if fresh:  # torch has taken an empty step, to see what the optimizer will remember
         optimizer.state.clear()
     return {
@@ -59,12 +60,13 @@ def restore(model: nn.Module, optimizer: Optimizer, schedule: LRScheduler, state
 
     A rank that the saved job did not have keeps its generators as they are.
     """
-    set_state_dict(
-        model,
-        optimizer,
-        model_state_dict=state["model"],
-        optim_state_dict=state["optimizer"],
-    )
+    with _gradients_aside(optimizer):
+        set_state_dict(
+            model,
+            optimizer,
+            model_state_dict=state["model"],
+            optim_state_dict=state["optimizer"],
+        )
     schedule.load_state_dict(state["schedule"])
     if _rank() < len(state["generators"]):
         _set_generators(state["generators"][_rank()])
@@ -108,6 +110,25 @@ def load(
     with _quiet(), _in_a_sentence("read"):
         state_dict_loader.load(state, checkpoint_id=path)
     return saves.step(path)[0]
+
+
+@contextlib.contextmanager
+def _gradients_aside(optimizer: Optimizer) -> Iterator[None]:
+    """Inside the block no weight has a gradient, where the optimizer remembers nothing yet.
+
+    There torch takes an empty step, to see what the optimizer will remember; but not where any
+    gradient lies, and then the moments would not be among what is saved or read.
+    """
+    groups = [] if optimizer.state else optimizer.param_groups
+    weights = [weight for group in groups for weight in group["params"]]
+    gradients = [weight.grad for weight in weights]
+    for weight in weights:
+        weight.grad = None
+    try:
+        yield
+    finally:
+        for weight, gradient in zip(weights, gradients, strict=True):
+            weight.grad = gradient
 
 
 def _rank() -> int:

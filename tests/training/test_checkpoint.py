@@ -247,6 +247,18 @@ def test_who_collects_trains_as_who_does_not():
     assert torch.equal(models.flat(asked[0]), models.flat(left_alone[0]))
 
 
+def test_gradients_that_are_there_keep_no_moments_from_coming_back(tmp_path):
+    mine, other = saved(tmp_path), parts()
+    for weight in other[0].parameters():
+        weight.grad = torch.ones_like(weight)
+    state = checkpoint.collect(*other)
+    assert checkpoint.load(tmp_path, state) == 3
+    checkpoint.restore(*other, state)
+    for weight, same in zip(other[0].parameters(), mine[0].parameters(), strict=True):
+        assert torch.equal(other[1].state[weight]["exp_avg"], mine[1].state[same]["exp_avg"])
+        assert torch.equal(weight.grad, torch.ones_like(weight))
+
+
 def full_disk(*_):
     raise OSError(28, "No space left on device")
 
