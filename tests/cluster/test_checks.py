@@ -222,10 +222,17 @@ def test_a_key_that_is_no_text_is_one_sentence(path, value, sentence, documents)
     assert checks.problems(changed(documents["deployment"], path, value)) == [sentence]
 
 
-def test_what_holds_itself_is_one_sentence(documents):
-    loop = copy.deepcopy(documents["deployment"])
-    loop["spec"] = loop
-    assert checks.problems(loop) == ["The manifest is nested too deeply to be one."]
+def test_what_holds_itself_is_told_in_sentences(documents):
+    deep = []
+    for _ in range(10_000):
+        deep = [deep]
+    for name in ("deployment", "horizontal-pod-autoscaler"):
+        loop = copy.deepcopy(documents[name])
+        for value in (loop, deep):
+            loop["spec"] = value
+            told = checks.problems(loop)
+            assert told
+            assert all("\n" not in problem for problem in told)
 
 
 @pytest.mark.parametrize("value", [10**5000, datetime.date(2026, 1, 2), object()], ids=type)

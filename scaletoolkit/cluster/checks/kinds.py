@@ -1,5 +1,6 @@
 """One document, or several: each by the checks of its kind. Lab 12."""
 
+from collections import deque
 from collections.abc import Callable
 
 from scaletoolkit.cluster.checks import custom, workloads
@@ -23,28 +24,31 @@ def problems(document: object) -> list[str]:
     word: `kubectl apply --dry-run=server -f FILE`.
     """
     try:
-        _check_keys(document, "")
+        _check_keys(document)
         several = documents(document) if isinstance(document, str | bytes) else [document]
     except ManifestError as error:
         return [str(error)]
-    except RecursionError:
-        return ["The manifest is nested too deeply to be one."]
     if not several:
         return ["The manifest is empty."]
     return [sentence for one in several for sentence in _problems(one)]
 
 
-def _check_keys(value: object, path: str) -> None:
+def _check_keys(document: object) -> None:
     """ManifestError for the first key that is no text; in YAML text, each is one."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
+    left = deque([("", document)])
+    seen: set[int] = set()
+    while left:
+        path, value = left.popleft()
+        if id(value) in seen:
+            continue  # it stands in several places, or in itself
+        seen.add(id(value))
+        if isinstance(value, list):
+            left.extend((f"{path}[{index}]", inner) for index, inner in enumerate(value))
+        for key, inner in value.items() if isinstance(value, dict) else ():
             if not isinstance(key, str):
                 told = f"Invalid key {short(key)}: a key must be text"
                 raise ManifestError(f"{path or 'The manifest'}: {told}.")
-            _check_keys(inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            _check_keys(inner, f"{path}[{index}]")
+            left.append((f"{path}.{key}" if path else key, inner))
 
 
 def _problems(document: object) -> list[str]:
@@ -76,6 +80,6 @@ def _autoscaler(document: object) -> None:
 
     try:
         text = yaml.safe_dump(document)
-    except (yaml.YAMLError, ValueError):
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise ManifestError("The manifest cannot be written as YAML.") from None
     parse(text)
