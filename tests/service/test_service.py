@@ -212,6 +212,10 @@ def test_a_mistake_is_named(value, sentence):
     ("fields", "sentence"),
     [
         ({"shape": [3, 2]}, "inputs[0].data has 4 numbers, its shape asks for 6"),
+        (
+            {"data": [[1, 2, 3, 4]]},
+            "inputs[0].data is nested as 1×4, its shape says 2×2",
+        ),
         ({"shape": [1] * 65}, "inputs[0].shape must be n×2, got 1×1×1"),
         ({"shape": [0, 2**31 - 1] * 50_000}, "inputs[0].shape must be n×2, got 0×2147483647×0"),
         ({"shape": []}, "inputs[0].shape must be n×2, got "),
@@ -236,6 +240,13 @@ def test_a_mistake_in_a_tensor_is_named(fields, sentence):
     assert str(caught.value) == sentence
 
 
+@pytest.mark.parametrize("data", [[1, 2, 3, 4], [[1, 2], [3, 4]]])
+def test_the_numbers_of_a_tensor_may_stand_in_one_list_or_in_lists(data):
+    tensor = {"name": "input", "datatype": "FP32", "shape": [2, 2], "data": data}
+    asked = inference.asked(json.dumps({"inputs": [tensor]}).encode(), None, FORMAT)
+    assert [item["input"].tolist() for item in asked.items] == [[1, 2], [3, 4]]
+
+
 def test_the_same_json_before_other_bytes_is_another_request():
     given = {"name": "input", "datatype": "FP32", "shape": [1, 2]}
     given["parameters"] = {"binary_data_size": 8}
@@ -258,6 +269,14 @@ def test_a_long_text_takes_no_memory_in_each_of_its_neighbours():
     row = ["x" * 100_000, *[""] * 100_000]  # numpy would take 40 GB
     with pytest.raises(BadRequest, match="not a number"):
         FORMAT.items(json.dumps([row]).encode())
+
+
+@pytest.mark.parametrize("body", [b"[{}]", b"[[{}, 1]]"])
+def test_an_object_is_no_whole_number(body):
+    whole = PAIR | {"datatype": "INT64"}
+    form = Format({"name": "m", "inputs": [whole], "outputs": [whole]}, most_items=64)
+    with pytest.raises(BadRequest, match="the body holds something that is not a number"):
+        form.items(body)
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b"1" * 10_000, b"\xff\xfe", b""])

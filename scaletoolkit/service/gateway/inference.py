@@ -145,6 +145,9 @@ def _column(
     data = numbers(field(given, "data", list, where), tensor, f"{where}.data")
     if data.size != size:
         raise BadRequest(f"{where}.data has {data.size} numbers, its shape asks for {size}")
+    if data.ndim > 1 and list(data.shape) != shape:
+        nested, told = ("×".join(map(str, sizes)) for sizes in (data.shape, shape))
+        raise BadRequest(f"{where}.data is nested as {nested}, its shape says {told}")
     return shaped(data.reshape(shape), tensor, where), shape[0]
 
 

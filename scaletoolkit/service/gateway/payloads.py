@@ -50,7 +50,7 @@ class Format:
             return []
         columns = {}
         several = len(self.model["inputs"]) > 1
-        plain = not (b'"' in body or b"t" in body or b"f" in body or b"n" in body)
+        plain = not (b'"' in body or b"{" in body or b"t" in body or b"f" in body or b"n" in body)
         for tensor in self.model["inputs"]:
             name = tensor["name"]
             column = _column(value, name) if several else value
