@@ -157,6 +157,8 @@ def _signature(path: Path) -> tuple[list[Tensor], list[Tensor]]:
     inputs = [tensor for tensor in tensors[INPUT] if tensor["name"] not in weights]
     if not inputs or not tensors[OUTPUT]:
         raise ValueError("its graph has no inputs or no outputs")
+    if len({tensor["name"] for tensor in inputs}) < len(inputs):
+        raise ValueError("two of its inputs have the same name")
     return inputs, tensors[OUTPUT]
 
 

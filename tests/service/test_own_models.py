@@ -224,6 +224,15 @@ def test_weights_that_are_listed_as_inputs_are_none(tmp_path):
         assert server.predict([[0, 0, 0]]) == [[1, 2, 3]]
 
 
+def test_two_inputs_of_one_name_are_refused(tmp_path):
+    path = doubled(tmp_path / "m.onnx", FP32)
+    made = onnx.load(path)
+    made.graph.input.append(made.graph.input[0])
+    path.write_bytes(made.SerializeToString())
+    with pytest.raises(ValueError, match="served: two of its inputs have the same name"):
+        service.Settings(str(path))
+
+
 @pytest.mark.parametrize(
     "junk", [b"", b"no model", bytes(100), b"\xff" * 100, b"PK\3\4" + b"a" * 99]
 )

@@ -224,6 +224,19 @@ def test_what_is_no_model_or_has_no_name_is_said(server, own, tmp_path):
     assert sentence(server.roll_back, "ads", own)[0] == 409
 
 
+@pytest.mark.parametrize("names", [("x", "x"), ("", "f0")])
+def test_inputs_that_cannot_be_told_apart_are_refused_and_the_name_stays_free(
+    server, own, tmp_path, names
+):
+    sides = [helper.make_tensor_value_info(name, FLOAT, ["n", 1]) for name in (*names, "y")]
+    graph = helper.make_graph([], "graph", sides[:2], sides[2:])
+    path = tmp_path / "twins.onnx"
+    path.write_bytes(helper.make_model(graph).SerializeToString())
+    assert sentence(server.deploy, "ads", own, path)[0] == 422
+    assert server.deploy("ads", own, times(tmp_path, 2.0)) == "1"
+    assert server.predict([[1.0]], "ads", own) == [[2.0]]
+
+
 def test_a_refused_file_leaves_the_version_to_go_back_to(server, own, tmp_path):
     for factor in (2, 3):
         server.deploy("ads", own, times(tmp_path, factor))

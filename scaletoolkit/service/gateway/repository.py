@@ -11,7 +11,8 @@ docs/protocol/extension_model_repository.md; but the body of a load is the ONNX 
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,22 +163,17 @@ class Repository:
         settings = await asyncio.get_running_loop().run_in_executor(
             self._common.reader, self._write, path, body, left_bytes
         )
-        version = Version(number, settings, self._common)
+        with _or_removed(path.parent):
+            version = Version(number, settings, self._common)
         self._versions.add(version)
         return version
 
     def _write(self, path: Path, body: bytes, left_bytes: int) -> Settings:
         """The settings of a file that is written to a folder of its own: it may read no others."""
         path.parent.mkdir(parents=True)
-        try:
+        with _or_removed(path.parent):
             path.write_bytes(body)
             return replace(self._settings, folder=str(path), memory_bytes=left_bytes)
-        except ValueError as error:
-            shutil.rmtree(path.parent)
-            raise BadRequest(told(str(error)), 422) from None
-        except BaseException:
-            shutil.rmtree(path.parent)
-            raise
 
     async def _roll_back(self, tenant: str, name: str, receive: Receive) -> Version:
         """The version before is asked again, which is still loaded; once more: the later one."""
@@ -206,6 +202,19 @@ class Repository:
         await version.retire()
         self._versions.discard(version)
         self._desks[tenant].account.models.pop((name, version.number), None)
+
+
+@contextmanager
+def _or_removed(folder: Path) -> Iterator[None]:
+    """Where the block fails the folder is removed; a ValueError is the fault of the file in it."""
+    try:
+        yield
+    except ValueError as error:
+        shutil.rmtree(folder)
+        raise BadRequest(told(str(error)), 422) from None
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
 
 
 async def _about(served: Served, caller: Caller, tenant: str, receive: Receive) -> Answered:
