@@ -199,6 +199,37 @@ def test_a_replica_that_answers_no_frame_is_lost(frame):
         asyncio.run(answered_with(frame))
 
 
+class ShortLived:
+    """A replica that was ready and is gone at once."""
+
+    was_ready = leaving = True
+    trouble = ""
+    cpu_s = 0.0
+
+    def __init__(self, version):
+        self.version = version
+
+    async def live(self, *_):
+        """Nothing."""
+
+
+async def versions_of(*lives):
+    """What a fleet says of each of its replicas' versions, while it lives and after its end."""
+    made = fleet.Fleet(None, None, None, None)
+    said = []
+    for version, asked in lives:
+        made.replicas.append(ShortLived(version))
+        said += [made.version] if asked else []
+        await made._live(made.replicas[0])
+    return [*said, made.version]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_model_whose_replica_died_unasked_was_the_last_one_all_the_same(asked):
+    said = asyncio.run(versions_of(("old", True), ("new", asked)))
+    assert said == (["old", "new", "new"] if asked else ["old", "new"])
+
+
 def test_a_stranger_is_not_taken_for_a_replica(digits_model):
     with service.start(digits_model, replicas=0) as server:
         (door,) = {port for _, port in listeners(server.pid)} - {server.port}

@@ -93,9 +93,9 @@ class Fleet:
 
         While no replica can answer, it is that of the last one.
         """
-        for replica in self.replicas:
+        for replica in reversed(self.replicas):
             if replica.was_ready:
-                self._version = replica.version
+                return replica.version
         return self._version
 
     @property
@@ -144,6 +144,7 @@ class Fleet:
         """A replica's whole life; it is replaced when it dies, ever later while none gets ready."""
         await replica.live(self._starter, self.batcher, self._on_ready)
         self.trouble = replica.trouble or self.trouble
+        self._version = self.version
         self.replicas.remove(replica)
         self._retired_cpu_s += replica.cpu_s
         if replica.was_ready:

@@ -4,6 +4,7 @@ import html
 import json
 import math
 import shlex
+from urllib.parse import quote
 
 from scaletoolkit.service.signature import NUMPY, ModelFacts, Tensor
 
@@ -53,7 +54,7 @@ given{n}.set_data_from_numpy(numpy.zeros({shape}, {dtype!r}))"""
 
 def page(model: ModelFacts, address: str) -> str:
     """The HTML of the page. address: "127.0.0.1:8000", as the caller wrote it."""
-    about = f"/v2/models/{model['name']}"
+    about = _address(model)
     parts = {
         "name": model["name"],
         "page": about,
@@ -79,8 +80,11 @@ def predict_command(model: ModelFacts, url: str) -> str:
 def infer_command(model: ModelFacts, url: str) -> str:
     """The same by the Open Inference Protocol."""
     tensors = ", ".join(_tensor(tensor, model) for tensor in model["inputs"])
-    address = f"{url}/v2/models/{model['name']}/infer"
-    return _curl(address, f'{{"inputs": [{tensors}]}}', model)
+    return _curl(f"{url}{_address(model)}/infer", f'{{"inputs": [{tensors}]}}', model)
+
+
+def _address(model: ModelFacts) -> str:
+    return f"/v2/models/{quote(model['name'], safe='')}"
 
 
 def _tensor(tensor: Tensor, model: ModelFacts) -> str:
