@@ -67,9 +67,19 @@ def test_a_full_batch_does_not_wait():
     assert run.starts_s == [0.1]
 
 
-def test_arrivals_must_rise():
-    with pytest.raises(ValueError, match="must rise"):
-        batching.simulate([2, 1], service(1, 1))
+@pytest.mark.parametrize("run", [batching.simulate, batching.replay])
+@pytest.mark.parametrize(
+    ("arrivals_s", "sentence"),
+    [
+        ([2, 1], "must rise"),
+        ([-1, 1], "must be finite and not negative, got -1.0 to 1.0"),
+        ([0, math.inf], "must be finite and not negative, got 0.0 to inf"),
+        ([math.nan], "must"),
+    ],
+)
+def test_arrivals_must_rise(run, arrivals_s, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        run(arrivals_s, service(1, 1))
 
 
 def test_a_run_describes_itself_in_a_sentence():

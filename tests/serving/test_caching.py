@@ -82,9 +82,24 @@ def test_lfu_keeps_no_more_counts_than_items():
     assert all(policy._with_count.values())
 
 
-def test_a_policy_and_a_cache_need_room():
+def test_a_cache_needs_room():
     with pytest.raises(ValueError, match="at least one item, got 0"):
         caching.Cache(0)
+
+
+@pytest.mark.parametrize("name", caching.POLICIES)
+@pytest.mark.parametrize("items", [0, -1, 2.5, float("nan"), float("inf")])
+def test_a_policy_needs_room_for_whole_items(name, items):
+    sentence = f"a policy needs room for a whole number of items, at least one, got {items}"
+    with pytest.raises(ValueError, match=sentence):
+        caching.POLICIES[name](items)
+
+
+@pytest.mark.parametrize("name", caching.POLICIES)
+def test_a_policy_takes_a_whole_number_of_any_kind(name):
+    for items in (2, 2.0, np.int64(2)):
+        policy = caching.POLICIES[name](items)
+        assert [policy.access(key) for key in (1, 2, 2, 3, 3)] == [False, False, True, False, True]
 
 
 def test_lru_hits_as_che_says_and_the_best_static_cache_is_beaten_by_locality():

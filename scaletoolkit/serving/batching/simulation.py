@@ -50,7 +50,7 @@ def simulate(
     Batcher does not take either, or no servers.
     """
     check_rule(max_batch_size, max_queue_delay_microseconds, max_queue_size, servers)
-    times_s = _rising(arrivals_s)
+    times_s = rising(arrivals_s)
     queue = _Queue(times_s, max_batch_size, max_queue_delay_microseconds / 1e6, max_queue_size)
     free_s = [0.0] * servers
     run = BatchRun([], [], np.full(len(times_s), math.nan))
@@ -100,7 +100,8 @@ class _Queue:
         return self.now_s
 
 
-def _rising(arrivals_s: Iterable[float]) -> list[float]:
+def rising(arrivals_s: Iterable[float]) -> list[float]:
+    """The times as a list; ValueError where they do not rise, or cannot be."""
     times_s = [float(time_s) for time_s in arrivals_s]
     if times_s != sorted(times_s):
         raise ValueError("arrivals_s must rise: every request comes after the one before it")

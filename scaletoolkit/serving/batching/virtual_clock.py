@@ -14,7 +14,7 @@ import numpy as np
 
 from scaletoolkit.serving.batching.batcher import Batcher
 from scaletoolkit.serving.batching.lines import QueueFull, check_rule
-from scaletoolkit.serving.batching.simulation import BatchRun
+from scaletoolkit.serving.batching.simulation import BatchRun, rising
 
 Outcome = TypeVar("Outcome")
 Given = TypeVarTuple("Given")
@@ -81,7 +81,7 @@ def replay(
     """What `simulate` computes, done by the real `Batcher` on a virtual clock: a BatchRun."""
     check_rule(max_batch_size, max_queue_delay_microseconds, max_queue_size, servers)
     rule = (max_batch_size, max_queue_delay_microseconds, max_queue_size)
-    return run_on_virtual_clock(_replay(list(arrivals_s), service_s, servers, rule))
+    return run_on_virtual_clock(_replay(rising(arrivals_s), service_s, servers, rule))
 
 
 async def _replay(

@@ -10,11 +10,19 @@ from collections.abc import Hashable, Iterable
 from itertools import islice
 
 
+def _room(items: float) -> int:
+    """The number of items itself; ValueError where it is no whole one of at least one."""
+    if not (items >= 1 and items % 1 == 0):
+        room = "a policy needs room for a whole number of items, at least one"
+        raise ValueError(f"{room}, got {items}")
+    return int(items)
+
+
 class Fifo:
     """Gives up what came first."""
 
     def __init__(self, items: int) -> None:
-        self._items = items
+        self._items = _room(items)
         self._queue: OrderedDict[Hashable, None] = OrderedDict()
 
     def access(self, key: Hashable) -> bool:
@@ -44,7 +52,7 @@ class Lfu:
     """
 
     def __init__(self, items: int) -> None:
-        self._items = items
+        self._items = _room(items)
         self._counts: dict[Hashable, int] = {}
         self._with_count: defaultdict[int, OrderedDict[Hashable, None]] = defaultdict(OrderedDict)
         self._least = 1
@@ -79,7 +87,7 @@ class Sieve:
     """
 
     def __init__(self, items: int) -> None:
-        self._items = items
+        self._items = _room(items)
         self._behind: OrderedDict[Hashable, bool] = OrderedDict()  # spared, older than the hand
         self._ahead: OrderedDict[Hashable, bool] = OrderedDict()  # {key: whether it has a mark}
 
