@@ -37,6 +37,7 @@ class Echo(BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.bodies.append(body)
+        self.server.paths.add(self.path)
         right = 200 if body % 2 == 0 else 503
         self.send_response(right if self.path == "/v1/predict" else 404)
         self.send_header("Content-Length", "2")
@@ -58,6 +59,7 @@ def server():
     with EchoServer(("127.0.0.1", 0), Echo) as server:
         server.daemon_threads = True
         server.bodies = []
+        server.paths = set()
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
@@ -95,10 +97,17 @@ def test_a_day_is_plain_steps():
     assert day[48][1] > 8.9 * day[0][1]
 
 
-@pytest.mark.parametrize("wrong", [[], [(1,)], [("1", 2)], [(0, 2)], [(1, -2)]])
+@pytest.mark.parametrize("wrong", [[], [(1,)], [("1", 2)], [(0, 2)], [(1, -2)], (10, 20)])
 def test_wrong_steps_are_refused(wrong):
     with pytest.raises(ValueError, match="step"):
         checked(wrong)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.float32, float])
+def test_steps_may_be_numbers_of_numpys(kind):
+    steps = checked(np.array([(10, 20), (10, 200)], kind))
+    assert steps == [(10, 20), (10, 200)]
+    assert json.loads(json.dumps(steps)) == [[10, 20], [10, 200]]
 
 
 def test_an_open_loop_sends_exactly_what_is_due_and_its_seconds_add_up(server):
@@ -237,7 +246,70 @@ def test_a_test_that_takes_too_long_says_so(server):
         traffic.open_loop(address(server), [(600, 5)], [0]).wait(timeout_s=0.2)
 
 
-@pytest.mark.parametrize(("url", "payloads"), [("ftp://x", [1]), ("http://x", [])])
+@pytest.mark.parametrize("load", [traffic.open_loop, traffic.closed_loop])
+def test_a_query_is_sent_too(server, load):
+    load(f"{address(server)}?a=2", [(1, 10)], [0]).wait()
+    assert server.paths == {"/v1/predict?a=2"}
+
+
+def test_users_who_post_seldom_are_spread_over_one_turn(server):
+    run = traffic.closed_loop(address(server), [(2, 40)], [0], rate_per_user=0.1)
+    assert len(run.wait().status) == len(server.bodies) < 25  # and not 40 in the first second
+
+
+async def kept_after(answers):
+    """How many connections are kept after each of these answers, and those that still are open."""
+    left = iter(answers)
+
+    async def handle(reader, writer):
+        while await reader.readuntil(b"\r\n\r\n0"):
+            answer, goes = next(left)
+            writer.write(answer + b"\r\nContent-Length: 2\r\n\r\n[]")
+            if goes:
+                break
+        writer.close()
+
+    kept = []
+    writers = []
+    async with await asyncio.start_server(handle, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        connections = sender.Connections(f"http://127.0.0.1:{port}/", {}, 1)
+        for _ in answers:
+            assert await connections.post(b"0") == 200
+            kept.append(len(connections._idle))
+            writers += [writer for _, writer in connections._idle if writer not in writers]
+            await asyncio.sleep(0.05)
+        connections.close()
+    return kept, [writer.is_closing() for writer in writers]
+
+
+@pytest.mark.parametrize(
+    ("start", "kept"),
+    [
+        (b"HTTP/1.1 200 OK", 1),
+        (b"HTTP/1.0 200 OK", 0),
+        (b"HTTP/1.1 200 OK\r\nConnection: close", 0),
+    ],
+)
+def test_a_connection_is_kept_where_its_server_keeps_it(start, kept):
+    assert asyncio.run(kept_after([(start, not kept)] * 3))[0] == [kept] * 3
+
+
+def test_a_connection_that_its_server_has_ended_is_closed():
+    answers = [(b"HTTP/1.1 200 OK", True)] * 3
+    assert asyncio.run(kept_after(answers)) == ([1, 1, 1], [True, True, True])
+
+
+@pytest.mark.parametrize(
+    ("url", "payloads"),
+    [
+        ("ftp://x", [1]),
+        ("http://x", []),
+        ("http://x:99999", [1]),
+        ("http://x:y", [1]),
+        ("http:///path", [1]),
+    ],
+)
 def test_wrong_requests_are_refused_before_anything_starts(url, payloads):
     with pytest.raises(ValueError, match="a load test needs"):
         traffic.open_loop(url, [(1, 1)], payloads)

@@ -6,13 +6,16 @@ A step is (seconds, level). The level is users for Locust and requests a second 
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any, TypedDict
+from urllib.parse import urlsplit
 
 import numpy as np
 
 Step = tuple[float, float]
 PIECES = 96
 SWING = 0.8
+BOTH = [True, True]
 
 
 def diurnal(mean: float, seconds: float = 86_400) -> list[Step]:
@@ -29,15 +32,21 @@ def checked(steps: Iterable[Sequence[float]]) -> list[Step]:
     """The steps as a list of (seconds, level) pairs; raises ValueError for what is no step."""
     pairs: list[Step] = []
     for step in steps:
-        if len(step) != 2 or not all(isinstance(value, int | float) for value in step):
+        pair = step.tolist() if isinstance(step, np.ndarray) else step
+        if not isinstance(pair, Sequence) or [isinstance(part, Real) for part in pair] != BOTH:
             raise ValueError(f"a step is (seconds, level), two numbers; got {step}")
-        seconds, level = step
+        seconds, level = map(_plain_number, pair)
         if not (0 < seconds < math.inf and 0 <= level < math.inf):
             raise ValueError(f"a step lasts a positive time at a level of 0 or more; got {step}")
         pairs.append((seconds, level))
     if not pairs:
         raise ValueError("a load needs at least one step (seconds, level), got none")
     return pairs
+
+
+def _plain_number(value: float) -> float:
+    """Python's own number in place of one of numpy's, which JSON does not hold."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def poisson(steps: Iterable[Sequence[float]], seed: int = 0) -> np.ndarray:
@@ -72,8 +81,7 @@ def planned(
 ) -> dict[str, Any]:
     """The plan of a load test as JSON holds it; ValueError for what cannot be sent."""
     bodies = list(payloads)
-    if not url.startswith("http://"):
-        raise ValueError(f"a load test needs an address that starts with http://, got {url!r}")
+    _check_address(url)
     if not bodies:
         raise ValueError("a load test needs at least one payload to send, got none")
     if unknown := options.keys() - Options.__annotations__:
@@ -85,6 +93,25 @@ def planned(
     check_positive("patience_s", options.get("patience_s", 30))
     plan = {"url": url, "steps": checked(steps), "payloads": bodies}
     return plan | {"patience_s": 30, "headers": {}} | options
+
+
+def _check_address(url: str) -> None:
+    needs = "a load test needs an address"
+    if not url.startswith("http://"):
+        raise ValueError(f"{needs} that starts with http://, got {url!r}")
+    try:
+        parts = urlsplit(url)
+        whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # as for a port beyond 65535
+        whole = False
+    if not whole:
+        raise ValueError(f"{needs} like http://127.0.0.1:8000/v1/predict, got {url!r}")
+
+
+def target(url: str) -> str:
+    """What a request asks a server for: the path of an address, and its query."""
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
 
 def check_positive(name: str, value: float) -> None:

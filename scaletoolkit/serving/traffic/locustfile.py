@@ -11,17 +11,17 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import gevent
 from locust import FastHttpUser, LoadTestShape, constant, constant_throughput, events, task
 from locust.env import Environment
 
+from scaletoolkit.serving.traffic.arrivals import target
 from scaletoolkit.serving.traffic.tally import Tally
 
 PLAN = json.loads(Path(os.environ["SCALETOOLKIT_LOAD_PLAN"]).read_text())
 BODIES = itertools.cycle([json.dumps(payload).encode() for payload in PLAN["payloads"]])
-PATH = urlsplit(PLAN["url"]).path or "/"  # Locust knows the rest as the host
+PATH = target(PLAN["url"])  # Locust knows the rest as the host
 RATE = PLAN["rate_per_user"]
 HEADERS = {"Content-Type": "application/json", **PLAN["headers"]}
 
@@ -35,7 +35,7 @@ class Learner(FastHttpUser):
 
     def on_start(self) -> None:
         """Users who start together would fire in step for ever; spread them over one turn."""
-        gevent.sleep(random.random() * (min(1 / RATE, 1) if RATE else 0.05))
+        gevent.sleep(random.random() * (1 / RATE if RATE else 0.05))
 
     @task
     def post(self) -> None:

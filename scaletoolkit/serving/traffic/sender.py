@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from scaletoolkit.machine import processes
+from scaletoolkit.serving.traffic.arrivals import target
 from scaletoolkit.serving.traffic.tally import Tally
 
 START_S = 0.1  # from now until the first second begins
@@ -51,7 +52,7 @@ class Connections:
         self.slots = asyncio.Semaphore(most)
         told = {"Host": parts.netloc, "Content-Type": "application/json", **headers}
         lines = [f"{name}: {value}\r\n" for name, value in told.items()]
-        start = f"POST {parts.path or '/'} HTTP/1.1\r\n"
+        start = f"POST {target(url)} HTTP/1.1\r\n"
         self._head = "".join([start, *lines, "Content-Length: "]).encode()
 
     async def post(self, body: bytes) -> int:
@@ -67,6 +68,7 @@ class Connections:
             reader, writer = self._idle.pop()
             if not reader.at_eof() and not writer.is_closing():
                 return await self._ask(reader, writer, request)
+            writer.close()
         return await self._ask(*await asyncio.open_connection(self._host, self._port), request)
 
     async def _ask(
@@ -78,7 +80,7 @@ class Connections:
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             size_bytes = int(head.split(b"content-length:")[1].split(b"\r\n")[0])
             await reader.readexactly(size_bytes)
-            keep = b"connection: close" not in head
+            keep = head.startswith(b"http/1.1") and b"connection: close" not in head
             return int(head.split(b" ", 2)[1])
         finally:
             if keep:
