@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import linecache
 import os
-import pickle
 import secrets
 import shutil
 import signal
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import cloudpickle
+import psutil
 
 from scaletoolkit import lab
 from scaletoolkit.machine import processes
@@ -53,7 +53,7 @@ def write(folder: Folder, function: Callable[..., object], arguments: Mapping[st
     sources = {name: lines for name, lines in cells.items() if not Path(name).exists()}
     try:
         call = cloudpickle.dumps((function, arguments))
-    except (TypeError, AttributeError, pickle.PicklingError) as error:
+    except Exception as error:  # of any type: each object says in its own way that it stays here
         raise RankError(f"The job cannot travel to its ranks: {error}") from error
     folder.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.refuse_what_others_may_write()
@@ -104,6 +104,7 @@ class Job:
 
     def stop(self) -> None:
         """End whatever still runs, wait until it is gone, remove the folder."""
+        deadline_s = time.monotonic() + GRACE_S
         alive = [path.open() for path in self.folder.path.glob("alive-*")]
         with contextlib.suppress(BrokenPipeError):
             self._stdin.close()
@@ -115,7 +116,7 @@ class Job:
             processes.kill_group(self._keeper.pid)
         self._keeper.wait()
         for lock in alive:
-            _wait_for_release(lock)
+            _end_rank(lock, deadline_s)
         shutil.rmtree(self.folder.path, ignore_errors=True)
 
     def _command(self) -> list[str]:
@@ -190,13 +191,31 @@ def _live_line(title: str, detail: str) -> Iterator[Callable[[str], object]]:
         handle.update({"text/plain": title}, raw=True)
 
 
-def _wait_for_release(lock: IO[str]) -> None:
-    """Wait until no rank holds this `alive` file any more; kill the one that holds on to it."""
-    deadline_s = time.monotonic() + GRACE_S
+def _end_rank(lock: IO[str], deadline_s: float) -> None:
+    """Wait until the rank of this `alive` file has ended; kill what is left of it and its children.
+
+    A rank leads its process group. A process under its number that does not hold the file has got
+    the number anew, so nothing is left of the group.
+    """
     with lock:
-        while time.monotonic() < deadline_s:
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
+        pid = int(lock.read() or 0)
+        while _runs(pid) and time.monotonic() < deadline_s:
             time.sleep(LOOK_EVERY_S / 4)
-        processes.kill_group(int(lock.read()))
+        if pid and (_held(lock) or not _runs(pid)):
+            processes.kill_group(pid)
+
+
+def _held(lock: IO[str]) -> bool:
+    """Whether a rank, or a process that it forked, still holds this file."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _runs(pid: int) -> bool:
+    """Whether there is such a process that has not ended, reaped or not."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False

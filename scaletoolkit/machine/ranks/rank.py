@@ -1,5 +1,7 @@
 """What every rank runs: `torchrun … -m scaletoolkit.machine.ranks.rank FOLDER`."""
 
+import atexit
+import contextlib
 import faulthandler
 import io
 import os
@@ -9,6 +11,7 @@ import sys
 import threading
 import time
 import traceback
+from typing import IO
 
 from scaletoolkit.machine import processes
 from scaletoolkit.machine.ranks import meeting, signs
@@ -24,6 +27,8 @@ ECHO_TYPES = ("DistError", "DistBackendError", "DistNetworkError", "DistStoreErr
 # The last two come from a meeting in files in which an awaited rank has written nothing.
 ECHO_MESSAGE = re.compile(r"gloo/|NCCL|c10d|^Wait timeout$|^Timeout waiting for key")
 
+_locks: list[IO[str]] = []  # held until this process has ended
+
 
 def main(folder: Folder, launched: bool) -> None:
     """Run the job in `folder` as the rank that torchrun's environment names.
@@ -36,7 +41,7 @@ def main(folder: Folder, launched: bool) -> None:
     marks = Marks(folder.path, attempt, rank)
     if launched:
         processes.end_with(sys.stdin.fileno())
-        marks.hold()
+        _locks.append(marks.hold())
         _write_into(marks)
         meeting.in_files(folder, attempt)
     over = _begin_signs(marks, BEAT_S if launched else FAR_BEAT_S)
@@ -99,5 +104,20 @@ def describe(error: BaseException) -> Failure:
     }
 
 
+def _leave() -> None:
+    """End this process as Python does, up to where Python takes itself apart.
+
+    From there on it unwinds each thread that asks for its lock, and where that is a thread of
+    torch, inside a destructor, the process aborts: a rank that has returned would have failed.
+    """
+    threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are no daemons
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        with contextlib.suppress(AttributeError, ValueError):  # replaced by None, or closed
+            stream.flush()  # type: ignore[union-attr]
+    os._exit(0)
+
+
 if __name__ == "__main__":
     main(Folder(sys.argv[1]), launched="--launched" in sys.argv[2:])
+    _leave()

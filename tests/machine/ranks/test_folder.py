@@ -1,5 +1,6 @@
 """A job's folder: results are those of its newest job, and nobody else may have written them."""
 
+import multiprocessing
 import os
 import pickle
 
@@ -158,3 +159,26 @@ def test_a_host_without_a_port_is_a_sentence(tmp_path, host):
     with pytest.raises(ValueError, match="must be a name and a port, as first:29400, got"):
         ranks.command(add, 4, nodes=2, host=host, folder=tmp_path / "job", number=1)
     assert not (tmp_path / "job").exists()
+
+
+def test_a_job_with_a_queue_cannot_travel(folder):
+    with pytest.raises(ranks.RankError, match="cannot travel to its ranks: Queue objects"):
+        job.write(folder, add, {"number": multiprocessing.Queue()})
+    assert not folder.path.exists()
+
+
+class Riddle:
+    """It pickles, and cannot be unpickled."""
+
+    def __reduce__(self):
+        return int, ("no number",)
+
+
+def test_a_result_that_cannot_be_read_is_a_sentence_with_its_rank(folder):
+    job.write(folder, lambda rank, world_size: Riddle() if rank else 1, {})
+    for rank in (0, 1):
+        run(folder, rank)
+    with pytest.raises(
+        ranks.RankError, match="what rank 1 returned cannot be read: ValueError: in"
+    ):
+        ranks.results(folder.path, 2)

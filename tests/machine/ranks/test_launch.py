@@ -3,6 +3,8 @@
 SCALETOOLKIT_FAULTS=30 lets every fault happen at thirty moments instead of one: a soak.
 """
 
+import atexit
+import fcntl
 import logging
 import os
 import random
@@ -222,6 +224,78 @@ def test_a_job_that_cannot_travel_is_a_sentence_and_leaves_nothing():
     with pytest.raises(ranks.RankError, match="cannot travel to its ranks: cannot pickle '_thread"):
         ranks.launch(exchange, 2, fault=threading.Lock())
     eventually(lambda: leftovers() == [])
+
+
+def lock_is_held(rank, world_size):
+    [alive] = Path(tempfile.gettempdir()).glob("*/alive-0-0")
+    with alive.open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def test_a_rank_holds_its_lock_while_it_runs():
+    assert ranks.launch(lock_is_held, 1) == [True]
+
+
+def runs(pid):
+    """Whether there is such a process that has not ended, reaped or not."""
+    listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return bool(listed.stdout.strip()) and not listed.stdout.strip().startswith("Z")
+
+
+def test_what_a_rank_has_started_is_gone_after_the_launch():
+    def job(rank, world_size):
+        return subprocess.Popen(["sleep", "600"]).pid
+
+    [pid] = ranks.launch(job, 1)
+    eventually(lambda: not runs(pid), limit_s=5)
+
+
+def test_a_stopped_rank_does_not_outlive_the_launch(tmp_path):
+    def job(rank, world_size):
+        (tmp_path / "pid").write_text(str(os.getpid()))
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+    with pytest.raises(ranks.RankError, match=r"Not done after 20 s\. rank 0 gave no sign"):
+        ranks.launch(job, 1, timeout_s=20)
+    eventually(lambda: not runs(int((tmp_path / "pid").read_text())), limit_s=5)
+
+
+def test_threads_that_go_on_in_torch_do_not_abort_a_rank_that_has_returned(capsys):
+    def job(rank, world_size):
+        import torch
+
+        def spin():
+            while True:
+                torch.ones(100) + torch.ones(100)
+
+        for _ in range(4):
+            threading.Thread(target=spin, daemon=True).start()
+        time.sleep(0.5)
+
+    assert ranks.launch(job, 1, restarts=2) == [None]
+    said = capsys.readouterr()
+    assert "terminate called" not in said.err
+    assert "Restart" not in said.out
+
+
+def test_what_a_rank_owes_at_its_end_is_done(capsys):
+    def late():
+        time.sleep(0.5)
+        print("a thread")
+
+    def job(rank, world_size):
+        atexit.register(print, "and the rest", end="")
+        threading.Thread(target=late).start()
+
+    assert ranks.launch(job, 1) == [None]
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "rank 0 │ a thread",
+        "rank 0 │ and the rest",
+    ]
 
 
 def test_an_interrupt_waits_for_a_good_moment():
