@@ -83,6 +83,40 @@ def test_a_head_behind_a_long_body_is_no_long_head(server):
     assert said.count(b"HTTP/1.1 200 OK") == 2
 
 
+def test_requests_sent_in_a_row_are_no_long_head(server):
+    whole = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+    with connect(server) as connection:
+        connection.sendall((whole + b"\r\n") * 2000 + whole)
+        time.sleep(0.2)
+        connection.sendall(b"Connection: close\r\n\r\n")
+        said = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert said.count(b"HTTP/1.1 200 OK") == said.count(b"HTTP/1.1 ") == 2001
+
+
+@pytest.mark.parametrize("before", [b"", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+def test_a_long_head_in_small_pieces_is_refused(server, before):
+    with connect(server) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(before)
+        time.sleep(0.2)  # behind a whole request, in the same bytes, a head is not counted
+        connection.sendall(b"GET / HTTP/1.1\r\nx: ")
+        for _ in range(33):
+            connection.sendall(b"y" * 1000)
+            time.sleep(0.002)
+        said = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert b"HTTP/1.1 431" in said
+
+
+@pytest.mark.parametrize("late", [b"\r", b"\r\n", b"G"])
+def test_a_byte_after_an_answer_keeps_no_connection_for_ever(server, late):
+    with connect(server) as connection:
+        connection.settimeout(8)
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
+        connection.sendall(late)
+        assert answer(connection)[0] == 408
+
+
 @pytest.mark.parametrize("sent", [b"\0\1\2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"GET\r\n\r\n"])
 def test_what_is_no_http_has_a_sentence_as_json(server, sent):
     with connect(server) as connection:

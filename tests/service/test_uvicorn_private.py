@@ -29,6 +29,9 @@ def test_uvicorn_asks_the_methods_that_we_override():
     for line in (
         "def on_message_begin(self)",
         "def on_headers_complete(self)",
+        "def on_message_complete(self)",
+        "self.response_complete = True",
+        "self._unset_keepalive_if_required()",
         "self.send_400_response(msg)",
         "self.connections.add(self)",
         "self.headers.append((name, value))",

@@ -92,6 +92,8 @@ class JoiningProtocol(HttpToolsProtocol):
         super().data_received(data)
         if not self._in_head:
             self._head_bytes = 0
+            if self.cycle and self.cycle.response_complete:  # uvicorn's own alarm is off by now
+                self._expect_head()
         elif self._head_bytes > MOST_HEAD_BYTES:
             self._refuse(431, f"the head of a request has more than {MOST_HEAD_BYTES} bytes")
         else:
@@ -102,17 +104,16 @@ class JoiningProtocol(HttpToolsProtocol):
         self._in_head = True
         super().on_message_begin()
 
-    def on_body(self, body: bytes) -> None:
-        """A part of a body has come; behind it, in the same bytes, the next head may begin."""
-        self._head_bytes -= len(body)
-        super().on_body(body)
+    def on_message_complete(self) -> None:
+        """A request has ended; behind it, in the same bytes, the next head may begin."""
+        self._head_bytes = 0
+        super().on_message_complete()
 
     def on_headers_complete(self) -> None:
         """A head has ended."""
         self._in_head = False
         self._calm()
         size_bytes = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
-        self._head_bytes -= size_bytes
         if size_bytes > MOST_HEAD_BYTES:
             raise ValueError("uvicorn calls send_400_response")
         super().on_headers_complete()
