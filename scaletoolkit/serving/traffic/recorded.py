@@ -4,7 +4,7 @@ import csv
 import json
 import math
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from scaletoolkit import lab
 LONGEST_S = 31 * 86_400
 MOST_PER_S = 1e9
 MOST_QUOTED = 60
+DECIMALS = 6  # of a second: what is nearer differs by rounding only
 EPOCH_UNITS = ((1e17, 1e9), (1e14, 1e6), (1e11, 1e3))  # (from this number on, of them a second)
 EXPECTED = "a time (seconds, or like 2026-11-27T20:00:00) and a number of requests a second"
 DECIMAL_COMMA = re.compile(r"(?<=\d),(?=\d+\s*$)")
@@ -55,8 +56,9 @@ def _every_second(
     length_s = last_s - float(seconds[0]) + last_s - before_s
     if length_s > LONGEST_S:
         raise TrafficError(f"The traffic lasts {length_s:,.0f} s; at most {LONGEST_S:,} s fit.")
-    ticks = seconds[0] + np.arange(math.ceil(length_s))
-    return rates[np.searchsorted(seconds, ticks, side="right") - 1]
+    passed_s = np.round(seconds - seconds[0], DECIMALS)
+    ticks = np.arange(max(1, math.ceil(round(length_s, DECIMALS))))
+    return rates[np.searchsorted(passed_s, ticks, side="right") - 1]
 
 
 def _in_seconds(times: NDArray[np.float64], unit: float) -> NDArray[np.float64]:
@@ -147,12 +149,8 @@ def _moment(text: str) -> float:
     try:
         return _number(text)
     except ValueError:
-        return datetime.fromisoformat(_with_zone(text.strip())).timestamp()
-
-
-def _with_zone(text: str) -> str:
-    zoned = re.search(r"([zZ]|[+-]\d\d(:?\d\d)?)$", text[10:])
-    return text if zoned or len(text) < 11 else text + "+00:00"
+        moment = datetime.fromisoformat(text.strip())
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _point(where: str, row: list[str]) -> tuple[float, float]:
