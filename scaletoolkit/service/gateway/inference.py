@@ -146,8 +146,9 @@ def _column(
     if data.size != size:
         raise BadRequest(f"{where}.data has {data.size} numbers, its shape asks for {size}")
     if data.ndim > 1 and list(data.shape) != shape:
-        nested, told = ("×".join(map(str, sizes)) for sizes in (data.shape, shape))
-        raise BadRequest(f"{where}.data is nested as {nested}, its shape says {told}")
+        nested = "×".join(map(str, data.shape))
+        says = "×".join(map(str, shape))
+        raise BadRequest(f"{where}.data is nested as {nested}, its shape says {says}")
     return shaped(data.reshape(shape), tensor, where), shape[0]
 
 
