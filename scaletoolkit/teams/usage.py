@@ -44,12 +44,18 @@ def read_usage(text: str) -> list[Row]:
     if len(lines) > MOST_ROWS:
         raise ManifestError(f"The usage has more than {MOST_ROWS:,} rows.")
     separator = max(SEPARATORS, key=lines[0].count)
+    table = _table(lines, separator, strict=False)
+    places = _places(table[0])
+    rows = [_row(cells, places, f"row {number}") for number, cells in enumerate(table[1:], 1)]
+    _table(lines, separator, strict=True)  # a quote that never closes has swallowed rows
+    return rows
+
+
+def _table(lines: Sequence[str], separator: str, strict: bool) -> list[list[str]]:
     try:
-        table = list(csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True))
+        return list(csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=strict))
     except csv.Error as error:
         raise ManifestError(f"The usage is no table: {error}.") from None
-    places = _places(table[0])
-    return [_row(cells, places, f"row {number}") for number, cells in enumerate(table[1:], 1)]
 
 
 def _places(headings: Sequence[str]) -> dict[str, int]:

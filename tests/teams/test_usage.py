@@ -76,7 +76,7 @@ def test_a_cluster_that_holds_nothing_is_a_sentence():
 
 def test_a_quote_that_never_closes_swallows_no_rows():
     with pytest.raises(ManifestError, match=r"^The usage is no table: unexpected end of data\.$"):
-        usage.read_usage(f'{HEADINGS}\n"a,cpu,1,1,1\nb,cpu,1,1,1\n')
+        usage.read_usage(f'{HEADINGS},note\na,cpu,1,1,1,"x\nb,cpu,1,1,1,y\n')
 
 
 def test_only_the_word_ram_is_memory():
