@@ -161,8 +161,8 @@ STABILIZED = Exercise(
     why="Growing is at once, since the new wish is the largest. Shrinking waits until nobody "
     "has asked for more during a whole window; a dip in between changes nothing.",
     wrong={
-        "no wish is ever forgotten, however old": lambda *given: stabilized(*given[:3], math.inf),
-        "one as old as the window is forgotten": lambda *of: stabilized(*of[:3], of[3] - 1e-6),
+        "no wish is ever forgotten, however old": lambda h, w, n, _: stabilized(h, w, n, math.inf),
+        "one as old as the window is forgotten": lambda h, w, n, s: stabilized(h, w, n, s - 1e-6),
         "the new wish itself is left out": lambda history, wish, now_s, window_s: max(
             _of_window(history, wish, now_s, window_s)[1:], default=wish
         ),
