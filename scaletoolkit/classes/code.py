@@ -130,16 +130,23 @@ def _statement(place: int, node: ast.stmt) -> Statement:
         source,
         frozenset(gives | ({"*"} if star else set())),
         frozenset(_changed(node)),
-        frozenset([*_reads(table), *(gives - _targets(node) if isinstance(node, MAYBE) else ())]),
+        frozenset([*_reads(table), *(gives - _surely(node) if isinstance(node, MAYBE) else ())]),
         isinstance(node, DEFINES),
         any(name.startswith(ANSWERS) for name in _imported(node)),
     )
 
 
-def _targets(node: ast.stmt) -> set[str]:
-    """The names that a loop sets for each item; they are not what it may leave as it was."""
+def _surely(node: ast.stmt) -> set[str]:
+    """Names that it sets anew: those of a loop's items, if it has any, or of both arms of an if."""
+    if isinstance(node, ast.If):
+        return _set_by(node.body) & _set_by(node.orelse)
     parts = ast.walk(node.target) if isinstance(node, LOOPS) else ()
     return {one.id for one in parts if isinstance(one, ast.Name)}
+
+
+def _set_by(body: Sequence[ast.stmt]) -> set[str]:
+    targets = [target for one in body if isinstance(one, ast.Assign) for target in one.targets]
+    return {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def _reads(table: symtable.SymbolTable) -> Iterator[str]:

@@ -113,8 +113,9 @@ def records(folder: Path) -> tuple[list[Record], list[str]]:
     paths = sorted(_notebooks(folder, closed))
     if folder in closed:
         raise lab.LabError(f"The folder {folder} cannot be read.")
-    if not paths and not closed:
-        raise lab.LabError(f"There is no notebook in {folder}.")
+    if not paths:
+        unread = f", and {len(closed)} of its folders cannot be read" if closed else ""
+        raise lab.LabError(f"There is no notebook in {folder}{unread}.")
     found = [(path.relative_to(folder), _record(path)) for path in paths]
     found += [(path.relative_to(folder), "is a folder that cannot be read.") for path in closed]
     sentences = [f"{path}: {what}" for path, what in found if isinstance(what, str)]

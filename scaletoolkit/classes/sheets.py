@@ -54,7 +54,7 @@ def harmless(text: str) -> str:
     try:
         float(line)
     except ValueError:
-        line = LATER_FORMULA.sub(r"\1'", line)
+        line = LATER_FORMULA.sub(r"\1'", line)[:LONGEST]
         return f"'{line}" if line.startswith(FORMULA) else line
     return line
 

@@ -25,7 +25,7 @@ def few_values(batches: Iterable[pa.RecordBatch], key: str) -> Iterator[pa.Recor
 
 
 def gathered(batches: Iterable[pa.RecordBatch], least_rows: int) -> Iterator[pa.Table]:
-    """The rows in tables of `least_rows` or more, but the last; a batch that large is one alone."""
+    """The rows in tables of `least_rows` or more, but the last; what waits goes with the next."""
     waiting: list[pa.RecordBatch] = []
     for batch in batches:
         waiting.append(batch)

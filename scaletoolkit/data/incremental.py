@@ -4,8 +4,7 @@ An aggregate holds whole numbers and text only: two of them are equal, or they a
 is kept as sums; of users there is a sketch, and of the prices a sample, both of fixed size. A state
 is ONE JSON file, so that what has been counted and the files that it came from never disagree.
 
-`python -m scaletoolkit.data.incremental LANDING STATE` is the job for a scheduler: kill it whenever
-you like and start it again. States merge too: one for each month never holds more than its days.
+`python -m scaletoolkit.data.incremental LANDING STATE` may be killed at any time. States merge.
 """
 
 import functools
@@ -69,7 +68,8 @@ def empty() -> Aggregate:
 def aggregate(events: pa.Table | pa.RecordBatch) -> Aggregate:
     """The aggregate of these events; rows with a gap are left out, and parts of milliseconds."""
     table = pa.table(events).select(COLUMNS).drop_null()
-    moments = pc.floor_temporal(table["event_time"], unit="millisecond")
+    clock = pa.timestamp(table["event_time"].type.unit)  # UTC: a clock on the wall has hours twice
+    moments = pc.floor_temporal(table["event_time"].cast(clock), unit="millisecond")
     times = moments.cast(pa.timestamp("ms")).cast(pa.int64()).to_numpy()
     users = table["user_id"].to_numpy()
     cents = table["price_cents"].to_numpy()
@@ -100,9 +100,9 @@ def _plain(reservoir: sampling.Reservoir) -> Sample:
 
 def sample(aggregate: Aggregate) -> sampling.Reservoir:
     """The sample of prices that an aggregate holds."""
-    prices = aggregate["prices"]
-    keys = np.array(prices["keys"], np.uint64)
-    return sampling.Reservoir(SAMPLE_ROWS, keys, np.array(prices["cents"], np.int64))
+    keys = np.array(aggregate["prices"]["keys"], np.uint64)
+    cents = np.array(aggregate["prices"]["cents"], np.int64)
+    return sampling.Reservoir(SAMPLE_ROWS, keys, cents)
 
 
 def merge(one: Aggregate, other: Aggregate) -> Aggregate:

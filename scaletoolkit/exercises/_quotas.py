@@ -28,9 +28,8 @@ def _with(quotas, place, value):
 
 
 def _limit_on_the_total(quotas, used, team):
-    most = quotas[team][1]
     free = available(_with(quotas, 1, None), used, team)
-    return free if most is None else max(0, min(free, most - used[team]))
+    return free if quotas[team][1] is None else max(0, min(free, quotas[team][1] - used[team]))
 
 
 def _others_within_theirs(quotas, used, team):
@@ -197,7 +196,9 @@ def _draw_demands(dice):
         more = tasks | {name: tasks[name] + 1}
         if all(sum(more[t] * demands[t][w] for t in more) <= capacity[w] for w in capacity):
             tasks = more
-    return capacity, demands, _shuffled(dice, weights), _shuffled(dice, tasks)
+    given = capacity, demands, _shuffled(dice, weights), _shuffled(dice, tasks)
+    tied = next_task(*given) != next_task(capacity, dict(reversed(demands.items())), *given[2:])
+    return (capacity, demands, weights, tasks) if tied else given  # there the order decides
 
 
 PAPER = (

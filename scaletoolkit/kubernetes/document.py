@@ -138,6 +138,6 @@ def short(value: object) -> str:
         return "a mapping" if isinstance(value, dict) else "a list"
     try:
         text = f'"{value}"' if isinstance(value, str) else json.dumps(value, default=str)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         text = "a value that cannot be shown"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -212,7 +212,7 @@ def _joined(path: Path) -> dict[str, Any]:
             checks[name] = _later(checks[name], check) if name in checks else check
     except FileNotFoundError:
         return new
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         aside = path.with_suffix(".broken")
         path.replace(aside)
         print(f"{path} is no record of a lab; it is kept as {aside.name}.")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from scaletoolkit.kubernetes import quantity
+from scaletoolkit.kubernetes import names, quantity
 
 Amounts = Mapping[str, object]
 Container = Mapping[str, Amounts]
@@ -129,7 +129,7 @@ def _request_names(resource: str) -> tuple[str, ...]:
 def _is_of_pods(name: str) -> bool:
     """Whether what a quota counts by this name is of pods."""
     resource = name.removeprefix("requests.")
-    theirs = resource != name and "/" in resource and "kubernetes.io/" not in resource
+    theirs = resource != name and names.is_extended(resource)
     return name in OF_PODS or resource.startswith("hugepages-") or theirs
 
 

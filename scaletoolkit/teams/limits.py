@@ -68,7 +68,8 @@ def _ratios(path: str, ratios: Mapping[str, Any]) -> Iterator[str]:
 def _unequal(path: str, requests: Mapping[str, Any], limits: Mapping[str, Any]) -> Iterator[str]:
     """Default requests that must be the default limit and are not."""
     for name in filter(limits.__contains__, requests):
-        differ = exact(requests[name]) != exact(limits[name])
+        amounts = [exact(requests[name]), exact(limits[name])]
+        differ = None not in amounts and amounts[0] != amounts[1]
         if differ and not names.can_overcommit(name):
             told = (
                 f"{path}.defaultRequest.{name}: {requests[name]} must equal {path}.default.{name}"

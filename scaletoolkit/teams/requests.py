@@ -132,7 +132,7 @@ def _owner(fields: Fields) -> str:
 def _compare_inside(asked: Request, wrong: Sentences) -> None:
     """guaranteed ≤ at_most, default ≤ max ≤ at_most; who says nothing of GPUs has at most 0."""
     at_most = asked.guaranteed | asked.at_most
-    unread = any("guaranteed" in sentence or "at_most" in sentence for sentence in wrong)
+    unread = any(sentence.startswith(("guaranteed", "at_most")) for sentence in wrong)
     if not unread:
         at_most.setdefault("gpu", Fraction(0))
     _compare("guaranteed", asked.guaranteed, "at_most", asked.at_most, wrong)

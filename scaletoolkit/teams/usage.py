@@ -23,7 +23,9 @@ PRICES = ("prices_per_hour", "machines", WHOLE, "clusters", "hours", "overhead",
 SEPARATORS = ",;\t|"
 MOST_ROWS = 1_000_000
 PLAIN = re.compile(r"(\d{1,15}(\.\d{0,20})?|\.\d{1,20})([eE][+-]?\d{1,2})?", re.ASCII)
-IN_BYTES = re.compile("memory|(?<![a-z])ram(?![a-z])|storage|disk", re.IGNORECASE)
+RAM = r"(?<![a-z])([dsv]|nv)?ram(?=gi?b|bytes|[^a-z]|$)"  # and not the one in frames
+IN_BYTES = re.compile(f"memory|{RAM}|storage|disk", re.IGNORECASE)
+END = "end"
 MOST_PLAIN = 2**20  # of GiB: a pebibyte; of bytes: the least that a platform's file may have
 WITH_UNIT = "counts GiB and is too large for that; write a unit, such as 384Gi"
 
@@ -44,16 +46,19 @@ def read_usage(text: str) -> list[Row]:
     if len(lines) > MOST_ROWS:
         raise ManifestError(f"The usage has more than {MOST_ROWS:,} rows.")
     separator = max(SEPARATORS, key=lines[0].count)
-    table = _table(lines, separator, strict=False)
+    table = _table([*lines, END], separator)
     places = _places(table[0])
-    rows = [_row(cells, places, f"row {number}") for number, cells in enumerate(table[1:], 1)]
-    _table(lines, separator, strict=True)  # a quote that never closes has swallowed rows
+    whole = table[-1] == [END]  # a quote that never closes swallows it
+    there = table[1:-1] if whole else table[1:]
+    rows = [_row(cells, places, f"row {number}") for number, cells in enumerate(there, 1)]
+    if not whole:
+        raise ManifestError("The usage is no table: unexpected end of data.")
     return rows
 
 
-def _table(lines: Sequence[str], separator: str, strict: bool) -> list[list[str]]:
+def _table(lines: Sequence[str], separator: str) -> list[list[str]]:
     try:
-        return list(csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=strict))
+        return list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
     except csv.Error as error:
         raise ManifestError(f"The usage is no table: {error}.") from None
 

@@ -246,6 +246,12 @@ def test_what_is_finer_than_a_millisecond_is_left_out(tmp_path, unit, more, zone
     assert incremental.summarize(tmp_path / "events.parquet") == WHOLE
 
 
+def test_the_hour_that_a_clock_on_the_wall_has_twice_is_counted():
+    moment = pa.array([1_761_438_600_000], pa.timestamp("ms", "Europe/Berlin"))  # 00:30 in UTC
+    row = EVENTS.slice(0, 1).set_column(COLUMNS.index("event_time"), "event_time", moment)
+    assert list(incremental.aggregate(row)["totals"]) == ["2025-10-26"]
+
+
 def test_a_moment_before_1970_belongs_to_the_day_before(tmp_path):
     moment = pa.array([-1], pa.timestamp("us"))
     row = EVENTS.slice(0, 1).set_column(COLUMNS.index("event_time"), "event_time", moment)

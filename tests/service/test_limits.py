@@ -98,11 +98,11 @@ def test_a_long_head_in_small_pieces_is_refused(server, before):
     with connect(server) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(before)
-        time.sleep(0.2)  # behind a whole request, in the same bytes, a head is not counted
+        if before:  # behind a whole request, in the same bytes, a head is not counted
+            assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200")
         connection.sendall(b"GET / HTTP/1.1\r\nx: ")
         for _ in range(33):
             connection.sendall(b"y" * 1000)
-            time.sleep(0.002)
         said = b"".join(iter(lambda: connection.recv(1 << 16), b""))
     assert b"HTTP/1.1 431" in said
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from textwrap import fill
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict, Unpack
 
 from scaletoolkit.lab.plots.guesses import draw_at_the_frame, readable_with
 from scaletoolkit.lab.plots.series import COLOURS, POINTS, Series, look
-from scaletoolkit.lab.plots.words import Words, in_words
+from scaletoolkit.lab.plots.words import Words, in_words, side_by_side
 from scaletoolkit.lab.speech import in_notebook
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
 Show: TypeAlias = "Callable[[Figure, Words], object]"
 Groups = Mapping[str, Mapping[str, float]]
 
-FITTING = 60  # letters that stand side by side below the x axis
 MANY = 10_000  # from here on a number needs its commas
 HATCHES = ["", "//", "..", "xx", "\\\\", "--", "oo"]
 STYLE: dict[Any, Any] = {  # matplotlib types such a dict by the name of every setting
@@ -223,10 +221,8 @@ def _draw_bars(
         )
         if show_values:
             axes.bar_label(drawn, [show_values(value) for value in series.y], fontsize=8, padding=2)
-    room = FITTING // len(lines[0].x)
-    groups = [fill(str(group), room, break_long_words=False) for group in lines[0].x]
-    fits = all(len(line) <= room for group in groups for line in group.splitlines())
-    axes.set_xticks(range(len(groups)), groups, fontsize="medium" if fits else "x-small")
+    groups, size = side_by_side(list(map(str, lines[0].x)))
+    axes.set_xticks(range(len(groups)), groups, fontsize=size)
     axes.margins(y=0.12)
     if log_y:
         _log_axis(axes, "y")

@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from scaletoolkit.lab.plots.series import Series
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 MOST = 10
 SUMMARY = "This picture in words"
+FITTING = 60  # letters that stand side by side below an axis; small ones are 1.44 times as many
 
 
 @dataclass(frozen=True)
@@ -99,3 +101,18 @@ def _places(count: int, always_ten: bool) -> list[int]:
 
 def _cell(value: Any, marked: bool) -> object:
     return f"⟨{quantity(value)}⟩" if marked else value
+
+
+def side_by_side(names: Sequence[str]) -> tuple[list[str], str]:
+    """Names below an axis, broken so that they stand beside each other, and their letters' size.
+
+    Between words where that is enough, in small letters if need be.
+    """
+    room = FITTING // len(names)
+    broken = [fill(name, room, break_long_words=False) for name in names]
+    if all(len(line) <= room for name in broken for line in name.splitlines()):
+        return broken, "medium"
+    small = int(1.44 * room)
+    return [
+        "\n".join(fill(line, small) for line in name.splitlines()) for name in broken
+    ], "x-small"

@@ -105,7 +105,7 @@ class Pool:
 def _shut_down(executor: ProcessPoolExecutor) -> None:
     """Wait until the workers have ended; kill those in C code that lets no thread end them."""
     workers = list(executor._processes.values())
-    killer = threading.Timer(GRACE_S, _kill, (workers,))
+    killer = threading.Timer(GRACE_S, _kill, (workers, executor._result_queue))
     killer.start()
     try:
         executor.shutdown(cancel_futures=True)
@@ -113,9 +113,10 @@ def _shut_down(executor: ProcessPoolExecutor) -> None:
         killer.cancel()
 
 
-def _kill(workers: Iterable[BaseProcess]) -> None:
+def _kill(workers: Iterable[BaseProcess], results: Any) -> None:
     for worker in workers:
         worker.kill()
+    results._writer.close()  # so that half an answer has an end for who reads it
 
 
 def _submitted(executor: ProcessPoolExecutor, function: bytes, item: object) -> Future[bytes]:

@@ -2,7 +2,9 @@
 
 import atexit
 import contextlib
+import ctypes
 import faulthandler
+import gc
 import io
 import os
 import re
@@ -27,6 +29,7 @@ ECHO_TYPES = ("DistError", "DistBackendError", "DistNetworkError", "DistStoreErr
 # The last two come from a meeting in files in which an awaited rank has written nothing.
 ECHO_MESSAGE = re.compile(r"gloo/|NCCL|c10d|^Wait timeout$|^Timeout waiting for key")
 
+WRITTEN = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 _locks: list[IO[str]] = []  # held until this process has ended
 
 
@@ -112,9 +115,11 @@ def _leave() -> None:
     """
     threading._shutdown()  # type: ignore[attr-defined]  # waits for threads that are no daemons
     atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
-        with contextlib.suppress(AttributeError, ValueError):  # replaced by None, or closed
-            stream.flush()  # type: ignore[union-attr]
+    for file in gc.get_objects():  # those that nobody has closed, the standard ones among them
+        if type(file) in WRITTEN:
+            with contextlib.suppress(ValueError, OSError):
+                file.flush()
+    ctypes.CDLL(None).fflush(None)  # what code in C has printed
     os._exit(0)
 
 

@@ -75,6 +75,7 @@ class JoiningProtocol(HttpToolsProtocol):
         # What JoiningTransport does not have itself, it takes from the transport.
         super().connection_made(JoiningTransport(transport))  # type: ignore[arg-type]
         self._in_head = True
+        self._in_body = False
         self._head_bytes = 0
         self._alarm: asyncio.TimerHandle | None = None
         self._expect_head()
@@ -89,11 +90,12 @@ class JoiningProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """The next bytes of the client."""
         self._head_bytes += len(data)
+        rest = self._in_body
         super().data_received(data)
         if not self._in_head:
             self._head_bytes = 0
             if self.cycle and self.cycle.response_complete:  # uvicorn's own alarm is off by now
-                self._expect_head()
+                self._expect_more(rest)
         elif self._head_bytes > MOST_HEAD_BYTES:
             self._refuse(431, f"the head of a request has more than {MOST_HEAD_BYTES} bytes")
         else:
@@ -107,6 +109,7 @@ class JoiningProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """A request has ended; behind it, in the same bytes, the next head may begin."""
         self._head_bytes = 0
+        self._in_body = False
         super().on_message_complete()
 
     def on_headers_complete(self) -> None:
@@ -116,11 +119,20 @@ class JoiningProtocol(HttpToolsProtocol):
         size_bytes = len(self.url) + sum([len(name) + len(value) for name, value in self.headers])
         if size_bytes > MOST_HEAD_BYTES:
             raise ValueError("uvicorn calls send_400_response")
+        self._in_body = True
         super().on_headers_complete()
 
     def send_400_response(self, msg: str) -> None:
         """What uvicorn calls when httptools cannot go on."""
         self._refuse(400, "this is not HTTP/1.1, or its head is too long")
+
+    def _expect_more(self, rest: bool) -> None:
+        """After an answer: the rest of a body that was answered early may take its time."""
+        if rest:
+            ended = self.timeout_keep_alive_handler
+            self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, ended)
+        else:
+            self._expect_head()
 
     def _expect_head(self) -> None:
         if not self._alarm:

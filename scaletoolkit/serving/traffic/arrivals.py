@@ -45,8 +45,10 @@ def checked(steps: Iterable[Sequence[float]]) -> list[Step]:
 
 
 def _plain_number(value: float) -> float:
-    """Python's own number in place of one of numpy's, which JSON does not hold."""
-    return value.item() if isinstance(value, np.generic) else value
+    """Python's own number in place of numpy's, and of fractions, which JSON does not hold."""
+    if isinstance(value, np.generic):
+        return float(value.item())
+    return value if isinstance(value, int | float) else float(value)
 
 
 def poisson(steps: Iterable[Sequence[float]], seed: int = 0) -> np.ndarray:

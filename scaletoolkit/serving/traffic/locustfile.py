@@ -15,6 +15,7 @@ from typing import Any
 import gevent
 from locust import FastHttpUser, LoadTestShape, constant, constant_throughput, events, task
 from locust.env import Environment
+from locust.user.task import LOCUST_STATE_RUNNING, LOCUST_STATE_WAITING
 
 from scaletoolkit.serving.traffic.arrivals import target
 from scaletoolkit.serving.traffic.tally import Tally
@@ -35,7 +36,9 @@ class Learner(FastHttpUser):
 
     def on_start(self) -> None:
         """Users who start together would fire in step for ever; spread them over one turn."""
+        self._state = LOCUST_STATE_WAITING  # so that it can be stopped meanwhile
         gevent.sleep(random.random() * (1 / RATE if RATE else 0.05))
+        self._state = LOCUST_STATE_RUNNING
 
     @task
     def post(self) -> None:

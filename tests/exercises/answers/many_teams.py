@@ -84,6 +84,19 @@ def next_task_with_numpy(capacity, demands, weights, tasks):
     return names[int(share.argmin())] if np.isfinite(share).any() else None
 
 
+def next_task_by_weights(capacity, demands, weights, tasks):
+    used = {what: sum(tasks[team] * demands[team][what] for team in tasks) for what in capacity}
+
+    def fits(team):
+        return all(used[what] + demands[team][what] <= capacity[what] for what in capacity)
+
+    def share(team):
+        parts = (tasks[team] * demands[team][what] / capacity[what] for what in capacity)
+        return max(parts) / weights[team]
+
+    return min(filter(fits, weights), key=share, default=None)
+
+
 def next_task_in_fractions(capacity, demands, weights, tasks):
     from fractions import Fraction
 
@@ -172,7 +185,7 @@ def problems_by_and_by(request, platform):
 ANSWERS = {
     "11.1": (taken_by_sorting, taken_from_lines),
     "11.2": (available_with_numpy, available_team_by_team),
-    "11.3": (next_task_with_numpy, next_task_in_fractions),
+    "11.3": (next_task_with_numpy, next_task_in_fractions, next_task_by_weights),
     "11.4": (share_idle_by_coefficients, share_idle_in_fractions),
     "11.5": (problems_as_a_dict, problems_by_and_by),
 }

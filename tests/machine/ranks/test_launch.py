@@ -254,14 +254,22 @@ def test_what_a_rank_has_started_is_gone_after_the_launch():
     eventually(lambda: not runs(pid), limit_s=5)
 
 
-def test_a_stopped_rank_does_not_outlive_the_launch(tmp_path):
+def test_a_stopped_rank_does_not_outlive_the_launch(tmp_path, monkeypatch):
+    pid = tmp_path / "pid"
+    clock = time.monotonic
+
     def job(rank, world_size):
-        (tmp_path / "pid").write_text(str(os.getpid()))
+        pid.write_text(str(os.getpid()))
         os.kill(os.getpid(), signal.SIGSTOP)
 
-    with pytest.raises(ranks.RankError, match=r"Not done after 20 s\. rank 0 gave no sign"):
-        ranks.launch(job, 1, timeout_s=20)
-    eventually(lambda: not runs(int((tmp_path / "pid").read_text())), limit_s=5)
+    def an_hour_later_once_it_has_stopped():
+        return clock() + 3600 * (pid.exists() and time.time() - pid.stat().st_mtime > 6)
+
+    monkeypatch.setattr(time, "monotonic", an_hour_later_once_it_has_stopped)
+    with pytest.raises(ranks.RankError, match=r"Not done after 1800 s\. rank 0 gave no sign"):
+        ranks.launch(job, 1, timeout_s=1800)
+    monkeypatch.undo()
+    eventually(lambda: not runs(int(pid.read_text())), limit_s=5)
 
 
 def test_threads_that_go_on_in_torch_do_not_abort_a_rank_that_has_returned(capsys):
