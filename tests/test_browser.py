@@ -62,7 +62,7 @@ def test_a_lab_runs_in_jupyterlab_and_its_slider_moves_the_picture():
         driver.open_notebook(page, address(LAB.name))
         driver.run_all(page)
         assert driver.errors(page) == []
-        words = page.locator("p", has_text="The right key opens one folder")
+        words = page.locator("p", has_text="The right key reads values from one folder")
         words.evaluate("element => element.scrollIntoView({block: 'end'})")
         shoot(page, "lab")
         slider = page.locator(".jupyter-widgets.widget-slider .noUi-handle").first
