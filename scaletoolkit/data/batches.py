@@ -24,13 +24,13 @@ def few_values(batches: Iterable[pa.RecordBatch], key: str) -> Iterator[pa.Recor
         yield batch
 
 
-def gathered(batches: Iterable[pa.RecordBatch], least_rows: int) -> Iterator[pa.Table]:
+def gathered(batches: Iterable[pa.RecordBatch | pa.Table], least_rows: int) -> Iterator[pa.Table]:
     """The rows in tables of `least_rows` or more, but the last; what waits goes with the next."""
-    waiting: list[pa.RecordBatch] = []
+    waiting: list[pa.Table] = []
     for batch in batches:
-        waiting.append(batch)
+        waiting.append(pa.table(batch))
         if sum(part.num_rows for part in waiting) >= least_rows:
-            yield pa.Table.from_batches(waiting)
+            yield pa.concat_tables(waiting)
             waiting = []
     if waiting:
-        yield pa.Table.from_batches(waiting)
+        yield pa.concat_tables(waiting)

@@ -85,13 +85,18 @@ def test_a_number_that_nobody_kept_is_a_sentence(reference):
         lab.recall("09.size")
 
 
+def begin_anew(monkeypatch):
+    """Another session of lab 09: a new kernel knows nothing of the one before."""
+    monkeypatch.delitem(__main__.__dict__, "lab_record")
+    lab.begin("09", MACHINE)
+
+
 def test_a_short_second_session_takes_nothing_away(reference, own, monkeypatch):
     keep_capacity()
     lab.predict("How many?", 3)
     records.checked("9.1", True)
     lab.summary()
-    monkeypatch.delitem(__main__.__dict__, "lab_record")
-    lab.begin("09", MACHINE)
+    begin_anew(monkeypatch)
     lab.predict("And then?", 4)
     records.checked("9.2", False)
     lab.summary()
@@ -109,8 +114,7 @@ def test_a_session_that_only_reads_a_hint_leaves_what_was_passed(own, monkeypatc
     records.hinted("9.1", 2)
     records.checked("9.1", True)
     lab.summary()
-    monkeypatch.delitem(__main__.__dict__, "lab_record")
-    lab.begin("09", MACHINE)
+    begin_anew(monkeypatch)
     records.hinted("9.1", 1)
     records.shown("9.1")
     lab.summary()

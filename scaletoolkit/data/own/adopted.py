@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,14 +11,13 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from scaletoolkit import lab
+from scaletoolkit.data.batches import MOST_VALUES, gathered
 from scaletoolkit.data.events.files import DESCRIPTION
 from scaletoolkit.data.events.generator import CHUNK_ROWS
 from scaletoolkit.data.own.form import Roles, in_form, kept_columns
 from scaletoolkit.data.own.sources import Files, open_files, readable
 from scaletoolkit.machine import folders
 from scaletoolkit.machine.files import why
-
-MOST_FOLDERS = 1024  # pyarrow's limit for a layout with a folder for each value
 
 
 def adopt(
@@ -98,7 +97,9 @@ def _write(files: Files, folder: Path, roles: Roles) -> str:
     schema = next(iter(files.values())).schema
     others = kept_columns(schema, roles)
     tally = Tally()
-    for number, rows in enumerate(_chunks(_parts(files, roles, others, tally))):
+    parts = (part for part in _parts(files, roles, others, tally) if part.num_rows)
+    for number, chunk in enumerate(gathered(parts, CHUNK_ROWS)):
+        rows = chunk.combine_chunks()
         tally.add(rows)
         rows = rows.set_column(2, "country", rows["country"].dictionary_encode())
         file = folder / f"events-{number:05}.parquet"
@@ -123,18 +124,6 @@ def _parts(
                 yield rows
 
 
-def _chunks(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """The rows of all parts, about CHUNK_ROWS at a time, however the files were cut."""
-    waiting: list[pa.Table] = []
-    for part in parts:
-        waiting += [part] if part.num_rows else []
-        if sum(part.num_rows for part in waiting) >= CHUNK_ROWS:
-            yield pa.concat_tables(waiting).combine_chunks()
-            waiting = []
-    if waiting:
-        yield pa.concat_tables(waiting).combine_chunks()
-
-
 def _check_counts(tally: Tally, roles: Roles) -> None:
     """Raise LabError where there is no row, or a layout would need too many folders."""
     if not tally.days:
@@ -144,8 +133,8 @@ def _check_counts(tally: Tally, roles: Roles) -> None:
         (len(tally.days), "days"),
         (len(tally.places), f"values in {roles.geography!r}"),
     ):
-        if count > MOST_FOLDERS:
-            most = f"lab 01 makes a folder for each, at most {MOST_FOLDERS:,}"
+        if count > MOST_VALUES:
+            most = f"lab 01 makes a folder for each, at most {MOST_VALUES:,}"
             raise lab.LabError(f"There are {count:,} different {what}; {most}.")
 
 
